@@ -1,0 +1,11 @@
+// `npm start`: installs, builds, and runs a one-node cluster with the hello example in the foreground.
+import { join } from 'node:path'
+import { become, installDependencies, mustRun, root, runtimeNode } from './runtime.mjs'
+
+installDependencies()
+mustRun(process.execPath, [join(root, 'scripts', 'build.mjs'), '--bundle'])
+const first = join(root, 'examples', 'hello', 'manifest.yaml')
+const data = process.env.GANTRY_DATA ?? join(root, '.gantry')
+become(runtimeNode(), [join(root, 'dist', 'gantry.cjs'), 'up', '--first', first, ...process.argv.slice(2)], {
+  GANTRY_DATA: data,
+})
