@@ -1,0 +1,145 @@
+import type * as z from 'zod'
+import type { Path } from './path.ts'
+import { nearest } from './suggest.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** One thing that a schema finds wrong, in words. */
+export interface Finding {
+  readonly path: Path
+  readonly message: string
+  readonly hint: string
+  readonly at: 'key' | 'value'
+  /** Keys to take out so that the rest can be looked at; empty: the value itself. */
+  readonly unknownKeys: readonly string[]
+  /** Keys that the unknown ones were probably meant to be. */
+  readonly meant: readonly string[]
+}
+
+/** Makes the schema name the keys that it knows, which its issues leave out. Passed as `error` of each parse. */
+export function rememberKeys(issue: z.core.$ZodRawIssue): undefined {
+  const def = issue.inst?._zod.def as { readonly shape?: object; readonly format?: string } | undefined
+  if (issue.code === 'unrecognized_keys') issue['known'] = Object.keys(def?.shape ?? {})
+  if (issue.code === 'invalid_type') issue['whole'] = def?.format === 'safeint'
+}
+
+/** Issues as findings: of a union, only those of the form that the user most likely meant. */
+export function findings(issues: readonly Issue[], base: Path): readonly Finding[] {
+  return issues.flatMap((issue) => {
+    const path: Path = [...base, ...(issue.path as (string | number)[])]
+    if (issue.code === 'invalid_union') return unionFindings(issue, path)
+    if (issue.code === 'unrecognized_keys') return unknownKeys(issue, path)
+    return [{ path, ...wording(issue), at: 'value' as const, unknownKeys: [], meant: [] }]
+  })
+}
+
+function unionFindings(issue: z.core.$ZodIssueInvalidUnion, path: Path): readonly Finding[] {
+  const fitting = issue.errors.filter(
+    (errors) => !errors.some((error) => error.path.length === 0 && isWrongKind(error)),
+  )
+  const [best] = fitting.toSorted((a, b) => a.length - b.length)
+  if (best !== undefined) return findings(best, path)
+  const kinds = new Set(issue.errors.flatMap(expectedKinds))
+  const message = `must be ${[...kinds].join(' or ')}, not ${describe(issue.input)}`
+  return [{ path, message, hint: '', at: 'value', unknownKeys: [], meant: [] }]
+}
+
+function isWrongKind(issue: Issue): boolean {
+  if (issue.code === 'invalid_union')
+    return issue.errors.every((errors) => errors.some((e) => e.path.length === 0 && isWrongKind(e)))
+  return issue.code === 'invalid_type'
+}
+
+function expectedKinds(issues: readonly Issue[]): readonly string[] {
+  const root = issues.find((issue) => issue.path.length === 0)
+  if (root?.code === 'invalid_union') return root.errors.flatMap(expectedKinds)
+  return root?.code === 'invalid_type' ? [kindOf(root)] : []
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+  null: 'nothing',
+}
+
+function kindOf(issue: z.core.$ZodIssueInvalidType): string {
+  const { whole } = issue as unknown as { readonly whole?: boolean }
+  return whole ? 'a whole number' : (KINDS[issue.expected] ?? issue.expected)
+}
+
+function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, path: Path): readonly Finding[] {
+  const known = (issue as unknown as { readonly known?: readonly string[] }).known ?? []
+  return issue.keys.map((name) => {
+    const meant = nearest(name, known)
+    const allowed = `allowed here: ${known.join(', ')}`
+    return {
+      path: [...path, name],
+      message: `unknown key ${name}`,
+      hint: meant === null ? allowed : `did you mean ${meant}? ${allowed}`,
+      at: 'key',
+      unknownKeys: [name],
+      meant: meant === null ? [] : [meant],
+    }
+  })
+}
+
+function wording(issue: Issue): { message: string; hint: string } {
+  switch (issue.code) {
+    case 'invalid_type':
+      return wrongType(issue)
+    case 'invalid_value':
+      return wrongWord(issue)
+    case 'too_small':
+      return { message: `must be ${atLeast(issue)}, not ${describe(issue.input)}`, hint: '' }
+    case 'too_big':
+      return { message: `must be at most ${issue.maximum}, not ${describe(issue.input)}`, hint: '' }
+    case 'invalid_format':
+      return { message: `has the wrong form: ${describe(issue.input)}`, hint: FORMS[issue.pattern ?? ''] ?? '' }
+    default:
+      return { message: issue.message.charAt(0).toLowerCase() + issue.message.slice(1), hint: '' }
+  }
+}
+
+/** What the patterns in the schema mean. */
+const FORMS: Readonly<Record<string, string>> = {
+  '/^\\//': 'a path begins with /',
+  '/^\\d+(-\\d+)?(,\\d+(-\\d+)?)*$/': 'numbers and ranges of processors, such as 0-2,4',
+}
+
+function wrongType(issue: z.core.$ZodIssueInvalidType): { message: string; hint: string } {
+  const kind = kindOf(issue)
+  if (issue.input === undefined) return { message: `is missing; it must be ${kind}`, hint: '' }
+  const { input } = issue
+  const quoted = typeof input === 'string' && /^-?\d+(\.\d+)?$|^(true|false)$/.test(input)
+  const hint = quoted ? `write ${input} without quotes` : input === null ? 'give it a value or remove the key' : ''
+  return { message: `must be ${kind}, not ${describe(input)}`, hint }
+}
+
+function wrongWord(issue: z.core.$ZodIssueInvalidValue): { message: string; hint: string } {
+  const allowed = issue.values.map(String)
+  const meant = typeof issue.input === 'string' ? nearest(issue.input, allowed) : null
+  if (issue.input === undefined) return { message: `is missing; it must be one of ${allowed.join(', ')}`, hint: '' }
+  const message = `must be one of ${allowed.join(', ')}, not ${describe(issue.input)}`
+  return { message, hint: meant === null ? '' : `did you mean ${meant}?` }
+}
+
+function atLeast(issue: z.core.$ZodIssueTooSmall): string {
+  if (issue.origin === 'string') return 'text that is not empty'
+  if (issue.origin === 'array') return 'a list that is not empty'
+  return `at least ${issue.minimum}`
+}
+
+/** A value as a message names it: its kind, and the value itself where that is short. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  if (typeof value !== 'string') return String(value)
+  if (value === '') return 'empty text'
+  return `"${value.length > 40 ? `${value.slice(0, 37)}...` : value}"`
+}

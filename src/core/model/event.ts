@@ -1,0 +1,47 @@
+import type { Millis } from './ids.ts'
+
+export const EVENT_KINDS = [
+  'cluster.created',
+  'leader.elected',
+  'node.joined',
+  'node.changed',
+  'manifest.accepted',
+  'manifest.applied',
+  'manifest.failed',
+  'manifest.superseded',
+  'service.scaled',
+  'service.restarted',
+  'task.created',
+  'task.assigned',
+  'task.refused',
+  'task.state',
+  'task.ready',
+  'task.unready',
+  'task.restarted',
+  'task.stopping',
+  'task.removed',
+  'dispatch.created',
+  'dispatch.stopped',
+  'guard.blocked',
+] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
+
+/** What is said when something happens; the store adds id and order. */
+export interface EventDraft {
+  readonly kind: EventKind
+  /** The object it is about: `task/web.1.1`, `service/web`, `manifest/3`, `node/1`. */
+  readonly object: string
+  /** The service it belongs to, for filters; null: none. */
+  readonly service: string | null
+  /** One sentence: what, and why. */
+  readonly message: string
+  /** Who or what caused it: a user, `control`, `agent 1`. */
+  readonly by: string
+  readonly at: Millis
+}
+
+/** An appended record of what happened. */
+export interface Event extends EventDraft {
+  /** Sorts in the order of happening; a stream resumes after it. */
+  readonly id: string
+}

@@ -1,0 +1,69 @@
+import type { Epoch, Millis, NodeId, StoreRevision, TaskId } from './ids.ts'
+import type { RuntimeDescription } from './node.ts'
+import type { Resources } from './service.ts'
+import type { Task, TaskStatus } from './task.ts'
+
+/**
+ * Version of the messages between server and agent.
+ *
+ * - 1: hello, report; assignment, refused.
+ */
+export const WIRE_VERSION = 1
+
+/** What a server proves of its right to give orders, and what an agent keeps durably of the highest it acted on. */
+export interface Authority {
+  readonly clusterId: string
+  readonly incarnation: number
+  readonly epoch: Epoch
+  readonly revision: StoreRevision
+}
+
+/** First message of an agent on a new connection. */
+export interface Hello {
+  readonly kind: 'hello'
+  readonly wireVersion: number
+  /** null: the server gives the smallest free one. */
+  readonly nodeId: NodeId | null
+  readonly name: string
+  readonly hostname: string
+  readonly placement: string
+  readonly publicAddress: string | null
+  readonly labels: Readonly<Record<string, string>>
+  readonly capacity: Resources
+  readonly runtimes: readonly RuntimeDescription[]
+  readonly version: string
+  /** The highest authority it acted on; null: none yet. A server that is older must not lead this agent. */
+  readonly authority: Authority | null
+}
+
+/** What the agent sees of its tasks. Repeated until the assignment shows that it was taken in; only changes are sent. */
+export interface Report {
+  readonly kind: 'report'
+  readonly statuses: readonly { readonly taskId: TaskId; readonly status: TaskStatus }[]
+}
+
+export type AgentMessage = Hello | Report
+
+/** Everything that one agent must hold, as one value. */
+export interface Assignment {
+  readonly kind: 'assignment'
+  readonly authority: Authority
+  readonly nodeId: NodeId
+  readonly tasks: readonly Task[]
+}
+
+/** The server will not lead this agent; it keeps running what it has and tries again later. */
+export interface Refused {
+  readonly kind: 'refused'
+  readonly message: string
+}
+
+export type ServerMessage = Assignment | Refused
+
+/** One use of CPU and memory by a task, for listings and autoscaling; never stored. */
+export interface TaskSample {
+  readonly taskId: TaskId
+  readonly cpuMillis: number
+  readonly memoryBytes: number
+  readonly at: Millis
+}

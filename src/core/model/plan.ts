@@ -1,0 +1,67 @@
+import type { NodeId, ServiceName, Slot, TaskId } from './ids.ts'
+import type { Manifest } from './manifest.ts'
+
+/** What a user asks to be changed. Every change of desired state is one of these, and every one can be planned first. */
+export type Change =
+  | { readonly kind: 'apply'; readonly manifest: Manifest; readonly text: string }
+  /** The newest manifest once more: what is missing is made. */
+  | { readonly kind: 'reapply' }
+  | { readonly kind: 'destroy' }
+  /** to null: the last revision that was applied before the newest. */
+  | { readonly kind: 'rollback'; readonly to: number | null }
+  | { readonly kind: 'scale'; readonly service: ServiceName; readonly replicas: number }
+  | { readonly kind: 'restart'; readonly service: ServiceName }
+
+export interface FieldChange {
+  readonly field: string
+  readonly from: string
+  readonly to: string
+  readonly effect: 'in-place' | 'replace'
+}
+
+export const ACTION_KINDS = ['add', 'update', 'replace', 'remove'] as const
+export type ActionKind = (typeof ACTION_KINDS)[number]
+
+/** What would happen to one service. */
+export interface PlanAction {
+  readonly kind: ActionKind
+  readonly service: ServiceName
+  /** Image, or the program of a process. */
+  readonly subject: string
+  /** Tasks that would be made or taken down; task null: to be made, node null: the scheduler chooses. */
+  readonly tasks: readonly { readonly slot: Slot; readonly task: TaskId | null; readonly node: NodeId | null }[]
+  readonly fields: readonly FieldChange[]
+  readonly because: string
+  /** What users of the service would notice, e.g. `3 → 2 running while each task is replaced`; empty: nothing. */
+  readonly consequence: string
+}
+
+/** A fact about a service's manifest that the user should know but that hinders nothing. */
+export interface PlanNote {
+  readonly service: ServiceName | null
+  readonly field: string | null
+  readonly message: string
+}
+
+/** All that a change would do. A value that a client may keep, show and send back; nothing was changed to make it. */
+export interface Plan {
+  readonly id: string
+  readonly clusterId: string
+  /** The desired manifest revision it was made against. */
+  readonly baseRevision: number
+  readonly change: Change
+  readonly actions: readonly PlanAction[]
+  readonly summary: Readonly<Record<ActionKind, number>>
+  /** Images that are not yet on the nodes that would run them, as far as those nodes answered. */
+  readonly pulls: readonly string[]
+  readonly notes: readonly PlanNote[]
+  /** Why it cannot be applied as it is; empty when it can. */
+  readonly blockers: readonly PlanNote[]
+  /** What the plan rests on: object → its state. Applying it later compares these and names those that moved. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+/** Whether anything would change. */
+export function isEmptyPlan(plan: Plan): boolean {
+  return plan.actions.length === 0
+}

@@ -1,0 +1,80 @@
+import type { Cluster, Leadership } from './cluster.ts'
+import type { Event } from './event.ts'
+import type { Millis, NodeId, ServiceName, Slot, TaskId } from './ids.ts'
+import type { ManifestRevision } from './manifest.ts'
+import type { Node } from './node.ts'
+import type { RuntimeKind, ServiceHealth, ServiceMode, ServiceSpec } from './service.ts'
+import type { PortBinding, Task, TaskState } from './task.ts'
+
+/** What listings and the API show of a task. */
+export interface TaskView {
+  readonly id: TaskId
+  readonly service: ServiceName
+  readonly slot: Slot
+  readonly attempt: number
+  readonly node: NodeId | null
+  readonly state: TaskState
+  readonly desired: Task['desired']
+  readonly ready: boolean
+  readonly restarts: number
+  readonly runtime: RuntimeKind
+  readonly image: string | null
+  readonly ports: readonly PortBinding[]
+  readonly address: string | null
+  readonly containerId: string | null
+  readonly exitCode: number | null
+  /** Why it is in this state, or what it waits for. */
+  readonly message: string
+  readonly createdAt: Millis
+  readonly startedAt: Millis | null
+  readonly finishedAt: Millis | null
+}
+
+export interface ServiceView {
+  readonly name: ServiceName
+  readonly mode: ServiceMode
+  readonly runtime: RuntimeKind
+  readonly image: string | null
+  readonly replicas: number
+  readonly running: number
+  readonly ready: number
+  /** Ready tasks that are made from the newest spec. */
+  readonly current: number
+  readonly health: ServiceHealth
+  /** The worst thing that hinders it now; empty when healthy. */
+  readonly message: string
+  readonly updatedAt: Millis
+  /** The dispatch it belongs to; null for a service of the manifest. */
+  readonly dispatch: string | null
+}
+
+export interface ServiceDetail extends ServiceView {
+  readonly spec: ServiceSpec
+  readonly tasks: readonly TaskView[]
+}
+
+export interface ClusterView {
+  readonly cluster: Cluster
+  readonly leadership: Leadership
+  readonly store: string
+  readonly storeRevision: number
+  readonly version: string
+  readonly desiredRevision: number
+  readonly nodes: readonly Node[]
+}
+
+/** Why something is as it is: the present state, and the events that led there, newest last. */
+export interface Explanation {
+  readonly object: string
+  /** One sentence about now. */
+  readonly summary: string
+  /** What holds it up, each with what would help. */
+  readonly reasons: readonly string[]
+  readonly events: readonly Event[]
+}
+
+/** Progress of a manifest revision, for people who wait. */
+export interface RevisionProgress {
+  readonly revision: Omit<ManifestRevision, 'text'>
+  readonly services: readonly ServiceView[]
+}

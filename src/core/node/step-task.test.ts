@@ -1,0 +1,334 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { aHealthCheck, aService, aStatus, aTask } from '../../../test/builders.ts'
+import { deepFreeze } from '../../../test/deep-freeze.ts'
+import { judge, type Task, type TaskStatus } from '../model/task.ts'
+import type { HealthState } from './health.ts'
+import { newRecord, type TaskRecord } from './record.ts'
+import { type SeenContainer, stepTask, type TaskStep } from './step-task.ts'
+
+const container = (change: Partial<SeenContainer> = {}): SeenContainer => ({
+  id: 'c1',
+  state: 'running',
+  exitCode: null,
+  outOfMemory: false,
+  message: '',
+  address: '10.0.0.2',
+  startedAt: 1_000,
+  finishedAt: null,
+  ...change,
+})
+const exited = (exitCode: number | null, change: Partial<SeenContainer> = {}): SeenContainer =>
+  container({ state: 'exited', exitCode, finishedAt: 5_000, ...change })
+const record = (status: Partial<TaskStatus> = {}, change: Partial<TaskRecord> = {}): TaskRecord => ({
+  ...newRecord(aTask()),
+  status: aStatus({
+    state: 'running',
+    prepared: true,
+    ready: true,
+    readyAt: 2_000,
+    startedAt: 1_000,
+    containerId: 'c1',
+    ...status,
+  }),
+  ...change,
+})
+const assigned = (): TaskRecord =>
+  record({ state: 'assigned', prepared: false, ready: false, readyAt: null, startedAt: null, containerId: null })
+const task = (change: Parameters<typeof aTask>[0] = {}): Task => aTask(change)
+const withPolicy = (restart: 'no' | 'always' | 'on-failure' | 'unless-stopped'): Task =>
+  aTask({ spec: aService({ restart }) })
+const checked = aTask({ spec: aService({ health: aHealthCheck() }) })
+const health = (verdict: HealthState['verdict'], message = ''): HealthState => ({
+  startedAt: 1_000,
+  verdict,
+  failures: 3,
+  probes: 3,
+  nextAt: 0,
+  message,
+})
+
+/** What a step decided, as one line. */
+function line({ record: { status }, action, wakeAt }: TaskStep): string {
+  const ready = status.ready ? ' ready' : ''
+  const act =
+    action === null ? '' : action.kind === 'stop' && action.restart ? ' -> stop to restart' : ` -> ${action.kind}`
+  const why = status.message === '' ? '' : ` (${status.message})`
+  return `${status.state}${ready}${why}${act}${wakeAt === null ? '' : ` @${wakeAt}`}`
+}
+
+interface Row {
+  readonly name: string
+  readonly task?: Task
+  readonly record?: TaskRecord
+  readonly seen: SeenContainer | null
+  readonly health?: HealthState
+  readonly now?: number
+  readonly is: string
+}
+
+const ROWS: readonly Row[] = [
+  { name: 'creates a container for a new task', record: assigned(), seen: null, is: 'preparing -> create' },
+  {
+    name: 'pauses before it asks for a container again',
+    record: { ...assigned(), failedAt: 9_000, status: aStatus({ state: 'preparing', failures: 3 }) },
+    seen: null,
+    now: 9_000,
+    is: 'preparing @13000',
+  },
+  {
+    name: 'keeps a created container waiting while only prepared is wanted',
+    task: task({ desired: 'prepared' }),
+    record: assigned(),
+    seen: container({ state: 'created', startedAt: null }),
+    is: 'preparing',
+  },
+  {
+    name: 'starts a created container when running is wanted',
+    record: assigned(),
+    seen: container({ state: 'created', startedAt: null }),
+    is: 'starting -> start',
+  },
+  {
+    name: 'counts a task without a check as ready after a second',
+    record: assigned(),
+    seen: container(),
+    now: 2_000,
+    is: 'running ready',
+  },
+  { name: 'waits that second out', record: assigned(), seen: container(), now: 1_500, is: 'running (starting) @2000' },
+  {
+    name: 'waits for the health check',
+    task: checked,
+    record: assigned(),
+    seen: container(),
+    health: health('unknown', 'connection refused'),
+    is: 'running (not healthy: connection refused)',
+  },
+  {
+    name: 'is ready when the check succeeds',
+    task: checked,
+    record: assigned(),
+    seen: container(),
+    health: health('healthy'),
+    is: 'running ready',
+  },
+  {
+    name: 'ignores the health of an earlier run',
+    task: checked,
+    record: assigned(),
+    seen: container({ startedAt: 7_000 }),
+    health: health('healthy'),
+    is: 'running (waits for its health check)',
+  },
+  {
+    name: 'stops an unhealthy container so that it starts again',
+    task: checked,
+    seen: container(),
+    health: health('unhealthy', 'HTTP 500'),
+    is: 'running (unhealthy: HTTP 500) -> stop to restart',
+  },
+  {
+    name: 'leaves an unhealthy container running when the policy is no',
+    task: aTask({ spec: aService({ health: aHealthCheck(), restart: 'no' }) }),
+    seen: container(),
+    health: health('unhealthy', 'HTTP 500'),
+    is: 'running (not healthy: HTTP 500)',
+  },
+  { name: 'restarts at once after a first crash', seen: exited(1), is: 'running (exit code 1) -> start' },
+  {
+    name: 'pauses longer after each crash',
+    record: record({ failures: 2 }),
+    seen: exited(1),
+    is: 'running (exit code 1) @13000',
+  },
+  {
+    name: 'counts one exit once',
+    record: record({ failures: 3, ready: false, message: 'exit code 1' }, { countedRun: 1_000, failedAt: 9_000 }),
+    seen: exited(1),
+    now: 10_000,
+    is: 'running (exit code 1) @11000',
+  },
+  {
+    name: 'ends the task after five restarts in ten minutes',
+    record: record({}, { restartedAt: [1, 2, 3, 4, 5] }),
+    seen: exited(1),
+    is: 'failed (exit code 1, after 5 restarts in ten minutes)',
+  },
+  {
+    name: 'forgets restarts that are older than ten minutes',
+    record: record({}, { restartedAt: [1, 2, 3, 4, 5] }),
+    seen: exited(1),
+    now: 700_000,
+    is: 'running (exit code 1) -> start',
+  },
+  {
+    name: 'ends with success when the policy is on-failure',
+    task: withPolicy('on-failure'),
+    seen: exited(0),
+    is: 'completed',
+  },
+  { name: 'ends with success when the policy is no', task: withPolicy('no'), seen: exited(0), is: 'completed' },
+  {
+    name: 'ends with failure when the policy is no',
+    task: withPolicy('no'),
+    seen: exited(3),
+    is: 'failed (exit code 3)',
+  },
+  {
+    name: 'restarts even after success when the policy is always',
+    task: withPolicy('always'),
+    seen: exited(0),
+    is: 'running (exit code 0) -> start',
+  },
+  {
+    name: 'restarts by unless-stopped',
+    task: withPolicy('unless-stopped'),
+    seen: exited(0),
+    is: 'running (exit code 0) -> start',
+  },
+  {
+    name: 'says that memory ran out',
+    seen: exited(137, { outOfMemory: true }),
+    is: 'running (out of memory) -> start',
+  },
+  {
+    name: 'tells what the runtime says of an end',
+    seen: exited(null, { message: 'the shim was killed' }),
+    is: 'running (it ended: the shim was killed) -> start',
+  },
+  {
+    name: 'does not call an end by health check a success',
+    task: withPolicy('on-failure'),
+    record: record({ failure: 'unhealthy', message: 'unhealthy: HTTP 500' }, { countedRun: 1_000, failedAt: 9_000 }),
+    seen: exited(0),
+    is: 'running (unhealthy: HTTP 500) -> start',
+  },
+  {
+    name: 'starts a parked container again without counting',
+    record: record({ ready: false }, { parked: true }),
+    seen: exited(0),
+    is: 'running -> start',
+  },
+  {
+    name: 'ends a task whose container somebody removed',
+    seen: null,
+    is: 'failed (its container was removed by somebody else)',
+  },
+  {
+    name: 'stops what is not wanted',
+    task: task({ desired: 'stopped' }),
+    seen: container(),
+    is: 'running (stopping) -> stop',
+  },
+  {
+    name: 'is stopped when its container has ended',
+    task: task({ desired: 'stopped' }),
+    seen: exited(0),
+    is: 'stopped',
+  },
+  {
+    name: 'is stopped when it never had a container',
+    task: task({ desired: 'stopped' }),
+    record: assigned(),
+    seen: null,
+    is: 'stopped',
+  },
+  {
+    name: 'stops a container whose task has ended',
+    record: record({ state: 'lost', ready: false }),
+    seen: container(),
+    is: 'lost -> stop',
+  },
+  {
+    name: 'keeps the container of an ended task',
+    record: record({ state: 'failed', ready: false }),
+    seen: exited(1),
+    is: 'failed',
+  },
+  {
+    name: 'remembers failures until ten healthy minutes have passed',
+    record: record({ failures: 2 }),
+    seen: container(),
+    is: 'running ready @602000',
+  },
+]
+
+test.each(ROWS)('step of a task: $name', ({
+  task: given = aTask(),
+  record: before = record(),
+  seen,
+  health: probed = null,
+  now = 11_000,
+  is,
+}) => {
+  expect(line(stepTask(deepFreeze(given), deepFreeze(before), seen, probed, now))).toBe(is)
+})
+
+test('failures are forgiven after ten healthy minutes', () => {
+  const step = stepTask(aTask(), record({ failures: 4 }), container(), null, 602_000)
+  expect(step.record.status.failures).toBe(0)
+})
+
+test('a step that has nothing to say returns the very same record', () => {
+  const before = stepTask(aTask(), record(), container(), null, 5_000).record
+  expect(stepTask(aTask(), before, container(), null, 6_000).record).toBe(before)
+})
+
+const anyRecord = fc
+  .record({
+    state: fc.constantFrom<TaskStatus['state']>(
+      'assigned',
+      'preparing',
+      'starting',
+      'running',
+      'completed',
+      'failed',
+      'stopped',
+      'rejected',
+      'lost',
+    ),
+    prepared: fc.boolean(),
+    ready: fc.boolean(),
+    failures: fc.nat(8),
+    parked: fc.boolean(),
+    counted: fc.option(fc.constantFrom(1_000, 2_000)),
+  })
+  .map(({ parked, counted, ...status }) =>
+    record(status, { parked, countedRun: counted, failedAt: counted === null ? null : 4_000 }),
+  )
+const anySeen = fc.constantFrom(
+  null,
+  container(),
+  container({ state: 'created', startedAt: null }),
+  exited(0),
+  exited(1),
+  exited(null),
+)
+const anyTask = fc
+  .record({
+    desired: fc.constantFrom<Task['desired']>('prepared', 'running', 'stopped'),
+    restart: fc.constantFrom('no' as const, 'always' as const, 'on-failure' as const, 'unless-stopped' as const),
+  })
+  .map(({ desired, restart }) => aTask({ desired, spec: aService({ restart }) }))
+
+test('a state never goes back, and only the agent’s states are written', () => {
+  fc.assert(
+    fc.property(anyTask, anyRecord, anySeen, fc.nat(700_000), (given, before, seen, now) => {
+      const after = stepTask(given, before, seen, null, now).record.status.state
+      expect(after === before.status.state || judge(before.status.state, after, 'agent') === 'advance').toBe(true)
+    }),
+  )
+})
+
+test('a task that has ended, or is not wanted, is never created or started', () => {
+  fc.assert(
+    fc.property(anyTask, anyRecord, anySeen, fc.nat(700_000), (given, before, seen, now) => {
+      const step = stepTask(given, before, seen, null, now)
+      const over =
+        given.desired === 'stopped' ||
+        ['completed', 'failed', 'stopped', 'rejected', 'lost'].includes(before.status.state)
+      if (over) expect(['create', 'start']).not.toContain(step.action?.kind)
+    }),
+  )
+})

@@ -1,0 +1,227 @@
+import { retryDelayMs } from '../../lib/backoff.ts'
+import type { Millis } from '../model/ids.ts'
+import { isTerminal, TASK_STATES, type Task } from '../model/task.ts'
+import type { HealthState } from './health.ts'
+import { ended, type TaskRecord, withStatus } from './record.ts'
+
+/** A container as far as decisions need to know it; see ports/runtime. */
+export interface SeenContainer {
+  readonly id: string
+  readonly state: 'created' | 'running' | 'exited'
+  readonly exitCode: number | null
+  readonly outOfMemory: boolean
+  readonly message: string
+  readonly address: string | null
+  readonly startedAt: Millis | null
+  readonly finishedAt: Millis | null
+}
+
+export type TaskAction =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'start'; readonly containerId: string; readonly because: string }
+  /** Stops it for good, or, when `restart` is set, so that it can start again. */
+  | { readonly kind: 'stop'; readonly containerId: string; readonly because: string; readonly restart: boolean }
+
+export interface TaskStep {
+  readonly record: TaskRecord
+  readonly action: TaskAction | null
+  readonly wakeAt: Millis | null
+}
+
+/** More restarts in place than this within the window end the task: another attempt, elsewhere if it can, may do better. */
+const RESTARTS_IN_PLACE = 5
+const RESTART_WINDOW_MS: Millis = 600_000
+/** A task without a health check counts as ready when it has run so long: one that crashes at once never serves. */
+const SETTLE_MS: Millis = 1_000
+/** So long without trouble, and earlier failures are forgotten. */
+const HEALTHY_AGAIN_MS: Millis = 600_000
+
+/**
+ * Decides the next step of one task on its node, and what is to be reported of it. The container is the one seen for
+ * this task, null when the runtime has none; health is what probes have shown of the present run, null when there is no
+ * check or no probe yet.
+ */
+export function stepTask(
+  task: Task,
+  record: TaskRecord,
+  container: SeenContainer | null,
+  health: HealthState | null,
+  now: Millis,
+): TaskStep {
+  if (isTerminal(record.status.state)) return endedStep(record, container)
+  if (task.desired === 'stopped') return stopStep(record, container, now)
+  if (container === null) return missingStep(record, now)
+  const known = withStatus(record, { containerId: container.id, prepared: true })
+  switch (container.state) {
+    case 'created':
+      return createdStep(task, known, container, now)
+    case 'running':
+      return runningStep(task, known, container, health, now)
+    case 'exited':
+      return exitedStep(task, known, container, now)
+  }
+}
+
+const still = (record: TaskRecord, wakeAt: Millis | null = null): TaskStep => ({ record, action: null, wakeAt })
+
+/** A task that ended must not run: a lost one that turns up again is stopped, never resumed. */
+function endedStep(record: TaskRecord, container: SeenContainer | null): TaskStep {
+  if (container?.state !== 'running') return still(record)
+  return {
+    record,
+    action: { kind: 'stop', containerId: container.id, because: `it is ${record.status.state}`, restart: false },
+    wakeAt: null,
+  }
+}
+
+function stopStep(record: TaskRecord, container: SeenContainer | null, now: Millis): TaskStep {
+  if (container?.state === 'running') {
+    const stopping = withStatus(record, { ready: false, message: 'stopping' })
+    return {
+      record: stopping,
+      action: { kind: 'stop', containerId: container.id, because: 'it is not wanted', restart: false },
+      wakeAt: null,
+    }
+  }
+  return still(ended(record, 'stopped', { exitCode: container?.exitCode ?? null, message: '' }, now))
+}
+
+function missingStep(record: TaskRecord, now: Millis): TaskStep {
+  if (record.status.prepared) {
+    const failures = record.status.failures + 1
+    const message = 'its container was removed by somebody else'
+    return still(ended(record, 'failed', { failure: 'runtime', message, failures }, now))
+  }
+  const retryAt = afterPause(record, now)
+  if (retryAt > now) return still(record, retryAt)
+  return { record: forward(record, 'preparing'), action: { kind: 'create' }, wakeAt: null }
+}
+
+/** When a refused call may be tried again; `now` when none was refused. */
+function afterPause(record: TaskRecord, now: Millis): Millis {
+  return record.failedAt === null ? now : record.failedAt + retryDelayMs(record.status.failures + 1)
+}
+
+/** A state never goes back: what was seen running stays so, whatever the runtime makes of its container. */
+function forward(record: TaskRecord, state: 'preparing' | 'starting'): TaskRecord {
+  return TASK_STATES.indexOf(state) > TASK_STATES.indexOf(record.status.state) ? withStatus(record, { state }) : record
+}
+
+function createdStep(task: Task, record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
+  if (task.desired === 'prepared') return still(forward(record, 'preparing'))
+  const retryAt = afterPause(record, now)
+  if (retryAt > now) return still(record, retryAt)
+  const starting = forward(record, 'starting')
+  return {
+    record: starting,
+    action: { kind: 'start', containerId: container.id, because: 'it is wanted' },
+    wakeAt: null,
+  }
+}
+
+function runningStep(
+  task: Task,
+  record: TaskRecord,
+  container: SeenContainer,
+  health: HealthState | null,
+  now: Millis,
+): TaskStep {
+  const startedAt = container.startedAt ?? record.status.startedAt ?? now
+  const present = health !== null && health.startedAt === startedAt ? health : null
+  if (present?.verdict === 'unhealthy' && task.spec.restart !== 'no') {
+    return unhealthyStep(record, container, present, startedAt, now)
+  }
+  const settledAt = startedAt + SETTLE_MS
+  const ready = task.spec.health === null ? now >= settledAt : present?.verdict === 'healthy'
+  const becameReady = ready && !record.status.ready
+  const readyAt = becameReady ? now : ready ? record.status.readyAt : null
+  const forgiven = ready && readyAt !== null && now - readyAt >= HEALTHY_AGAIN_MS && record.status.failures > 0
+  const next = withStatus(record.parked ? { ...record, parked: false } : record, {
+    state: 'running',
+    ready,
+    readyAt,
+    startedAt,
+    address: container.address,
+    exitCode: null,
+    failure: null,
+    failures: forgiven ? 0 : record.status.failures,
+    message: ready ? '' : waitingFor(task, present),
+  })
+  if (!ready) return still(next, task.spec.health === null ? settledAt : null)
+  return still(next, readyAt !== null && next.status.failures > 0 ? readyAt + HEALTHY_AGAIN_MS : null)
+}
+
+function waitingFor(task: Task, health: HealthState | null): string {
+  if (task.spec.health === null) return 'starting'
+  return health === null || health.message === '' ? 'waits for its health check' : `not healthy: ${health.message}`
+}
+
+function unhealthyStep(
+  record: TaskRecord,
+  container: SeenContainer,
+  health: HealthState,
+  run: Millis,
+  now: Millis,
+): TaskStep {
+  const message = `unhealthy: ${health.message}`
+  const counted =
+    record.countedRun === run
+      ? record
+      : {
+          ...withStatus(record, { ready: false, failure: 'unhealthy', message, failures: record.status.failures + 1 }),
+          countedRun: run,
+          failedAt: now,
+        }
+  return {
+    record: counted,
+    action: { kind: 'stop', containerId: container.id, because: message, restart: true },
+    wakeAt: null,
+  }
+}
+
+function exitedStep(task: Task, record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
+  if (record.parked) return restart(record, container, 'the agent is back', false)
+  const counted = countExit(record, container, now)
+  const { restart: policy } = task.spec
+  const success = container.exitCode === 0 && counted.status.failure !== 'unhealthy'
+  if (success && policy !== 'always' && policy !== 'unless-stopped') {
+    return still(ended(counted, 'completed', { failure: null, message: '', failures: record.status.failures }, now))
+  }
+  if (policy === 'no') return still(ended(counted, 'failed', {}, now))
+
+  const recent = counted.restartedAt.filter((at) => now - at < RESTART_WINDOW_MS)
+  if (recent.length >= RESTARTS_IN_PLACE) {
+    const message = `${counted.status.message}, after ${RESTARTS_IN_PLACE} restarts in ten minutes`
+    return still(ended(counted, 'failed', { message }, now))
+  }
+  const startAt = (counted.failedAt ?? now) + retryDelayMs(counted.status.failures)
+  if (startAt > now) return still(counted, startAt)
+  return restart({ ...counted, restartedAt: [...recent, now] }, container, counted.status.message, true)
+}
+
+function restart(record: TaskRecord, container: SeenContainer, because: string, counts: boolean): TaskStep {
+  const restarts = record.status.restarts + (counts ? 1 : 0)
+  return {
+    record: withStatus(record, { restarts }),
+    action: { kind: 'start', containerId: container.id, because },
+    wakeAt: null,
+  }
+}
+
+/** Takes the end of a run in, once. */
+function countExit(record: TaskRecord, container: SeenContainer, now: Millis): TaskRecord {
+  const run = container.startedAt ?? record.status.startedAt ?? 0
+  if (record.countedRun === run) return withStatus(record, { ready: false, exitCode: container.exitCode })
+  const { exitCode } = container
+  const why = container.outOfMemory ? 'out of memory' : exitCode === null ? 'it ended' : `exit code ${exitCode}`
+  const message = container.message === '' ? why : `${why}: ${container.message}`
+  const next = withStatus(record, {
+    state: 'running',
+    ready: false,
+    exitCode,
+    message,
+    failure: container.outOfMemory ? 'out-of-memory' : 'exit',
+    failures: record.status.failures + 1,
+  })
+  return { ...next, countedRun: run, failedAt: now }
+}

@@ -1,0 +1,63 @@
+import type { Slot } from '../model/ids.ts'
+import type { Node } from '../model/node.ts'
+import type { ServiceSpec } from '../model/service.ts'
+import type { Task } from '../model/task.ts'
+import { comesBack, endedAs } from './restart.ts'
+import { emptySlot, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
+
+/** What keeps a slot from being served by a ready task of the newest spec, in a sentence. */
+export interface Hindrance {
+  readonly slot: Slot
+  /** From 0, the worst, upwards. */
+  readonly rank: number
+  readonly message: string
+}
+
+/** What hinders a service now, the worst first; empty when all is as wanted. */
+export function hindrancesOf(
+  spec: ServiceSpec,
+  specHash: string,
+  tasks: readonly Task[],
+  nodes: readonly Node[],
+): readonly Hindrance[] {
+  const slots = sortSlots(tasks, specHash)
+  return wantedSlots(spec, nodes)
+    .flatMap((slot) => hindranceIn(slots.get(slot) ?? emptySlot(slot), spec, specHash) ?? [])
+    .sort((a, b) => a.rank - b.rank || a.slot - b.slot)
+}
+
+const ENDED = 0
+const REFUSED = 1
+const UNREADY = 2
+const ON_ITS_WAY = 3
+const OUTDATED = 4
+
+function hindranceIn(inSlot: SlotTasks, spec: ServiceSpec, specHash: string): Hindrance | null {
+  const { slot, current, outdated, stopping, ended } = inSlot
+  const hindrance = (rank: number, message: string): Hindrance => ({ slot, rank, message })
+  const [fresh] = current
+  if (fresh !== undefined && !fresh.status.ready) return { slot, ...unready(fresh) }
+  const [old] = outdated
+  if (old !== undefined) return hindrance(OUTDATED, `${old.id} is still of another spec`)
+  if (fresh !== undefined) return null
+
+  const [leaving] = stopping
+  if (leaving !== undefined) return hindrance(ON_ITS_WAY, `${leaving.id} is stopping`)
+  const last = ended[0]
+  if (last === undefined || last.specHash !== specHash) return hindrance(ON_ITS_WAY, `slot ${slot} has no task yet`)
+  if (spec.mode === 'job' && last.status.state === 'completed') return null
+  const next = comesBack(spec, last) ? 'the next attempt follows' : 'it stays so until the next apply'
+  return hindrance(ENDED, `${last.id} ${endedAs(last)}; ${next}`)
+}
+
+function unready({ id, refusal, status }: Task): Pick<Hindrance, 'rank' | 'message'> {
+  if (refusal !== null) return { rank: REFUSED, message: `${id} has no node: ${refusal}` }
+  const why = status.message === '' ? '' : `: ${status.message}`
+  if (status.state !== 'running') return { rank: ON_ITS_WAY, message: `${id} is ${status.state}${why}` }
+  const restarted = status.restarts === 0 ? '' : ` after ${times(status.restarts)} restarted in place`
+  return { rank: UNREADY, message: `${id} is running, but not ready${restarted}${why}` }
+}
+
+function times(count: number): string {
+  return count === 1 ? 'being once' : `being ${count} times`
+}

@@ -1,0 +1,177 @@
+import { earlier } from '../../lib/collections.ts'
+import type { Millis, ServiceName, Slot, TaskId } from '../model/ids.ts'
+import type { Node } from '../model/node.ts'
+import type { ServiceSpec } from '../model/service.ts'
+import { isAlive, isWanted, type Task } from '../model/task.ts'
+import { retryVerdict } from './restart.ts'
+import { planRollout } from './rollout.ts'
+import { emptySlot, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
+
+/** Everything that the decision about one service rests on. */
+export interface ServiceInput {
+  readonly name: ServiceName
+  /** null: nobody wants the service any more. */
+  readonly spec: ServiceSpec | null
+  readonly specHash: string | null
+  /** Whether a user asked for its removal; without that a service that is not wanted is left alone. */
+  readonly removalAsked: boolean
+  /** All of its tasks, in any state. */
+  readonly tasks: readonly Task[]
+  readonly nodes: readonly Node[]
+  readonly attemptFloor: number
+  readonly retryAt: Millis | null
+  /** Why its tasks may not start yet (a dependency is not healthy); null: they may. */
+  readonly hold: string | null
+}
+
+export type ServiceAction =
+  | {
+      readonly kind: 'createTask'
+      readonly slot: Slot
+      readonly attempt: number
+      readonly desired: 'prepared' | 'running'
+      readonly failures: number
+      readonly because: string
+    }
+  | {
+      readonly kind: 'setDesired'
+      readonly taskId: TaskId
+      readonly desired: 'running' | 'stopped'
+      readonly because: string
+    }
+  /** The spec changed in a way that needs no new container. */
+  | { readonly kind: 'setSpec'; readonly taskId: TaskId; readonly because: string }
+  /** Forgets an ended task; its agent removes the container. */
+  | { readonly kind: 'removeTask'; readonly taskId: TaskId; readonly because: string }
+  /** Attempts up to this number are used; said whenever the newest task of a slot is forgotten. */
+  | { readonly kind: 'raiseFloor'; readonly attempt: number }
+
+export interface ServicePlan {
+  readonly actions: readonly ServiceAction[]
+  /** When to look again although nothing changed; null: only on change. */
+  readonly wakeAt: Millis | null
+  /** Why nothing is done although something seems to be needed; null: nothing is held back. */
+  readonly blocked: string | null
+}
+
+/** Ended attempts of a slot that are kept, with their logs. */
+const KEPT_ATTEMPTS = 3
+
+/**
+ * Decides what a service needs now. It is told the whole situation, never what just happened, so a missed, repeated or
+ * reordered event cannot change the answer.
+ */
+export function planService(input: ServiceInput, now: Millis): ServicePlan {
+  const { spec, tasks } = input
+  if (spec === null && tasks.some(isAlive) && !input.removalAsked) {
+    return {
+      actions: [],
+      wakeAt: null,
+      blocked: `${input.name} is not in the desired manifest, but nobody asked for its removal`,
+    }
+  }
+  const slots = sortSlots(tasks, input.specHash)
+  const wanted = spec === null ? [] : wantedSlots(spec, input.nodes)
+  const wantedSet = new Set(wanted)
+  const actions: ServiceAction[] = []
+  let wakeAt: Millis | null = null
+
+  for (const slot of slots.values()) {
+    if (!wantedSet.has(slot.slot)) emptyOut(slot, spec === null ? 'the service was removed' : 'scaled down', actions)
+  }
+  if (spec !== null) {
+    const inOrder = wanted.map((slot) => slots.get(slot) ?? emptySlot(slot))
+    for (const slot of inOrder) {
+      wakeAt = earlier(wakeAt, fill(slot, spec, input, now, actions))
+      updateInPlace(slot, spec, actions)
+      forgetOld(slot, actions)
+    }
+    wakeAt = earlier(wakeAt, planRollout({ slots: inOrder, spec, input, now }, actions))
+  }
+  return { actions, wakeAt, blocked: null }
+}
+
+function emptyOut(slot: SlotTasks, because: string, actions: ServiceAction[]): void {
+  for (const { id } of [...slot.current, ...slot.outdated])
+    actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because })
+  if (slot.current.length + slot.outdated.length + slot.stopping.length > 0) return
+  for (const { id } of slot.ended) actions.push({ kind: 'removeTask', taskId: id, because })
+  const newest = slot.ended[0]
+  if (newest !== undefined) actions.push({ kind: 'raiseFloor', attempt: newest.attempt })
+}
+
+/** Gives an empty slot a task, and lets a prepared one start once nothing is in its way. */
+function fill(
+  slot: SlotTasks,
+  spec: ServiceSpec,
+  input: ServiceInput,
+  now: Millis,
+  actions: ServiceAction[],
+): Millis | null {
+  const [kept, ...surplus] = slot.current
+  for (const { id } of surplus)
+    actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because: 'another attempt holds its slot' })
+  if (kept !== undefined) {
+    const blockedBy =
+      spec.update.order === 'stop-first' ? slot.outdated.length + slot.stopping.length + surplus.length : 0
+    if (kept.desired === 'prepared' && input.hold === null && blockedBy === 0) {
+      actions.push({ kind: 'setDesired', taskId: kept.id, desired: 'running', because: 'nothing is in its way' })
+    }
+    return null
+  }
+  // Outdated tasks are the rollout's business, and a stopping task keeps its slot until it has ended.
+  if (slot.outdated.length + slot.stopping.length > 0) return null
+  return createNext(slot, spec, input, now, input.hold === null ? 'running' : 'prepared', actions)
+}
+
+/** Creates the next attempt of a slot if its time has come, and says when that will be if not. */
+export function createNext(
+  slot: SlotTasks,
+  spec: ServiceSpec,
+  input: ServiceInput,
+  now: Millis,
+  desired: 'prepared' | 'running',
+  actions: ServiceAction[],
+): Millis | null {
+  const newest = slot.ended[0] ?? null
+  const last = newest !== null && newest.specHash === input.specHash ? newest : null
+  const verdict = retryVerdict(spec, last, input.retryAt, now)
+  if (verdict.kind === 'leave') return null
+  if (verdict.kind === 'later') return verdict.at
+  const used = [...slot.outdated, ...slot.stopping, ...slot.ended].reduce((max, task) => Math.max(max, task.attempt), 0)
+  actions.push({
+    kind: 'createTask',
+    slot: slot.slot,
+    attempt: (used === 0 ? input.attemptFloor : used) + 1,
+    desired,
+    failures: last?.status.failures ?? 0,
+    because: last === null && used > 0 ? 'the spec changed' : verdict.because,
+  })
+  return null
+}
+
+function updateInPlace(slot: SlotTasks, spec: ServiceSpec, actions: ServiceAction[]): void {
+  for (const task of slot.current) {
+    // Specs are immutable objects of one store revision: the same object means the same content.
+    if (task.spec !== spec && JSON.stringify(task.spec) !== JSON.stringify(spec)) {
+      actions.push({ kind: 'setSpec', taskId: task.id, because: 'the spec changed in place' })
+    }
+  }
+}
+
+function forgetOld(slot: SlotTasks, actions: ServiceAction[]): void {
+  for (const { id } of slot.ended.slice(KEPT_ATTEMPTS)) {
+    actions.push({ kind: 'removeTask', taskId: id, because: `only the last ${KEPT_ATTEMPTS} ended attempts are kept` })
+  }
+}
+
+/** Whether a service that others depend on serves: every slot has a ready task, or its job is done. */
+export function isServing(spec: ServiceSpec, tasks: readonly Task[], nodes: readonly Node[]): boolean {
+  const slots = wantedSlots(spec, nodes)
+  if (slots.length === 0) return false
+  return slots.every((slot) =>
+    tasks.some(
+      (task) => task.slot === slot && ((isWanted(task) && task.status.ready) || task.status.state === 'completed'),
+    ),
+  )
+}

@@ -1,0 +1,66 @@
+import { unreachable } from '../../lib/assert.ts'
+import { retryDelayMs } from '../../lib/backoff.ts'
+import type { Millis } from '../model/ids.ts'
+import type { ServiceSpec } from '../model/service.ts'
+import type { Task } from '../model/task.ts'
+
+/** Whether a slot whose newest attempt has ended gets another one. */
+export type RetryVerdict =
+  | { readonly kind: 'now'; readonly because: string }
+  | { readonly kind: 'later'; readonly at: Millis }
+  /** Not until the user asks for it, or the spec changes. */
+  | { readonly kind: 'leave' }
+
+/**
+ * Decides about the next attempt in a slot. `last` is the newest ended attempt of the same spec, null when there was
+ * none. `retryAt`: attempts that ended before it may be tried again even if the policy would leave them.
+ */
+export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Millis | null, now: Millis): RetryVerdict {
+  if (last === null) return { kind: 'now', because: 'the slot is empty' }
+  const { status } = last
+  const because = `${last.id} ${endedAs(last)}`
+  switch (status.state) {
+    case 'completed':
+      return { kind: 'leave' }
+    case 'stopped':
+      if (last.stoppedByUser && (spec.restart === 'unless-stopped' || spec.restart === 'no'))
+        return askedAgain(last, retryAt)
+      return { kind: 'now', because }
+    case 'failed':
+      if (spec.restart === 'no') return askedAgain(last, retryAt)
+      return afterBackoff(last, because, now)
+    case 'rejected':
+      return afterBackoff(last, because, now)
+    case 'lost':
+      return { kind: 'now', because }
+    case 'pending':
+    case 'assigned':
+    case 'preparing':
+    case 'starting':
+    case 'running':
+      return { kind: 'leave' }
+    default:
+      return unreachable(status.state)
+  }
+}
+
+function askedAgain(last: Task, retryAt: Millis | null): RetryVerdict {
+  if (retryAt === null || (last.status.finishedAt ?? 0) >= retryAt) return { kind: 'leave' }
+  return { kind: 'now', because: 'it was asked for again' }
+}
+
+function afterBackoff(last: Task, because: string, now: Millis): RetryVerdict {
+  const at = (last.status.finishedAt ?? 0) + retryDelayMs(last.status.failures)
+  return at <= now ? { kind: 'now', because } : { kind: 'later', at }
+}
+
+/** How a task ended, in words: `failed: exit code 3`. */
+export function endedAs(task: Task): string {
+  const { state, message } = task.status
+  return message === '' ? state : `${state}: ${message}`
+}
+
+/** Whether the slot gets a new attempt by itself, sooner or later; if not, only an apply brings it back. */
+export function comesBack(spec: ServiceSpec, last: Task): boolean {
+  return retryVerdict(spec, last, null, Number.MAX_SAFE_INTEGER).kind !== 'leave'
+}

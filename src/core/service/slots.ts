@@ -1,0 +1,60 @@
+import { groupBy } from '../../lib/collections.ts'
+import type { Slot } from '../model/ids.ts'
+import type { Node } from '../model/node.ts'
+import type { ServiceSpec } from '../model/service.ts'
+import { isAlive, isWanted, type Task } from '../model/task.ts'
+
+/** The tasks of one slot, sorted out: what is there, what is wanted, what went before. */
+export interface SlotTasks {
+  readonly slot: Slot
+  /** Of the newest spec, wanted and not ended; the one to keep first: a ready one, else the highest attempt. */
+  readonly current: readonly Task[]
+  /** Wanted and not ended, but of another spec. */
+  readonly outdated: readonly Task[]
+  /** Told to stop, not ended yet. */
+  readonly stopping: readonly Task[]
+  /** Ended; the highest attempt first. */
+  readonly ended: readonly Task[]
+}
+
+/** Sorts the tasks of a service into slots. */
+export function sortSlots(tasks: readonly Task[], specHash: string | null): Map<Slot, SlotTasks> {
+  const slots = new Map<Slot, SlotTasks>()
+  for (const [slot, inSlot] of groupBy(tasks, (task) => task.slot)) {
+    const newestFirst = [...inSlot].sort((a, b) => b.attempt - a.attempt)
+    const wanted = newestFirst.filter(isWanted)
+    slots.set(slot, {
+      slot,
+      current: wanted
+        .filter((task) => task.specHash === specHash)
+        .sort((a, b) => Number(b.status.ready) - Number(a.status.ready)),
+      outdated: wanted.filter((task) => task.specHash !== specHash),
+      stopping: newestFirst.filter((task) => isAlive(task) && task.desired === 'stopped'),
+      ended: newestFirst.filter((task) => !isAlive(task)),
+    })
+  }
+  return slots
+}
+
+const EMPTY = { current: [], outdated: [], stopping: [], ended: [] } as const
+
+/** A slot without any task. */
+export function emptySlot(slot: Slot): SlotTasks {
+  return { slot, ...EMPTY }
+}
+
+/** The slots that a spec asks for: 1 to n, or one for each node that a global service belongs on. */
+export function wantedSlots(spec: ServiceSpec, nodes: readonly Node[]): Slot[] {
+  if (spec.mode === 'global') {
+    return nodes
+      .filter((node) => node.status !== 'removed' && node.availability !== 'drain' && matchesPlacement(spec, node))
+      .map((node) => node.id)
+      .sort((a, b) => a - b)
+  }
+  return Array.from({ length: spec.replicas }, (_, i) => i + 1)
+}
+
+/** Whether the node has a role that the service runs on. */
+export function matchesPlacement(spec: ServiceSpec, node: Node): boolean {
+  return spec.placements.length === 0 || spec.placements.includes(node.placement)
+}

@@ -1,0 +1,41 @@
+import type { Millis } from '../core/model/ids.ts'
+import type { Resources } from '../core/model/service.ts'
+
+/** One small text that survives the death of process and machine. A write replaces it whole or not at all. */
+export interface DurableText {
+  /** null when it was never written. Throws STORE_CORRUPT when it cannot be read. */
+  read(): Promise<string | null>
+  write(text: string): Promise<void>
+}
+
+export interface HostStats {
+  readonly memoryTotalBytes: number
+  readonly memoryAvailableBytes: number
+  readonly diskTotalBytes: number
+  readonly diskFreeBytes: number
+  /** CPU time of all cores since boot, in milliseconds. */
+  readonly cpuBusyMs: number
+  readonly cpuTotalMs: number
+  readonly load1: number
+  readonly load5: number
+  readonly load15: number
+}
+
+export type ProbeTarget =
+  | { readonly kind: 'http'; readonly host: string; readonly port: number; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+
+export interface ProbeResult {
+  readonly ok: boolean
+  /** `HTTP 503`, `connection refused`, ...; empty when ok. */
+  readonly message: string
+}
+
+/** The machine that an agent runs on. */
+export interface Host {
+  readonly hostname: string
+  capacity(): Promise<Resources>
+  stats(): Promise<HostStats>
+  /** Asks a task's port once. Never throws: every failure is a result. */
+  probe(target: ProbeTarget, timeoutMs: Millis): Promise<ProbeResult>
+}

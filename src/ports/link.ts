@@ -1,0 +1,36 @@
+import type { TaskId } from '../core/model/ids.ts'
+import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
+import type { HostStats } from './host.ts'
+import type { ExecRequest, ExecSession, LogLine, LogQuery } from './runtime.ts'
+
+/** What a server can ask of a connected agent at any time. Failures are OperationalErrors. */
+export interface AgentCalls {
+  logs(taskId: TaskId, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
+  exec(taskId: TaskId, request: ExecRequest): Promise<ExecSession>
+  presentImages(images: readonly string[]): Promise<readonly string[]>
+  samples(): Promise<readonly TaskSample[]>
+  hostStats(): Promise<HostStats>
+}
+
+/** The server's end of one agent's connection. Messages may be lost only together with the connection. */
+export interface AgentConnection {
+  send(message: ServerMessage): void
+  onMessage(handle: (message: AgentMessage) => void): void
+  onClose(handle: () => void): void
+  close(): void
+  readonly calls: AgentCalls
+}
+
+/** The agent's end of its connection to a server. */
+export interface ServerConnection {
+  send(message: AgentMessage): void
+  onMessage(handle: (message: ServerMessage) => void): void
+  onClose(handle: () => void): void
+  close(): void
+}
+
+/** How an agent reaches a server: it dials, it never listens. */
+export interface Link {
+  /** Throws UNAVAILABLE when no server answers. */
+  connect(calls: AgentCalls): Promise<ServerConnection>
+}
