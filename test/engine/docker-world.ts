@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { taskId } from '../../src/core/model/ids.ts'
+import type { ContainerSpec } from '../../src/core/model/service.ts'
+import { DockerRuntime } from '../../src/drivers/docker/runtime.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { ContainerOrder } from '../../src/ports/runtime.ts'
+import type { ExecProgram, OrderOptions, Program, RuntimeUnderTest } from '../contract/runtime-under-test.ts'
+import { BUSYBOX_IMAGE } from './images.ts'
+
+const FOREVER = 'while :; do sleep 1000 & wait $!; done'
+const SERVE = 'trap "exit 0" TERM'
+const UNTIL_MS = 30_000
+const SIGTERM_BIT = 1n << 14n
+const SIGUSR1_BIT = 1n << 9n
+
+const SILENT: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+/** A world of containers in a real engine: each has a cluster of its own, and leaves no container behind. */
+export class DockerWorld implements RuntimeUnderTest {
+  readonly images = { present: BUSYBOX_IMAGE, missing: '127.0.0.1:9/no/such-image:1' }
+  readonly runtime: DockerRuntime
+  readonly dataDir: string
+  readonly clusterId: string
+  readonly #host: string
+  readonly #opened: DockerRuntime[] = []
+  readonly #programs = new Map<string, Program>()
+  #newest: DockerRuntime
+
+  private constructor(host: string, dataDir: string) {
+    this.#host = host
+    this.dataDir = dataDir
+    this.clusterId = randomId()
+    this.runtime = this.open(this.clusterId)
+    this.#newest = this.runtime
+  }
+
+  static async open(host: string): Promise<DockerWorld> {
+    return new DockerWorld(host, await mkdtemp(join(tmpdir(), 'gantry-data-')))
+  }
+
+  open(clusterId: string, host = this.#host): DockerRuntime {
+    const runtime = new DockerRuntime({ clusterId, dataDir: this.dataDir, host, log: SILENT })
+    this.#opened.push(runtime)
+    return runtime
+  }
+
+  async reopen(): Promise<DockerRuntime> {
+    this.#newest = this.open(this.clusterId)
+    return this.#newest
+  }
+
+  async stranger(): Promise<DockerRuntime> {
+    return this.open(randomId())
+  }
+
+  order(program: Program, { service, attempt = 1, spec = {}, hostPorts = [] }: OrderOptions = {}): ContainerOrder {
+    const name = service ?? `service-${this.#programs.size + 1}`
+    const id = taskId(name, 1, attempt)
+    this.#programs.set(id, program)
+    const command = ['sh', '-c', ...commandOf(program)]
+    const whole = { ...BARE_SPEC, image: BUSYBOX_IMAGE, command, ...spec }
+    const { memoryBytes } = whole.limits
+    return {
+      taskId: id,
+      service: name,
+      slot: 1,
+      attempt,
+      specHash: `hash-of-${name}`,
+      spec: whole,
+      hostPorts,
+      memoryBytes,
+    }
+  }
+
+  argv(program: ExecProgram): readonly string[] {
+    switch (program.kind) {
+      case 'exit':
+        return ['sh', '-c', `exit ${program.code}`]
+      case 'print':
+        return ['sh', '-c', 'echo "$1"; echo "$2" >&2', 'sh', program.out, program.err]
+      case 'is-terminal':
+        return ['sh', '-c', '[ -t 0 ] || exit 3']
+      case 'print-variable':
+        return ['printenv', program.name]
+      case 'cat':
+      case 'wait':
+        return ['cat']
+    }
+  }
+
+  freePort(): Promise<number> {
+    return new Promise((resolve) => {
+      const server = createServer().listen(0, () => {
+        const address = server.address()
+        server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
+      })
+    })
+  }
+
+  now(): number {
+    return Date.now()
+  }
+
+  /** A program that has only begun is not yet prepared for signals: wait for that as for the work. */
+  readonly settle = async <T>(work: Promise<T>): Promise<T> => {
+    const result = await work
+    await this.until(async () =>
+      (await this.#newest.list()).every(
+        ({ taskId, pid }) => pid === null || isPrepared(pid, this.#programs.get(taskId)),
+      ),
+    )
+    return result
+  }
+
+  readonly until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+    for (const deadline = Date.now() + UNTIL_MS; !(await condition()); await pause(10)) {
+      if (Date.now() > deadline) throw new Error('the condition does not come to hold')
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const runtime of this.#opened) {
+      for (const { id } of await runtime.list()) await runtime.remove(id)
+      await runtime.close()
+    }
+    await rm(this.dataDir, { recursive: true, force: true })
+  }
+}
+
+/** A spec that asks for nothing. */
+export const BARE_SPEC: ContainerSpec = {
+  image: null,
+  entrypoint: null,
+  command: null,
+  env: {},
+  ports: [],
+  mounts: [],
+  networkMode: 'bridge',
+  network: null,
+  dns: [],
+  extraHosts: [],
+  hostname: null,
+  user: null,
+  workingDir: null,
+  labels: {},
+  capAdd: [],
+  capDrop: [],
+  privileged: false,
+  readOnly: false,
+  tmpfs: {},
+  ulimits: [],
+  devices: [],
+  logging: null,
+  limits: {
+    cpuMillis: null,
+    memoryBytes: null,
+    memoryPercent: null,
+    memorySwapBytes: null,
+    kernelMemoryBytes: null,
+    memorySwappiness: null,
+    cpuShares: null,
+    cpusetCpus: null,
+    blkioWeight: null,
+  },
+  init: false,
+  stopSignal: null,
+  stopGraceMs: 10_000,
+}
+
+function commandOf(program: Program): readonly string[] {
+  switch (program.kind) {
+    case 'serve':
+      return [`${SERVE}; ${FOREVER}`]
+    case 'stubborn':
+      return [`trap "" TERM; trap "exit ${program.code}" USR1; ${FOREVER}`]
+    case 'exit':
+      return [`exit ${program.code}`]
+    case 'print': {
+      const prints = program.lines.map(
+        ({ stream }, i) => `printf "%s\\n" "$${i + 1}"${stream === 'stderr' ? ' >&2' : ''}`,
+      )
+      const script = [SERVE, ...prints, program.afterwards === 'serve' ? FOREVER : 'exit 0'].join('\n')
+      return [script, 'sh', ...program.lines.map(({ text }) => text)]
+    }
+    case 'print-long':
+      return [`head -c ${program.length} /dev/zero | tr "\\0" x; echo`]
+    case 'print-variable':
+      return [`printenv ${program.name}`]
+  }
+}
+
+/** The kernel knows which signals a process is prepared for; a shell names the one that it waits for last. */
+function isPrepared(pid: number, program: Program | undefined): boolean {
+  if (program?.kind !== 'serve' && program?.kind !== 'stubborn') return true
+  const awaited = program.kind === 'serve' ? SIGTERM_BIT : SIGUSR1_BIT
+  try {
+    const [, caught = '0'] = /^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return (BigInt(`0x${caught}`) & awaited) !== 0n
+  } catch (error) {
+    // It has ended: nobody will send it anything.
+    if (['ENOENT', 'ESRCH'].includes((error as { code?: string }).code ?? '')) return true
+    throw error
+  }
+}
+
+function randomId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex')
+}
+
+function ignore(): void {
+  // What the runtime logs is no part of the contract.
+}
