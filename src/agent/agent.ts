@@ -1,0 +1,194 @@
+import type { NodeId } from '../core/model/ids.ts'
+import { type Assignment, type Authority, type Hello, WIRE_VERSION } from '../core/model/message.ts'
+import type { RuntimeDescription } from '../core/model/node.ts'
+import { type Resources, specOn } from '../core/model/service.ts'
+import type { Task } from '../core/model/task.ts'
+import { judgeAuthority } from '../core/node/fence.ts'
+import type { Rng } from '../lib/rng.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DurableText, Host } from '../ports/host.ts'
+import type { Link } from '../ports/link.ts'
+import type { Log } from '../ports/log.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import { readState, writeState } from './cache.ts'
+import { agentCalls } from './calls.ts'
+import { Containers } from './containers.ts'
+import { Session } from './session.ts'
+import { TaskLoop } from './task-loop.ts'
+
+export interface AgentConfig {
+  readonly name: string
+  readonly placement: string
+  readonly publicAddress: string | null
+  readonly labels: Readonly<Record<string, string>>
+  readonly version: string
+}
+
+export interface AgentDeps {
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  readonly host: Host
+  readonly link: Link
+  readonly runtimes: readonly Runtime[]
+  readonly cache: DurableText
+  readonly config: AgentConfig
+}
+
+/** Full looks and runtime descriptions are repeated so often, in case a hint was lost. */
+const RESYNC_MS = 30_000
+/** While a runtime does not answer, it is asked more often. */
+const RESYNC_BROKEN_MS = 2_000
+
+/**
+ * The agent of one node. It carries out what the leader assigned, keeps that on disk, and goes on with it for as long
+ * as there is no server: nothing that runs depends on one.
+ */
+export class Agent {
+  readonly #deps: AgentDeps
+  readonly #containers: Containers
+  readonly #loop: TaskLoop
+  readonly #session: Session
+  #nodeId: NodeId | null = null
+  #authority: Authority | null = null
+  #capacity: Resources = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }
+  #descriptions: readonly RuntimeDescription[] = []
+  #pending: Assignment | null = null
+  #dirty = false
+  #writing: Promise<void> | null = null
+  #cancelResync: (() => void) | null = null
+  #stopped = false
+
+  constructor(deps: AgentDeps) {
+    this.#deps = deps
+    const { clock, log, host, link, runtimes, rng } = deps
+    this.#containers = new Containers(runtimes, log, () => this.#loop.wake())
+    this.#loop = new TaskLoop({
+      clock,
+      log,
+      host,
+      containers: this.#containers,
+      context: () => ({
+        nodeId: this.#nodeId ?? 0,
+        publicAddress: deps.config.publicAddress,
+        memoryBytes: this.#capacity.memoryBytes,
+      }),
+      onRecords: () => this.#save(),
+    })
+    const calls = agentCalls(this.#containers, runtimes, host)
+    this.#session = new Session({
+      clock,
+      rng,
+      log,
+      link,
+      calls,
+      hello: () => this.#hello(),
+      onAssignment: (assignment) => this.#receive(assignment),
+    })
+  }
+
+  /** Goes on from the cache, sees what runs, and connects. Resolves when the node's containers were looked at once. */
+  async start(): Promise<void> {
+    const state = await readState(this.#deps.cache)
+    if (state !== null) {
+      this.#nodeId = state.nodeId
+      this.#authority = state.authority
+      this.#loop.restore(this.#resolved(state.tasks), state.records)
+    }
+    this.#capacity = await this.#deps.host.capacity()
+    await this.#describe()
+    await this.#containers.start()
+    if (this.#stopped) return
+    this.#session.start()
+    this.#resync()
+  }
+
+  /** Ends the agent. With `park`, its tasks are stopped gracefully first and start again with the next agent. */
+  async stop(options: { readonly park: boolean }): Promise<void> {
+    if (options.park) await this.#loop.park()
+    this.#stopped = true
+    this.#cancelResync?.()
+    this.#session.stop()
+    this.#loop.stop()
+    this.#containers.stop()
+    while (this.#writing !== null) await this.#writing
+  }
+
+  #hello(): Hello {
+    const { config, host } = this.#deps
+    return {
+      kind: 'hello',
+      wireVersion: WIRE_VERSION,
+      nodeId: this.#nodeId,
+      name: config.name,
+      hostname: host.hostname,
+      placement: config.placement,
+      publicAddress: config.publicAddress,
+      labels: config.labels,
+      capacity: this.#capacity,
+      runtimes: this.#descriptions,
+      version: config.version,
+      authority: this.#authority,
+    }
+  }
+
+  /** Tasks as they hold on this node: what its placement sets differently is filled in. */
+  #resolved(tasks: readonly Task[]): readonly Task[] {
+    return tasks.map((task) => ({ ...task, spec: specOn(task.spec, this.#deps.config.placement) }))
+  }
+
+  #receive(assignment: Assignment): void {
+    const verdict = judgeAuthority(this.#pending?.authority ?? this.#authority, assignment.authority)
+    if (verdict.kind === 'stale') return
+    if (verdict.kind === 'refuse') {
+      this.#deps.log.error('assignment refused, everything keeps running', { reason: verdict.message })
+      return
+    }
+    this.#pending = assignment
+    this.#save()
+  }
+
+  /** One writer at a time; what changes meanwhile is written once more after it. */
+  #save(): void {
+    this.#dirty = true
+    if (this.#writing !== null) return
+    this.#writing = this.#writeAll().finally(() => {
+      this.#writing = null
+    })
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#dirty) {
+      this.#dirty = false
+      const assignment = this.#pending
+      const tasks = assignment?.tasks ?? [...this.#loop.tasks.values()]
+      const nodeId = assignment?.nodeId ?? this.#nodeId
+      const authority = assignment?.authority ?? this.#authority
+      // Durable before it is acted on: an agent that forgot whom it obeyed could obey an older leader.
+      await writeState(this.#deps.cache, { nodeId, authority, tasks, records: this.#loop.records })
+      this.#nodeId = nodeId
+      this.#authority = authority
+      if (assignment !== null) {
+        if (this.#pending === assignment) this.#pending = null
+        this.#loop.assign(this.#resolved(assignment.tasks))
+      }
+      this.#session.report([...this.#loop.records.values()].filter(({ taskId }) => this.#loop.tasks.has(taskId)))
+    }
+  }
+
+  async #describe(): Promise<void> {
+    const before = JSON.stringify(this.#descriptions)
+    this.#descriptions = await Promise.all(this.#deps.runtimes.map((runtime) => runtime.describe()))
+    if (before !== JSON.stringify(this.#descriptions)) this.#session.introduce()
+  }
+
+  #resync(): void {
+    const { clock, runtimes } = this.#deps
+    const broken = runtimes.some((runtime) => !this.#containers.isKnown(runtime.kind))
+    this.#cancelResync = clock.callAt(clock.now() + (broken ? RESYNC_BROKEN_MS : RESYNC_MS), () => {
+      void Promise.all([this.#describe(), ...runtimes.map(({ kind }) => this.#containers.lookAtAll(kind))]).then(() => {
+        if (!this.#stopped) this.#resync()
+      })
+    })
+  }
+}

@@ -1,0 +1,31 @@
+import type { NodeId, TaskId } from '../core/model/ids.ts'
+import type { Authority } from '../core/model/message.ts'
+import type { Task } from '../core/model/task.ts'
+import type { TaskRecord } from '../core/node/record.ts'
+import type { DurableText } from '../ports/host.ts'
+
+/** What must survive a restart of agent and machine without any server. */
+export interface AgentState {
+  readonly nodeId: NodeId | null
+  /** The highest authority that was acted on; null: none yet. */
+  readonly authority: Authority | null
+  readonly tasks: readonly Task[]
+  readonly records: ReadonlyMap<TaskId, TaskRecord>
+}
+
+const FORMAT = 1
+
+/** Reads what an earlier agent of this node left; null: there was none. Throws STORE_CORRUPT when it cannot be read. */
+export async function readState(file: DurableText): Promise<AgentState | null> {
+  const text = await file.read()
+  if (text === null) return null
+  const { nodeId, authority, tasks, records } = JSON.parse(text) as Omit<AgentState, 'records'> & {
+    records: TaskRecord[]
+  }
+  return { nodeId, authority, tasks, records: new Map(records.map((record) => [record.taskId, record])) }
+}
+
+/** Writes the state; when it resolves it is durable. */
+export function writeState(file: DurableText, state: AgentState): Promise<void> {
+  return file.write(JSON.stringify({ format: FORMAT, ...state, records: [...state.records.values()] }))
+}

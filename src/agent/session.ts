@@ -1,0 +1,100 @@
+import { OperationalError } from '../core/errors.ts'
+import type { TaskId } from '../core/model/ids.ts'
+import type { Assignment, Hello, ServerMessage } from '../core/model/message.ts'
+import type { TaskStatus } from '../core/model/task.ts'
+import type { Rng } from '../lib/rng.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { AgentCalls, Link, ServerConnection } from '../ports/link.ts'
+import type { Log } from '../ports/log.ts'
+
+export interface SessionDeps {
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  readonly link: Link
+  readonly calls: AgentCalls
+  readonly hello: () => Hello
+  readonly onAssignment: (assignment: Assignment) => void
+}
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5_000
+
+/** Keeps the agent connected to a server, says who it is, and reports what changed since it was last said. */
+export class Session {
+  readonly #deps: SessionDeps
+  #connection: ServerConnection | null = null
+  #told = new Map<TaskId, TaskStatus>()
+  #failures = 0
+  #stopped = false
+  #cancelRetry: (() => void) | null = null
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    void this.#connect()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cancelRetry?.()
+    this.#connection?.close()
+  }
+
+  /** Sends the statuses that this server has not heard yet. Without a connection they are told after the next hello. */
+  report(statuses: Iterable<{ readonly taskId: TaskId; readonly status: TaskStatus }>): void {
+    if (this.#connection === null) return
+    const changed = [...statuses].filter(({ taskId, status }) => this.#told.get(taskId) !== status)
+    if (changed.length === 0) return
+    for (const { taskId, status } of changed) this.#told.set(taskId, status)
+    this.#connection.send({ kind: 'report', statuses: changed })
+  }
+
+  /** Says again who we are: a runtime came or went, or the node's facts changed. */
+  introduce(): void {
+    this.#connection?.send(this.#deps.hello())
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      const connection = await this.#deps.link.connect(this.#deps.calls)
+      if (this.#stopped) return connection.close()
+      this.#connection = connection
+      this.#told = new Map()
+      connection.onMessage((message) => this.#take(message, connection))
+      connection.onClose(() => {
+        if (this.#connection !== connection) return
+        this.#connection = null
+        this.#retry('the connection was closed')
+      })
+      connection.send(this.#deps.hello())
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      this.#retry(error.message)
+    }
+  }
+
+  #take(message: ServerMessage, connection: ServerConnection): void {
+    if (message.kind === 'assignment') {
+      this.#failures = 0
+      this.#deps.onAssignment(message)
+      return
+    }
+    // What is wrong is for people to mend; until then it is tried again, ever more slowly.
+    this.#deps.log.error('server refused this node', { reason: message.message })
+    connection.close()
+  }
+
+  #retry(why: string): void {
+    if (this.#stopped) return
+    this.#failures += 1
+    // Full jitter: agents that lost the same server must not come back at the same moment.
+    const longest = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS)
+    const pauseMs = FIRST_PAUSE_MS + this.#deps.rng.below(longest)
+    this.#deps.log.info('no server, trying again', { reason: why, pauseMs })
+    const { clock } = this.#deps
+    this.#cancelRetry = clock.callAt(clock.now() + pauseMs, () => void this.#connect())
+  }
+}

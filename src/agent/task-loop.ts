@@ -1,0 +1,274 @@
+import { OperationalError } from '../core/errors.ts'
+import type { Millis, TaskId } from '../core/model/ids.ts'
+import { runtimeOf } from '../core/model/service.ts'
+import { isTerminal, type Task } from '../core/model/task.ts'
+import type { OrderContext } from '../core/node/order.ts'
+import { newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
+import { stepTask, type TaskAction } from '../core/node/step-task.ts'
+import { guardRemovals } from '../core/plan/guard.ts'
+import { compareText, earlier } from '../lib/collections.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Host } from '../ports/host.ts'
+import type { Log } from '../ports/log.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import { carryOut } from './carry-out.ts'
+import type { Containers } from './containers.ts'
+import { Probes } from './probes.ts'
+
+export interface TaskLoopDeps {
+  readonly clock: Clock
+  readonly log: Log
+  readonly host: Host
+  readonly containers: Containers
+  readonly context: () => OrderContext
+  /** Called whenever a record has changed. */
+  readonly onRecords: () => void
+}
+
+/**
+ * Engine calls at once. Engines serialise most of a start, so more only lengthens each call; fewer leave a core idle
+ * between the parts that do overlap.
+ */
+const CALLS_AT_ONCE = 8
+/** A refused call is not repeated sooner, whatever changes meanwhile. */
+const CALL_PAUSE_MS: Millis = 500
+
+/** An engine call that is on its way. */
+interface Call {
+  readonly controller: AbortController
+  readonly heavy: boolean
+  readonly done: Promise<void>
+}
+
+/**
+ * Brings the containers of this node to what its tasks ask for: look, decide, act, look again. One pass over all tasks
+ * after every change, and never two calls for one task at once.
+ */
+export class TaskLoop {
+  readonly #deps: TaskLoopDeps
+  readonly #probes: Probes
+  #tasks: ReadonlyMap<TaskId, Task> = new Map()
+  readonly #records = new Map<TaskId, TaskRecord>()
+  readonly #calls = new Map<TaskId, Call>()
+  readonly #notBefore = new Map<TaskId, Millis>()
+  /** Whether a server confirmed the assignment: only then is a container without a task one too many. */
+  #confirmed = false
+  #blocked = ''
+  #parked = false
+  #stopped = false
+  #scheduled = false
+  #cancelWake: (() => void) | null = null
+
+  constructor(deps: TaskLoopDeps) {
+    this.#deps = deps
+    const { clock, host, containers } = deps
+    this.#probes = new Probes({ clock, host, containers, onChange: () => this.wake() })
+  }
+
+  get records(): ReadonlyMap<TaskId, TaskRecord> {
+    return this.#records
+  }
+
+  get tasks(): ReadonlyMap<TaskId, Task> {
+    return this.#tasks
+  }
+
+  /** Why containers are left alone that no task asks for; empty when none are. */
+  get blocked(): string {
+    return this.#blocked
+  }
+
+  /** Goes on from what an earlier agent left. */
+  restore(tasks: readonly Task[], records: ReadonlyMap<TaskId, TaskRecord>): void {
+    this.#tasks = new Map(tasks.map((task) => [task.id, task]))
+    for (const [id, record] of records) this.#records.set(id, record)
+  }
+
+  /** Takes the tasks that a server with sufficient authority asks for. */
+  assign(tasks: readonly Task[]): void {
+    this.#confirmed = true
+    this.#tasks = new Map(tasks.map((task) => [task.id, task]))
+    for (const [id, call] of this.#calls) {
+      const task = this.#tasks.get(id)
+      // A pull may take minutes; nobody waits for it any more.
+      if (task === undefined || task.desired === 'stopped') call.controller.abort()
+    }
+    this.wake()
+  }
+
+  /** Asks for a pass soon; many asks make one pass. */
+  wake(): void {
+    if (this.#scheduled || this.#stopped) return
+    this.#scheduled = true
+    this.#deps.clock.callAt(this.#deps.clock.now(), () => {
+      this.#scheduled = false
+      if (!this.#stopped && !this.#parked) this.#pass()
+    })
+  }
+
+  /** Stops every running task with its grace, so that the next agent starts them again as if nothing had happened. */
+  async park(): Promise<void> {
+    this.#parked = true
+    this.#probes.stop()
+    for (const call of this.#calls.values()) call.controller.abort()
+    await Promise.all([...this.#calls.values()].map(({ done }) => done))
+    const running = [...this.#deps.containers.all()].filter(({ container }) => container.state === 'running')
+    await Promise.all(
+      running.map(async ({ kind, container }) => {
+        const record = this.#records.get(container.taskId)
+        const task = this.#tasks.get(container.taskId)
+        const runtime = this.#deps.containers.runtime(kind)
+        if (record === undefined || task === undefined || runtime === null) return
+        this.#records.set(record.taskId, {
+          ...withStatus(record, { ready: false, message: 'its node is going down' }),
+          parked: true,
+        })
+        this.#deps.onRecords()
+        const { stopSignal, stopGraceMs } = task.spec.container
+        await runtime.stop(container.id, { signal: stopSignal, graceMs: stopGraceMs })
+      }),
+    )
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#probes.stop()
+    this.#cancelWake?.()
+    for (const call of this.#calls.values()) call.controller.abort()
+  }
+
+  #pass(): void {
+    const now = this.#deps.clock.now()
+    let wakeAt: Millis | null = null
+    const running = []
+    for (const task of [...this.#tasks.values()].sort(byNeed)) {
+      const kind = runtimeOf(task.spec)
+      const before = this.#records.get(task.id) ?? newRecord(task)
+      if (!this.#records.has(task.id)) this.#records.set(task.id, before)
+      if (!this.#deps.containers.isKnown(kind)) continue
+      const container = this.#deps.containers.of(task.id)
+      if (container?.state === 'running' && !isTerminal(before.status.state)) running.push({ task, container })
+      if (this.#calls.has(task.id)) continue
+      const step = stepTask(task, before, container, this.#probes.healthOf(task.id), now)
+      const notBefore = this.#notBefore.get(task.id) ?? 0
+      // A stop waits for the program more than it works, and may free what others need.
+      const mayAct = step.action === null || (notBefore <= now && (step.action.kind === 'stop' || this.#mayCall()))
+      if (!mayAct) {
+        if (notBefore > now) wakeAt = earlier(wakeAt, notBefore)
+        continue
+      }
+      if (step.record !== before) this.#note(step.record)
+      if (step.action !== null) this.#call(task, step.action)
+      wakeAt = earlier(wakeAt, step.wakeAt)
+    }
+    this.#probes.follow(running)
+    this.#removeStrays()
+    this.#cancelWake?.()
+    this.#cancelWake = wakeAt === null ? null : this.#deps.clock.callAt(wakeAt, () => this.wake())
+  }
+
+  #note(record: TaskRecord): void {
+    this.#records.set(record.taskId, record)
+    this.#deps.onRecords()
+  }
+
+  #mayCall(): boolean {
+    let heavy = 0
+    for (const call of this.#calls.values()) if (call.heavy) heavy += 1
+    return heavy < CALLS_AT_ONCE
+  }
+
+  #call(task: Task, action: TaskAction): void {
+    const runtime = this.#deps.containers.runtime(runtimeOf(task.spec))
+    if (runtime === null) return
+    const controller = new AbortController()
+    this.#deps.log.debug('acting on task', { task: task.id, action: action.kind })
+    const onProgress = (): void => undefined
+    const { clock } = this.#deps
+    const done = carryOut(
+      task,
+      action,
+      { clock, runtime, context: this.#deps.context(), onProgress },
+      controller.signal,
+    )
+      .then(async (outcome) => {
+        const record = this.#records.get(task.id)
+        if (outcome.record !== null && record !== undefined) {
+          this.#note(outcome.record(record))
+          this.#notBefore.set(task.id, clock.now() + CALL_PAUSE_MS)
+          this.#deps.log.warn('task action failed', {
+            task: task.id,
+            action: action.kind,
+            reason: this.#records.get(task.id)?.status.message,
+          })
+        }
+        if (outcome.repaired) this.#probes.begin(task.id)
+        if (outcome.containerId !== null) await this.#deps.containers.lookAt(runtime.kind, outcome.containerId)
+        else await this.#deps.containers.lookAtAll(runtime.kind)
+      })
+      .finally(() => {
+        this.#calls.delete(task.id)
+        this.wake()
+      })
+    this.#calls.set(task.id, { controller, heavy: action.kind !== 'stop', done })
+  }
+
+  /** Removes containers of our cluster that no task asks for, unless that would take down too much unasked. */
+  #removeStrays(): void {
+    if (!this.#confirmed) return
+    const strays = [...this.#deps.containers.all()].filter(({ container }) => !this.#tasks.has(container.taskId))
+    const running = [...this.#deps.containers.all()].filter(({ container }) => container.state === 'running').length
+    const unasked = strays.filter(
+      ({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId),
+    ).length
+    const verdict = guardRemovals(running, unasked)
+    if (!verdict.allowed) {
+      if (this.#blocked === '') this.#deps.log.error('containers without a task are kept', { reason: verdict.message })
+      this.#blocked = verdict.message
+      return
+    }
+    this.#blocked = ''
+    for (const { kind, container } of strays) this.#remove(kind, container.taskId, container.id)
+    for (const id of this.#records.keys()) {
+      if (!this.#tasks.has(id) && this.#deps.containers.of(id) === null) this.#records.delete(id)
+    }
+  }
+
+  #wasStopped(id: TaskId): boolean {
+    const record = this.#records.get(id)
+    return record !== undefined && isTerminal(record.status.state)
+  }
+
+  #remove(kind: Runtime['kind'], id: TaskId, containerId: string): void {
+    const runtime = this.#deps.containers.runtime(kind)
+    const now = this.#deps.clock.now()
+    if (
+      runtime === null ||
+      this.#calls.has(id) ||
+      this.#calls.size >= CALLS_AT_ONCE ||
+      (this.#notBefore.get(id) ?? 0) > now
+    )
+      return
+    const done = runtime
+      .remove(containerId)
+      .catch((error: unknown) => {
+        if (!(error instanceof OperationalError)) throw error
+        this.#notBefore.set(id, this.#deps.clock.now() + CALL_PAUSE_MS)
+        this.#deps.clock.callAt(this.#deps.clock.now() + CALL_PAUSE_MS, () => this.wake())
+        this.#deps.log.warn('container could not be removed', { task: id, reason: error.message })
+      })
+      .then(() => this.#deps.containers.lookAt(kind, containerId))
+      .finally(() => {
+        this.#calls.delete(id)
+        this.wake()
+      })
+    this.#calls.set(id, { controller: new AbortController(), heavy: true, done })
+  }
+}
+
+/** What is to stop first, since it may free what a start needs; then in a steady order. */
+function byNeed(a: Task, b: Task): number {
+  const stopsA = a.desired === 'stopped' ? 0 : 1
+  const stopsB = b.desired === 'stopped' ? 0 : 1
+  return stopsA - stopsB || a.createdAt - b.createdAt || compareText(a.id, b.id)
+}

@@ -1,0 +1,226 @@
+import { OperationalError } from '../core/errors.ts'
+import type { EventDraft } from '../core/model/event.ts'
+import type { ManifestRevision } from '../core/model/manifest.ts'
+import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
+import { type Change, isEmptyPlan, type Plan } from '../core/model/plan.ts'
+import type { ServiceSpec } from '../core/model/service.ts'
+import { unreachable } from '../lib/assert.ts'
+import { contentHash } from '../lib/canonical-json.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
+import { type Commit, MAX_WRITES, type Store, type Write } from '../ports/store.ts'
+import type { Accepted, Caller } from './api.ts'
+import type { World } from './world.ts'
+
+export interface AcceptDeps {
+  readonly store: Store
+  readonly world: World
+  readonly clock: Clock
+}
+
+/** Everything that one accepted change makes durable. */
+interface Stage {
+  readonly revision: ManifestRevision
+  readonly specs: Readonly<Record<string, ServiceSpec>>
+}
+
+const REPLY_LOST_MS = 1_000
+const TRIES = 3
+
+/**
+ * Makes a change the desired state. Its objects are staged as an immutable manifest revision in as many commits as it
+ * takes; one guarded commit then makes that revision the desired one, so a reader sees all of it or nothing.
+ */
+export async function acceptChange(
+  change: Change,
+  makePlan: () => Promise<{ plan: Plan; target: Readonly<Record<string, ServiceSpec>> }>,
+  checkPlan: (now: Plan) => void,
+  caller: Caller,
+  deps: AcceptDeps,
+): Promise<Accepted> {
+  const requestHash = contentHash(change)
+  for (let tries = 1; ; tries++) {
+    const { plan, target } = await makePlan()
+    const earlier = earlierAnswer(caller, requestHash, deps)
+    if (earlier !== null) return { revision: earlier.revision, plan }
+    checkPlan(plan)
+    if (isEmptyPlan(plan) && sameManifest(change, deps)) return { revision: null, plan }
+    const basis = deps.world.mirror.get(DESIRED_KEY)?.revision ?? 0
+    if (deps.world.desired === plan.baseRevision) {
+      const stage = stageOf(change, target, caller, deps)
+      if (await commitStage(stage, basis, caller, requestHash, deps)) return { revision: stage.revision.number, plan }
+    }
+    if (tries >= TRIES)
+      throw new OperationalError('CONFLICT', 'the manifest was changed by somebody else at the same time')
+  }
+}
+
+/** The answer that the same request got before; null: it is new. Throws when the key belonged to another request. */
+export function earlierAnswer(
+  caller: Caller,
+  requestHash: string,
+  deps: Pick<AcceptDeps, 'world'>,
+): { revision: number | null } | null {
+  if (caller.idempotencyKey === null) return null
+  const record = deps.world.mirror.get(keyOf('idempotency', caller.idempotencyKey))?.value
+  if (record === undefined) return null
+  if (record.requestHash !== requestHash) {
+    throw new OperationalError('IDEMPOTENCY_MISMATCH', 'this idempotency key was used for another request')
+  }
+  return record.body as { revision: number | null }
+}
+
+/** Without actions an apply may still bring another text (comments, placements), which is kept; the rest is repetition. */
+function sameManifest(change: Change, deps: AcceptDeps): boolean {
+  return change.kind !== 'apply' || deps.world.manifest(deps.world.desired)?.text === change.text
+}
+
+function stageOf(
+  change: Change,
+  specs: Readonly<Record<string, ServiceSpec>>,
+  caller: Caller,
+  deps: AcceptDeps,
+): Stage {
+  const { world, clock } = deps
+  const numbers = [...world.mirror.list('manifest')].map(({ value }) => value.number)
+  const before = world.manifest(world.desired)
+  const source = change.kind === 'rollback' && change.to !== null ? world.manifest(change.to) : before
+  const declared = new Set(world.tasks().map((task) => task.service))
+  for (const name of before?.services ?? []) declared.add(name)
+  const removes = [...declared].filter((name) => specs[name] === undefined && world.dispatchOf(name) === null).sort()
+  const revision: ManifestRevision = {
+    number: Math.max(0, ...numbers) + 1,
+    state: 'staged',
+    message: '',
+    text: change.kind === 'apply' ? change.text : (source?.text ?? ''),
+    services: Object.keys(specs).sort(),
+    placements: change.kind === 'apply' ? change.manifest.placements : (source?.placements ?? []),
+    removes,
+    cause: causeOf(change),
+    by: caller.by,
+    createdAt: clock.now(),
+    finishedAt: null,
+  }
+  return { revision, specs }
+}
+
+/** Words for what made a revision. */
+export function causeOf(change: Change): string {
+  switch (change.kind) {
+    case 'apply':
+      return 'apply'
+    case 'reapply':
+      return 'apply again'
+    case 'destroy':
+      return 'destroy'
+    case 'rollback':
+      return change.to === null ? 'rollback' : `rollback to ${change.to}`
+    case 'scale':
+      return `scale ${change.service} to ${change.replicas}`
+    case 'restart':
+      return `restart ${change.service}`
+    default:
+      return unreachable(change)
+  }
+}
+
+async function commitStage(
+  stage: Stage,
+  basis: number,
+  caller: Caller,
+  requestHash: string,
+  deps: AcceptDeps,
+): Promise<boolean> {
+  const { revision, specs } = stage
+  const header: Write = { put: keyOf('manifest', revision.number), value: revision }
+  const rest: Write[] = Object.values(specs).map((spec) => ({
+    put: keyOf('spec', `${revision.number}/${spec.name}`),
+    value: spec,
+  }))
+  const writes = [header, ...rest]
+  for (let at = 0; at < writes.length; at += MAX_WRITES) {
+    const part = writes.slice(at, at + MAX_WRITES)
+    const expect = part.map((write) => ({ key: 'put' in write ? write.put : write.delete, revision: 0 }))
+    if (!(await commitOnce({ epoch: null, expect, writes: part, events: [] }, deps))) return false
+  }
+  return commitOnce(pointerCommit(stage, basis, caller, requestHash, deps), deps)
+}
+
+function pointerCommit(stage: Stage, basis: number, caller: Caller, requestHash: string, deps: AcceptDeps): Commit {
+  const { world, clock } = deps
+  const { revision } = stage
+  const now = clock.now()
+  const key = keyOf('manifest', revision.number)
+  const writes: Write[] = [
+    { put: DESIRED_KEY, value: { revision: revision.number } },
+    { put: key, value: { ...revision, state: 'progressing' } },
+  ]
+  const expect: { key: Key; revision: number }[] = [
+    { key: DESIRED_KEY, revision: basis },
+    { key, revision: world.mirror.get(key)?.revision ?? 0 },
+  ]
+  const event = (kind: EventDraft['kind'], number: number, message: string): EventDraft => ({
+    kind,
+    object: `manifest/${number}`,
+    service: null,
+    message,
+    by: caller.by,
+    at: now,
+  })
+  const events = [
+    event('manifest.accepted', revision.number, `manifest ${revision.number} was accepted: ${revision.cause}`),
+  ]
+  const before = world.manifest(world.desired)
+  if (before?.state === 'progressing') {
+    const previous = keyOf('manifest', before.number)
+    const message = `manifest ${revision.number} took its place`
+    writes.push({ put: previous, value: { ...before, state: 'superseded', message, finishedAt: now } })
+    expect.push({ key: previous, revision: world.mirror.get(previous)?.revision ?? 0 })
+    events.push(event('manifest.superseded', before.number, `manifest ${before.number} is superseded: ${message}`))
+  }
+  // Attempts that ended for good before now may be tried again: that is what applying once more means.
+  for (const name of stage.revision.services.slice(0, MAX_WRITES - 10)) {
+    const record = world.mirror.get(keyOf('service', name))
+    const ended = world.tasksOf(name).some((task) => task.status.state === 'failed' || task.stoppedByUser)
+    if (!ended) continue
+    const value = { name, attemptFloor: record?.value.attemptFloor ?? 0, retryAt: now }
+    writes.push({ put: keyOf('service', name), value })
+    expect.push({ key: keyOf('service', name), revision: record?.revision ?? 0 })
+  }
+  if (caller.idempotencyKey !== null) {
+    const record = { requestHash, status: 202, body: { revision: revision.number }, at: now }
+    writes.push({ put: keyOf('idempotency', caller.idempotencyKey), value: record })
+    expect.push({ key: keyOf('idempotency', caller.idempotencyKey), revision: 0 })
+  }
+  return { epoch: null, expect, writes, events }
+}
+
+/** Commits for a user. False: overtaken, nothing was written. Throws OUTCOME_UNKNOWN when even a later look cannot tell. */
+export async function commitOnce(commit: Commit, deps: AcceptDeps): Promise<boolean> {
+  const outcome = await deps.store.commit(commit)
+  switch (outcome.kind) {
+    case 'committed':
+      await deps.world.mirror.waitFor(outcome.revision)
+      return true
+    case 'conflict':
+      return false
+    case 'fenced':
+      throw new OperationalError('NOT_LEADER', `epoch ${outcome.epoch} reigns`)
+    case 'unknown':
+      return landedAfterAll(commit, deps)
+    default:
+      return unreachable(outcome)
+  }
+}
+
+/** Looks whether a commit whose answer was lost is there: its first written object tells. */
+async function landedAfterAll(commit: Commit, deps: AcceptDeps): Promise<boolean> {
+  await sleep(deps.clock, REPLY_LOST_MS)
+  const first = commit.writes[0]
+  if (first !== undefined && 'put' in first) {
+    const stored = deps.world.mirror.get(first.put)?.value
+    if (JSON.stringify(stored) === JSON.stringify(first.value)) return true
+  }
+  throw new OperationalError('OUTCOME_UNKNOWN', 'the store did not answer; the change may or may not have been made', {
+    hint: 'look at `gantry revisions`, then repeat the command if it is not there',
+  })
+}

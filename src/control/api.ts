@@ -1,0 +1,93 @@
+import type { Event } from '../core/model/event.ts'
+import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
+import type { TaskSample } from '../core/model/message.ts'
+import type { Node } from '../core/model/node.ts'
+import type { Change, Plan } from '../core/model/plan.ts'
+import type { ServiceSpec } from '../core/model/service.ts'
+import type {
+  ClusterView,
+  Explanation,
+  RevisionProgress,
+  ServiceDetail,
+  ServiceView,
+  TaskView,
+} from '../core/model/view.ts'
+import type { HostStats } from '../ports/host.ts'
+import type { ExecRequest, ExecSession, LogLine, LogQuery } from '../ports/runtime.ts'
+
+/** Who asks, and how a repeated request is recognised. */
+export interface Caller {
+  /** `local user`, `token ab12`, ... as events name it */
+  readonly by: string
+  /** The same key with the same request returns the first answer again; null: none. */
+  readonly idempotencyKey: string | null
+}
+
+export interface Accepted {
+  /** Number of the manifest revision that this change made; null when there was nothing to change. */
+  readonly revision: number | null
+  readonly plan: Plan
+}
+
+export interface TaskLogLine extends LogLine {
+  readonly task: TaskId
+}
+
+export interface EventQuery {
+  /** Only events after this id; null: from the oldest kept. */
+  readonly after: string | null
+  readonly service: ServiceName | null
+  readonly object: string | null
+  /** At most so many, the newest of them; null: all kept. */
+  readonly limit: number | null
+}
+
+/**
+ * What a server does for its users; the HTTP routes are words for these calls. Failures are OperationalErrors:
+ * NOT_FOUND for unknown names, CONFLICT when somebody else was quicker, UNAVAILABLE while nobody leads or an agent
+ * does not answer.
+ */
+export interface Api {
+  cluster(): ClusterView
+  /** Computes what a change would do; changes nothing. */
+  plan(change: Change): Promise<Plan>
+  /**
+   * Makes a change the desired state, whole or not at all, and returns when that is durable; tasks follow.
+   * With a plan, PLAN_STALE when the world moved since, naming what moved. UNSUPPORTED when the plan has blockers.
+   */
+  apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted>
+  revisions(): readonly Omit<ManifestRevision, 'text'>[]
+  revision(number: number): ManifestRevision
+  progress(revision: number): RevisionProgress
+  services(): readonly ServiceView[]
+  service(name: ServiceName): ServiceDetail
+  tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): readonly TaskView[]
+  task(id: TaskId): TaskView
+  /** Stops one task; its slot gets a new attempt where its restart policy says so. */
+  stopTask(id: TaskId, caller: Caller): Promise<TaskView>
+  /** Starts a task of its own. ALREADY_EXISTS when the id is in use. */
+  dispatch(
+    request: { readonly id: string; readonly name: string; readonly spec: ServiceSpec },
+    caller: Caller,
+  ): Promise<Dispatch>
+  dispatches(): readonly Dispatch[]
+  /** The dispatch and the tasks made for it, newest first. */
+  dispatched(id: string): { readonly dispatch: Dispatch; readonly tasks: readonly TaskView[] }
+  stopDispatch(id: string, caller: Caller): Promise<Dispatch>
+  nodes(): readonly Node[]
+  node(id: NodeId): Node
+  hostStats(id: NodeId): Promise<HostStats>
+  /** CPU and memory of the running tasks whose agents answer. */
+  samples(): Promise<readonly TaskSample[]>
+  events(query: EventQuery): readonly Event[]
+  /** Events after that id, those kept and then each as it happens, until the signal aborts. */
+  watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event>
+  /** The lines of these tasks, merged by time as far as they arrive in order. */
+  logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
+  /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */
+  serviceLogs(service: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
+  exec(task: TaskId, request: ExecRequest): Promise<ExecSession>
+  /** `object`: `web`, `web.1.2`, `node/1`, `manifest/3`. */
+  explain(object: string): Explanation
+}

@@ -1,0 +1,58 @@
+import type { Cluster } from '../core/model/cluster.ts'
+import type { EventDraft } from '../core/model/event.ts'
+import type { Epoch } from '../core/model/ids.ts'
+import { CLUSTER_KEY, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
+import type { Store, Write } from '../ports/store.ts'
+import type { Mirror } from '../store/mirror.ts'
+
+export interface LeadDeps {
+  readonly store: Store
+  readonly mirror: Mirror
+  readonly clock: Clock
+  readonly holder: string
+  /** The cluster object to create when the store holds none. */
+  readonly newCluster: () => Cluster
+}
+
+const AGAIN_MS = 100
+
+/**
+ * Takes the next epoch: the holder of the lease raises the number that it read, guarded, so that of two who try one
+ * succeeds. From the commit on every write of an older leader is refused.
+ */
+export async function takeEpoch(deps: LeadDeps, signal: AbortSignal): Promise<Epoch> {
+  const { store, mirror, clock } = deps
+  for (;;) {
+    signal.throwIfAborted()
+    const held = mirror.get(LEADERSHIP_KEY)
+    const epoch = (held?.value.epoch ?? 0) + 1
+    const now = clock.now()
+    const writes: Write[] = [{ put: LEADERSHIP_KEY, value: { epoch, holder: deps.holder, since: now } }]
+    const events: EventDraft[] = [
+      event('leader.elected', 'leadership/self', `${deps.holder} leads, epoch ${epoch}`, deps, now),
+    ]
+    const expect: { key: typeof LEADERSHIP_KEY | typeof CLUSTER_KEY; revision: number }[] = [
+      { key: LEADERSHIP_KEY, revision: held?.revision ?? 0 },
+    ]
+    if (mirror.get(CLUSTER_KEY) === null) {
+      const cluster = deps.newCluster()
+      expect.push({ key: CLUSTER_KEY, revision: 0 })
+      writes.push({ put: CLUSTER_KEY, value: cluster })
+      events.push(
+        event('cluster.created', 'cluster/self', `cluster ${cluster.name} (${cluster.id}) was created`, deps, now),
+      )
+    }
+    const outcome = await store.commit({ epoch: null, expect, writes, events })
+    if (outcome.kind === 'committed') {
+      await mirror.waitFor(outcome.revision)
+      return epoch
+    }
+    // Conflict: somebody was quicker. Unknown: the pause lets the mirror show whether it was ours; a lost one is raised again.
+    await sleep(clock, AGAIN_MS, signal)
+  }
+}
+
+function event(kind: EventDraft['kind'], object: string, message: string, deps: LeadDeps, at: number): EventDraft {
+  return { kind, object, service: null, message, by: deps.holder, at }
+}

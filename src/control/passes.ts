@@ -1,0 +1,22 @@
+import type { Millis, NodeId } from '../core/model/ids.ts'
+import type { Strategy } from '../core/schedule/strategy.ts'
+import { invariant } from '../lib/assert.ts'
+import type { PassDeps } from './pass.ts'
+import { reconcileManifest } from './reconcile-manifest.ts'
+import { reconcileService } from './reconcile-service.ts'
+import { type Inbox, recordReports } from './record-reports.ts'
+import { scheduleTasks } from './schedule-tasks.ts'
+
+/** Runs the pass that a key asks for. */
+export function reconcile(key: string, deps: PassDeps, inbox: Inbox, strategy: Strategy): Promise<Millis | null> {
+  if (key === 'schedule') return scheduleTasks(deps, strategy)
+  if (key === 'manifest') return reconcileManifest(deps)
+  if (key === 'reports') return recordReports(inbox, deps)
+  invariant(key.startsWith('service:'), `no pass for key ${key}`)
+  return reconcileService(key.slice('service:'.length), deps)
+}
+
+/** The node that a key asks to be told its tasks; null: another pass. */
+export function publishedNode(key: string): NodeId | null {
+  return key.startsWith('node:') ? Number(key.slice('node:'.length)) : null
+}

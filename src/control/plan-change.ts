@@ -1,0 +1,106 @@
+import { OperationalError } from '../core/errors.ts'
+import { refusedFeatures, unsupportedFields } from '../core/manifest/support.ts'
+import type { NodeId, ServiceName } from '../core/model/ids.ts'
+import { CLUSTER_KEY } from '../core/model/objects.ts'
+import type { Change, Plan, PlanNote } from '../core/model/plan.ts'
+import type { ServiceSpec } from '../core/model/service.ts'
+import { movedFacts } from '../core/plan/facts.ts'
+import { computePlan } from '../core/plan/plan.ts'
+import { targetOf } from '../core/plan/target.ts'
+import type { Sessions } from './sessions.ts'
+import type { World } from './world.ts'
+
+export interface PlanDeps {
+  readonly world: World
+  readonly sessions: Sessions
+}
+
+/** Computes what a change would do, and the specs it leads to. Changes nothing. */
+export async function planChange(
+  change: Change,
+  deps: PlanDeps,
+): Promise<{ plan: Plan; target: Readonly<Record<ServiceName, ServiceSpec>> }> {
+  const { world } = deps
+  const current = world.specs(world.desired)
+  const target = targetOf(change, current, rollbackSpecs(change, world))
+  const presentImages = await findImages(Object.values(target), deps)
+  const nodes = world.nodes()
+  const plan = computePlan({
+    clusterId: world.mirror.get(CLUSTER_KEY)?.value.id ?? '',
+    desiredRevision: world.desired,
+    current,
+    tasks: world.tasks(),
+    nodes,
+    change,
+    target,
+    presentImages,
+    notes: [],
+    support: { unsupportedFields, refusedFeatures },
+  })
+  return { plan, target }
+}
+
+/** Refuses a plan that cannot be carried out, or that was made for a world that has moved since. */
+export function checkPlan(now: Plan, given: Plan | null): void {
+  if (given !== null && given.id !== now.id) {
+    const moved = movedFacts(given, now)
+    throw new OperationalError(
+      'PLAN_STALE',
+      `the world moved since the plan was made: ${moved.join('; ') || 'it would do something else now'}`,
+      {
+        hint: 'make a new plan, look at it, and apply that',
+        problems: moved.map((message) => ({ path: 'plan', message, hint: '', file: null, line: null, column: null })),
+      },
+    )
+  }
+  if (now.blockers.length > 0) {
+    const [first] = now.blockers
+    throw new OperationalError('UNSUPPORTED', `it cannot be applied: ${first === undefined ? '' : describe(first)}`, {
+      problems: now.blockers.map((blocker) => ({
+        path: [blocker.service, blocker.field].filter((part) => part !== null).join('.'),
+        message: blocker.message,
+        hint: '',
+        file: null,
+        line: null,
+        column: null,
+      })),
+    })
+  }
+}
+
+function describe(note: PlanNote): string {
+  return [note.service, note.field, note.message].filter((part) => part !== null).join(': ')
+}
+
+function rollbackSpecs(change: Change, world: World): Readonly<Record<ServiceName, ServiceSpec>> | null {
+  if (change.kind !== 'rollback') return null
+  if (change.to !== null) {
+    if (world.manifest(change.to) === null)
+      throw new OperationalError('NOT_FOUND', `there is no manifest revision ${change.to}`)
+    return world.specs(change.to)
+  }
+  const applied = [...world.mirror.list('manifest')]
+    .map(({ value }) => value)
+    .filter(({ number, state }) => number < world.desired && (state === 'applied' || state === 'superseded'))
+    .sort((a, b) => b.number - a.number)
+  const target = applied.find(({ state }) => state === 'applied')
+  if (target === undefined) throw new OperationalError('NOT_FOUND', 'no earlier manifest revision was applied')
+  return world.specs(target.number)
+}
+
+async function findImages(
+  specs: readonly ServiceSpec[],
+  deps: PlanDeps,
+): Promise<ReadonlyMap<NodeId, ReadonlySet<string>>> {
+  const images = [...new Set(specs.map((spec) => spec.container.image).filter((image) => image !== null))]
+  const found = new Map<NodeId, ReadonlySet<string>>()
+  if (images.length === 0) return found
+  await Promise.all(
+    deps.world.nodes().map(async ({ id }) => {
+      const connection = deps.sessions.connection(id)
+      if (connection === null) return
+      found.set(id, new Set(await connection.calls.presentImages(images)))
+    }),
+  )
+  return found
+}

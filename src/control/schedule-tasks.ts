@@ -1,0 +1,61 @@
+import type { EventDraft } from '../core/model/event.ts'
+import type { Millis } from '../core/model/ids.ts'
+import { keyOf } from '../core/model/objects.ts'
+import { isAlive, type Task } from '../core/model/task.ts'
+import { planPlacements } from '../core/schedule/place.ts'
+import type { Strategy } from '../core/schedule/strategy.ts'
+import type { Write } from '../ports/store.ts'
+import { commitPart, type PassDeps } from './pass.ts'
+
+/** Gives every task that waits for a node one, or says why there is none. */
+export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise<Millis | null> {
+  const { world, clock } = deps
+  const pending = world.pending()
+  if (pending.length === 0) return null
+  const nodes = world.nodes()
+  const alive = world.tasks().filter((task) => task.node !== null && isAlive(task))
+  const plan = planPlacements({
+    pending,
+    nodes,
+    alive,
+    strategy,
+    clusterId: world.mirror.get('cluster/self')?.value.id ?? '',
+  })
+  const byId = new Map(pending.map((task) => [task.id, task]))
+  const steps: { writes: Write[]; events: EventDraft[] }[] = []
+
+  for (const { taskId, node, hostPorts } of plan.placements) {
+    const task = byId.get(taskId)
+    if (task === undefined) continue
+    const assigned: Task = { ...task, node, hostPorts, refusal: null, status: { ...task.status, state: 'assigned' } }
+    steps.push(step(assigned, 'task.assigned', `${taskId} goes to node ${node}`))
+  }
+  for (const { taskId, message } of plan.refusals) {
+    const task = byId.get(taskId)
+    if (task === undefined || task.refusal === message) continue
+    steps.push(step({ ...task, refusal: message }, 'task.refused', `${taskId} has no node: ${message}`))
+  }
+  // Nodes are part of the decision: one that left meanwhile must not get a task.
+  return commitPart(
+    deps,
+    nodes.map((node) => keyOf('node', node.id)),
+    steps,
+    null,
+  )
+
+  function step(
+    task: Task,
+    kind: 'task.assigned' | 'task.refused',
+    message: string,
+  ): { writes: Write[]; events: EventDraft[] } {
+    const event: EventDraft = {
+      kind,
+      object: `task/${task.id}`,
+      service: task.service,
+      message,
+      by: 'control',
+      at: clock.now(),
+    }
+    return { writes: [{ put: keyOf('task', task.id), value: task }], events: [event] }
+  }
+}

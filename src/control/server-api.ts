@@ -1,0 +1,261 @@
+import { OperationalError } from '../core/errors.ts'
+import type { Event } from '../core/model/event.ts'
+import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
+import type { TaskSample } from '../core/model/message.ts'
+import type { Node } from '../core/model/node.ts'
+import { CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import type { Change, Plan } from '../core/model/plan.ts'
+import type { ServiceSpec } from '../core/model/service.ts'
+import { isAlive } from '../core/model/task.ts'
+import type {
+  ClusterView,
+  Explanation,
+  RevisionProgress,
+  ServiceDetail,
+  ServiceView,
+  TaskView,
+} from '../core/model/view.ts'
+import { explainService, explainTask } from '../core/service/explain.ts'
+import { viewService, viewTask } from '../core/service/view.ts'
+import { invariant } from '../lib/assert.ts'
+import { compareText } from '../lib/collections.ts'
+import type { HostStats } from '../ports/host.ts'
+import type { AgentCalls } from '../ports/link.ts'
+import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
+import { acceptChange } from './accept-change.ts'
+import type { Accepted, Api, Caller, EventQuery, TaskLogLine } from './api.ts'
+import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
+import type { PassDeps } from './pass.ts'
+import { checkPlan, planChange } from './plan-change.ts'
+import type { Sessions } from './sessions.ts'
+import { Channel } from './streams.ts'
+import { serviceLogs, taskLogs } from './task-logs.ts'
+
+export interface ServerApiDeps extends PassDeps {
+  readonly sessions: Sessions
+  readonly storeKind: string
+  readonly version: string
+}
+
+/** The facade over a leading server. Reads come from the mirror; writes are guarded commits. */
+export class ServerApi implements Api {
+  readonly #deps: ServerApiDeps
+
+  constructor(deps: ServerApiDeps) {
+    this.#deps = deps
+  }
+
+  cluster(): ClusterView {
+    const { world, storeKind, version } = this.#deps
+    const cluster = world.mirror.get(CLUSTER_KEY)?.value
+    const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
+    invariant(cluster !== undefined && leadership !== undefined, 'a leading server has a cluster')
+    return {
+      cluster,
+      leadership,
+      store: storeKind,
+      storeRevision: world.mirror.revision,
+      version,
+      desiredRevision: world.desired,
+      nodes: world.nodes(),
+    }
+  }
+
+  async plan(change: Change): Promise<Plan> {
+    return (await planChange(change, this.#deps)).plan
+  }
+
+  apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
+    return acceptChange(
+      change,
+      () => planChange(change, this.#deps),
+      (now) => checkPlan(now, plan),
+      caller,
+      this.#deps,
+    )
+  }
+
+  revisions(): readonly Omit<ManifestRevision, 'text'>[] {
+    return [...this.#deps.world.mirror.list('manifest')]
+      .map(({ value }) => withoutText(value))
+      .filter(({ state }) => state !== 'staged')
+      .sort((a, b) => b.number - a.number)
+  }
+
+  revision(number: number): ManifestRevision {
+    const revision = this.#deps.world.manifest(number)
+    if (revision === null || revision.state === 'staged')
+      throw new OperationalError('NOT_FOUND', `there is no manifest revision ${number}`)
+    return revision
+  }
+
+  progress(number: number): RevisionProgress {
+    const revision = this.revision(number)
+    const names = new Set([...revision.services, ...revision.removes])
+    const services = this.services().filter(({ name }) => names.has(name))
+    return { revision: withoutText(revision), services }
+  }
+
+  services(): readonly ServiceView[] {
+    return [...this.#deps.world.serviceNames()].sort(compareText).flatMap((name) => this.#view(name) ?? [])
+  }
+
+  service(name: ServiceName): ServiceDetail {
+    const { world } = this.#deps
+    const view = this.#view(name)
+    const spec = world.wanted(name)?.spec ?? world.tasksOf(name)[0]?.spec
+    if (view === null || spec === undefined) throw new OperationalError('NOT_FOUND', `there is no service ${name}`)
+    return { ...view, spec, tasks: this.tasks({ service: name, all: true }) }
+  }
+
+  tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): readonly TaskView[] {
+    const { world } = this.#deps
+    const tasks = filter.service === null ? world.tasks() : world.tasksOf(filter.service)
+    return tasks
+      .filter((task) => filter.all || isAlive(task))
+      .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
+      .map(viewTask)
+  }
+
+  task(id: TaskId): TaskView {
+    const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
+    if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
+    return viewTask(task)
+  }
+
+  async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
+    return viewTask(await stopTask(id, caller, this.#deps))
+  }
+
+  dispatch(
+    request: { readonly id: string; readonly name: string; readonly spec: ServiceSpec },
+    caller: Caller,
+  ): Promise<Dispatch> {
+    return createDispatch(request, caller, this.#deps)
+  }
+
+  dispatches(): readonly Dispatch[] {
+    return [...this.#deps.world.mirror.list('dispatch')]
+      .map(({ value }) => value)
+      .sort((a, b) => a.createdAt - b.createdAt)
+  }
+
+  dispatched(id: string): { readonly dispatch: Dispatch; readonly tasks: readonly TaskView[] } {
+    const dispatch = findDispatch(id, this.#deps)
+    const tasks = this.#deps.world.tasksOf(dispatch.spec.name).sort((a, b) => b.attempt - a.attempt)
+    return { dispatch, tasks: tasks.map(viewTask) }
+  }
+
+  stopDispatch(id: string, caller: Caller): Promise<Dispatch> {
+    return stopDispatch(id, caller, this.#deps)
+  }
+
+  nodes(): readonly Node[] {
+    return this.#deps.world.nodes()
+  }
+
+  node(id: NodeId): Node {
+    const node = this.#deps.world.mirror.get(keyOf('node', id))?.value
+    if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
+    return node
+  }
+
+  hostStats(id: NodeId): Promise<HostStats> {
+    return this.#calls(this.node(id).id).hostStats()
+  }
+
+  async samples(): Promise<readonly TaskSample[]> {
+    const samples = this.#deps.world
+      .nodes()
+      .map(async ({ id }) => this.#deps.sessions.connection(id)?.calls.samples() ?? [])
+    return (await Promise.all(samples)).flat()
+  }
+
+  events(query: EventQuery): readonly Event[] {
+    const found: Event[] = []
+    for (const { value } of this.#deps.world.mirror.list('event')) if (matches(value, query)) found.push(value)
+    return query.limit === null ? found : found.slice(-query.limit)
+  }
+
+  async *watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {
+    const channel = new Channel<Event>(signal, Number.MAX_SAFE_INTEGER)
+    const kept = this.events(query)
+    const unwatch = this.#deps.world.mirror.onChange((batch) => {
+      for (const { key, value } of batch.changes) {
+        if (value !== null && key.startsWith('event/') && matches(value as Event, query))
+          void channel.push(value as Event)
+      }
+    })
+    try {
+      yield* kept
+      yield* channel
+    } finally {
+      unwatch()
+    }
+  }
+
+  logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine> {
+    return taskLogs(tasks, query, signal, this.#deps)
+  }
+
+  serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine> {
+    if (!this.#deps.world.serviceNames().has(name))
+      throw new OperationalError('NOT_FOUND', `there is no service ${name}`)
+    return serviceLogs(name, query, signal, this.#deps)
+  }
+
+  async exec(id: TaskId, request: ExecRequest): Promise<ExecSession> {
+    const { node } = this.task(id)
+    if (node === null) throw new OperationalError('CONFLICT', `${id} is not on a node yet`)
+    return this.#calls(node).exec(id, request)
+  }
+
+  explain(object: string): Explanation {
+    const { world } = this.#deps
+    const name = object.replace(/^(task|service)\//, '')
+    const task = world.mirror.get(keyOf('task', name))?.value
+    const around = { nodes: world.nodes(), tasks: world.tasks() }
+    if (task !== undefined) return explainTask(task, this.#eventsOf(`task/${name}`), around)
+    if (world.serviceNames().has(name)) {
+      const events = this.events({ after: null, service: name, object: null, limit: 50 })
+      return explainService(this.service(name), events, around)
+    }
+    if (world.mirror.get(object as 'node/1') !== null) {
+      return { object, summary: `${object} exists`, reasons: [], events: this.#eventsOf(object) }
+    }
+    throw new OperationalError('NOT_FOUND', `there is nothing called ${object}`, {
+      hint: 'name a service (web), a task (web.1.1), node/1 or manifest/3',
+    })
+  }
+
+  #eventsOf(object: string): readonly Event[] {
+    return this.events({ after: null, service: null, object, limit: 50 })
+  }
+
+  #view(name: ServiceName): ServiceView | null {
+    const { world } = this.#deps
+    const wanted = world.wanted(name)
+    const tasks = world.tasksOf(name)
+    const spec = wanted?.spec ?? (tasks.some(isAlive) ? tasks[0]?.spec : undefined)
+    if (spec === undefined) return null
+    return viewService(spec, tasks, wanted?.dispatch?.id ?? world.dispatchOf(name)?.id ?? null, world.nodes())
+  }
+
+  #calls(node: NodeId): AgentCalls {
+    const connection = this.#deps.sessions.connection(node)
+    if (connection === null) throw new OperationalError('UNAVAILABLE', `node ${node} is not connected`)
+    return connection.calls
+  }
+}
+
+function withoutText(revision: ManifestRevision): Omit<ManifestRevision, 'text'> {
+  const { text: _, ...rest } = revision
+  return rest
+}
+
+function matches(event: Event, query: EventQuery): boolean {
+  if (query.after !== null && event.id <= query.after) return false
+  if (query.service !== null && event.service !== query.service) return false
+  return query.object === null || event.object === query.object
+}

@@ -1,0 +1,219 @@
+import { OperationalError } from '../core/errors.ts'
+import type { EventDraft } from '../core/model/event.ts'
+import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
+import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
+import type { Node } from '../core/model/node.ts'
+import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
+import type { Task } from '../core/model/task.ts'
+import { judgeAuthority } from '../core/node/fence.ts'
+import type { AgentConnection } from '../ports/link.ts'
+import { commitDecision, type PassDeps } from './pass.ts'
+import type { Inbox } from './record-reports.ts'
+
+/** A node whose agent is gone this long is shown as unreachable and gets no new tasks. */
+const UNREACHABLE_AFTER_MS: Millis = 15_000
+
+interface Session {
+  readonly connection: AgentConnection
+  /** What this agent was last told, by the parts that matter to it. */
+  told: ReadonlyMap<string, Task> | null
+}
+
+export interface SessionsDeps {
+  /** null while this server does not lead. */
+  readonly leading: () => PassDeps | null
+  readonly inbox: Inbox
+  readonly wake: (key: string) => void
+}
+
+/** The agents that are connected to the leader: who they are, what they were told, what they say. */
+export class Sessions {
+  readonly #deps: SessionsDeps
+  readonly #byNode = new Map<NodeId, Session>()
+  readonly #lostAt = new Map<NodeId, Millis>()
+
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps
+  }
+
+  connection(node: NodeId): AgentConnection | null {
+    return this.#byNode.get(node)?.connection ?? null
+  }
+
+  accept(connection: AgentConnection): void {
+    let nodeId: NodeId | null = null
+    let turn: Promise<void> = Promise.resolve()
+    // One message after the other: a report may follow a hello that is still being stored.
+    connection.onMessage((message) => {
+      turn = turn.then(async () => {
+        if (message.kind === 'hello') nodeId = (await this.#greet(message, nodeId, connection)) ?? nodeId
+        else this.#take(message, nodeId, connection)
+      })
+    })
+    connection.onClose(() => {
+      if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
+      this.#byNode.delete(nodeId)
+      const deps = this.#deps.leading()
+      if (deps !== null) this.#lostAt.set(nodeId, deps.clock.now())
+      this.#deps.wake(`node:${nodeId}`)
+    })
+  }
+
+  /** Closes every connection: another server leads, or this one ends. */
+  close(): void {
+    for (const { connection } of this.#byNode.values()) connection.close()
+    this.#byNode.clear()
+  }
+
+  /** Tells one node's agent what it must hold, if that differs from what it was told, and notes when it is gone. */
+  async publish(node: NodeId, deps: PassDeps): Promise<Millis | null> {
+    const session = this.#byNode.get(node)
+    if (session === undefined) return this.#noteAbsence(node, deps)
+    const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
+    if (session.told !== null && !differs(session.told, tasks)) return null
+    session.told = new Map(tasks.map((task) => [task.id, task]))
+    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks })
+    return null
+  }
+
+  /** Only the newest connection of a node may speak for it. */
+  #take(report: Report, nodeId: NodeId | null, connection: AgentConnection): void {
+    if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
+    for (const { taskId, status } of report.statuses) this.#deps.inbox.set(taskId, { node: nodeId, status })
+    this.#deps.wake('reports')
+  }
+
+  /** Welcomes an agent; when the store fails meanwhile the agent is sent away and comes again. */
+  async #greet(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
+    try {
+      return await this.#welcome(hello, known, connection)
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      connection.close()
+      return null
+    }
+  }
+
+  async #welcome(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
+    const deps = this.#deps.leading()
+    if (deps === null) {
+      connection.close()
+      return null
+    }
+    const refusal = refusalOf(hello, deps)
+    if (refusal !== null) {
+      deps.log.error('agent refused', { node: hello.name, reason: refusal })
+      connection.send({ kind: 'refused', message: refusal })
+      return null
+    }
+    const id = known ?? this.#idFor(hello, deps)
+    const present = deps.world.mirror.get(keyOf('node', id))?.value ?? null
+    const node = nodeOf(hello, id, present, deps.clock.now())
+    if (JSON.stringify(present) !== JSON.stringify(node)) {
+      const event: EventDraft = {
+        kind: present === null ? 'node.joined' : 'node.changed',
+        object: `node/${id}`,
+        service: null,
+        message: present === null ? `node ${id} (${node.name}) joined` : `node ${id} (${node.name}) is ${node.status}`,
+        by: `agent ${id}`,
+        at: deps.clock.now(),
+      }
+      const landed = await commitDecision(deps, {
+        basis: [],
+        writes: [{ put: keyOf('node', id), value: node }],
+        events: [event],
+      })
+      if (!landed) {
+        // Somebody else took the id or changed the node; the agent says hello again.
+        connection.close()
+        return null
+      }
+    }
+    this.#lostAt.delete(id)
+    if (this.#byNode.get(id)?.connection !== connection) {
+      this.#byNode.get(id)?.connection.close()
+      this.#byNode.set(id, { connection, told: null })
+    }
+    this.#deps.wake(`node:${id}`)
+    return id
+  }
+
+  /** The id the agent has, that of the node of its name, or the smallest free one. */
+  #idFor(hello: Hello, deps: PassDeps): NodeId {
+    const nodes = deps.world.nodes()
+    if (hello.nodeId !== null) return hello.nodeId
+    const same = nodes.find((node) => node.name === hello.name)
+    if (same !== undefined) return same.id
+    const taken = new Set(nodes.map((node) => node.id))
+    let id = 1
+    while (taken.has(id)) id += 1
+    return id
+  }
+
+  async #noteAbsence(id: NodeId, deps: PassDeps): Promise<Millis | null> {
+    const node = deps.world.mirror.get(keyOf('node', id))?.value
+    if (node === undefined || node.status !== 'ready') return null
+    const since = this.#lostAt.get(id) ?? deps.clock.now()
+    this.#lostAt.set(id, since)
+    if (deps.clock.now() < since + UNREACHABLE_AFTER_MS) return since + UNREACHABLE_AFTER_MS
+    const event: EventDraft = {
+      kind: 'node.changed',
+      object: `node/${id}`,
+      service: null,
+      message: `node ${id} (${node.name}) is unreachable`,
+      by: 'control',
+      at: deps.clock.now(),
+    }
+    const writes = [{ put: keyOf('node', id), value: { ...node, status: 'unreachable' as const } }]
+    const landed = await commitDecision(deps, { basis: [], writes, events: [event] })
+    return landed ? null : deps.clock.now() + 100
+  }
+}
+
+function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: Epoch }): Authority {
+  const cluster = deps.world.mirror.get(CLUSTER_KEY)?.value
+  return {
+    clusterId: cluster?.id ?? '',
+    incarnation: cluster?.incarnation ?? 0,
+    epoch: deps.epoch,
+    revision: deps.world.mirror.revision,
+  }
+}
+
+function refusalOf(hello: Hello, deps: PassDeps): string | null {
+  if (hello.wireVersion !== WIRE_VERSION)
+    return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
+  const verdict = judgeAuthority(hello.authority, authorityOf(deps))
+  if (verdict.kind === 'accept') return null
+  return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
+}
+
+function nodeOf(hello: Hello, id: NodeId, present: Node | null, now: Millis): Node {
+  return {
+    id,
+    name: hello.name,
+    hostname: hello.hostname,
+    availability: present?.availability ?? 'active',
+    status: present?.availability === 'drain' ? 'draining' : 'ready',
+    placement: hello.placement,
+    publicAddress: hello.publicAddress,
+    region: present?.region ?? null,
+    zone: present?.zone ?? null,
+    labels: hello.labels,
+    capacity: hello.capacity,
+    runtimes: hello.runtimes,
+    version: hello.version,
+    joinedAt: present?.joinedAt ?? now,
+  }
+}
+
+/** Whether the agent must hear of it: what it reports itself does not count. */
+function differs(told: ReadonlyMap<string, Task>, tasks: readonly Task[]): boolean {
+  if (told.size !== tasks.length) return true
+  return tasks.some((task) => {
+    const before = told.get(task.id)
+    return (
+      before === undefined || before.desired !== task.desired || before.spec !== task.spec || before.node !== task.node
+    )
+  })
+}

@@ -1,0 +1,142 @@
+import { specHash } from '../core/manifest/diff.ts'
+import type { ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
+import type { Node } from '../core/model/node.ts'
+import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
+import type { ServiceSpec } from '../core/model/service.ts'
+import type { Task } from '../core/model/task.ts'
+import { isServing } from '../core/service/plan-service.ts'
+import type { ChangeBatch } from '../ports/store.ts'
+import type { Mirror } from '../store/mirror.ts'
+
+/** A service as it is wanted now, and the object that says so. */
+export interface Wanted {
+  readonly spec: ServiceSpec
+  readonly source: Key
+  readonly dispatch: Dispatch | null
+}
+
+/** Questions that the control loops ask of the mirror. Every answer is of the mirror's present revision. */
+export class World {
+  readonly mirror: Mirror
+  readonly #dispatchOf = new Map<ServiceName, string>()
+  readonly #pending = new Set<TaskId>()
+  readonly #hashes = new WeakMap<ServiceSpec, string>()
+
+  constructor(mirror: Mirror) {
+    this.mirror = mirror
+    for (const { value } of mirror.list('dispatch')) this.#dispatchOf.set(value.spec.name, value.id)
+    for (const { value } of mirror.list('task')) this.#notePending(value)
+    mirror.onChange((batch) => this.#follow(batch))
+  }
+
+  get desired(): number {
+    return this.mirror.get(DESIRED_KEY)?.value.revision ?? 0
+  }
+
+  manifest(number: number): ManifestRevision | null {
+    return this.mirror.get(keyOf('manifest', number))?.value ?? null
+  }
+
+  /** The specs of a manifest revision by service name. */
+  specs(number: number): Record<ServiceName, ServiceSpec> {
+    const specs: Record<ServiceName, ServiceSpec> = {}
+    for (const { value } of this.mirror.specsOf(number)) specs[value.name] = value
+    return specs
+  }
+
+  wanted(name: ServiceName): Wanted | null {
+    const key = keyOf('spec', `${this.desired}/${name}`)
+    const declared = this.mirror.get(key)
+    if (declared !== null) return { spec: declared.value, source: DESIRED_KEY, dispatch: null }
+    const dispatch = this.dispatchOf(name)
+    if (dispatch === null || dispatch.desired === 'stopped') return null
+    return { spec: dispatch.spec, source: keyOf('dispatch', dispatch.id), dispatch }
+  }
+
+  dispatchOf(name: ServiceName): Dispatch | null {
+    const id = this.#dispatchOf.get(name)
+    return id === undefined ? null : (this.mirror.get(keyOf('dispatch', id))?.value ?? null)
+  }
+
+  /** Whether a user asked that this service go. */
+  removalAsked(name: ServiceName): boolean {
+    if (this.dispatchOf(name)?.desired === 'stopped') return true
+    return this.manifest(this.desired)?.removes.includes(name) ?? false
+  }
+
+  tasksOf(name: ServiceName): Task[] {
+    return [...this.mirror.tasksOf(name)].map(({ value }) => value)
+  }
+
+  tasks(): Task[] {
+    return [...this.mirror.list('task')].map(({ value }) => value)
+  }
+
+  /** Tasks that wait for a node. */
+  pending(): Task[] {
+    const tasks: Task[] = []
+    for (const id of this.#pending) {
+      const task = this.mirror.get(keyOf('task', id))?.value
+      if (task !== undefined) tasks.push(task)
+    }
+    return tasks
+  }
+
+  nodes(): Node[] {
+    return [...this.mirror.list('node')].map(({ value }) => value).sort((a, b) => a.id - b.id)
+  }
+
+  /** Every service that is wanted or still has tasks. */
+  serviceNames(): Set<ServiceName> {
+    const names = new Set<ServiceName>(Object.keys(this.specs(this.desired)))
+    for (const { value } of this.mirror.list('dispatch')) names.add(value.spec.name)
+    for (const { value } of this.mirror.list('task')) names.add(value.service)
+    return names
+  }
+
+  /** Services that wait for this one before they start. */
+  dependants(name: ServiceName): ServiceName[] {
+    const names: ServiceName[] = []
+    for (const { value } of this.mirror.specsOf(this.desired)) {
+      if (value.dependencies.some(({ service }) => service === name)) names.push(value.name)
+    }
+    return names
+  }
+
+  /** Why tasks of this spec may not start yet; null: they may. */
+  hold(spec: ServiceSpec): string | null {
+    for (const { service } of spec.dependencies) {
+      const wanted = this.wanted(service)
+      if (wanted === null || !isServing(wanted.spec, this.tasksOf(service), this.nodes()))
+        return `waits for ${service} to be healthy`
+    }
+    return null
+  }
+
+  /** Hash of the part of a spec whose change needs a new container; computed once for each spec object. */
+  hash(spec: ServiceSpec): string {
+    const known = this.#hashes.get(spec)
+    if (known !== undefined) return known
+    const hash = specHash(spec)
+    this.#hashes.set(spec, hash)
+    return hash
+  }
+
+  #follow(batch: ChangeBatch): void {
+    for (const { key, value } of batch.changes) {
+      if (key.startsWith('task/')) {
+        if (value === null) this.#pending.delete(key.slice('task/'.length))
+        else this.#notePending(value as Task)
+      } else if (key.startsWith('dispatch/') && value !== null) {
+        const dispatch = value as Dispatch
+        this.#dispatchOf.set(dispatch.spec.name, dispatch.id)
+      }
+    }
+  }
+
+  #notePending(task: Task): void {
+    if (task.status.state === 'pending' && task.desired !== 'stopped') this.#pending.add(task.id)
+    else this.#pending.delete(task.id)
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { Agent } from '../agent/agent.ts'
+import { Server } from '../control/server.ts'
+import { OperationalError } from '../core/errors.ts'
+import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
+import type { Strategy } from '../core/schedule/strategy.ts'
+import { systemClock } from '../drivers/clock.ts'
+import { DockerRuntime } from '../drivers/docker/runtime.ts'
+import { durableText } from '../drivers/durable-text.ts'
+import { systemHost } from '../drivers/host.ts'
+import { localLink } from '../drivers/local-link.ts'
+import { ProcessRuntime } from '../drivers/process/runtime.ts'
+import { systemRng } from '../drivers/rng.ts'
+import type { Log } from '../ports/log.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import { SqliteStore } from '../store/sqlite.ts'
+
+export interface NodeOptions {
+  readonly dataDir: string
+  /** Name of the node, `<hostname>:<port>` by default. */
+  readonly name: string | null
+  readonly clusterName: string
+  readonly placement: string
+  readonly publicAddress: string | null
+  readonly labels: Readonly<Record<string, string>>
+  /** Kinds of tasks that this node may run. */
+  readonly runtimes: readonly RuntimeKind[]
+  readonly dockerHost: string
+  readonly strategy: Strategy
+  readonly version: string
+}
+
+/** A server and an agent in one process, on SQLite in the data directory. */
+export interface NodeProcess {
+  readonly server: Server
+  stop(options: { readonly park: boolean }): Promise<void>
+}
+
+/** Starts the control plane and the agent of a one-node cluster. On failure nothing is left running. */
+export async function startNode(options: NodeOptions, log: Log): Promise<NodeProcess> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o711 })
+  const clock = systemClock()
+  const name = options.name ?? `${hostname()}:7946`
+  const store = await SqliteStore.open(join(options.dataDir, 'state.db'))
+  const config = {
+    name,
+    newCluster: () => ({
+      id: randomBytes(8).toString('hex'),
+      name: options.clusterName,
+      incarnation: 1,
+      createdAt: clock.now(),
+    }),
+    strategy: options.strategy,
+    version: options.version,
+  }
+  const server = new Server({ store, clock, rng: systemRng(), log, config })
+  try {
+    await server.start()
+    const clusterId = server.api.cluster().cluster.id
+    const runtimes = options.runtimes.map((kind) => openRuntime(kind, clusterId, options, log))
+    const agent = new Agent({
+      clock,
+      rng: systemRng(),
+      log,
+      host: systemHost({ dataDir: options.dataDir }),
+      link: localLink((connection) => server.accept(connection)),
+      runtimes,
+      cache: durableText(join(options.dataDir, 'agent.json')),
+      config: {
+        name,
+        placement: options.placement,
+        publicAddress: options.publicAddress,
+        labels: options.labels,
+        version: options.version,
+      },
+    })
+    await agent.start()
+    return {
+      server,
+      stop: async ({ park }) => {
+        await agent.stop({ park })
+        await server.stop()
+        await Promise.all(runtimes.map((runtime) => runtime.close()))
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await server.stop()
+    await store.close()
+    throw error
+  }
+}
+
+function openRuntime(kind: RuntimeKind, clusterId: string, options: NodeOptions, log: Log): Runtime {
+  const { dataDir } = options
+  if (kind === 'docker') return new DockerRuntime({ clusterId, dataDir, host: options.dockerHost, log })
+  return new ProcessRuntime({ clusterId, dataDir, clock: systemClock(), log })
+}
+
+/** Reads GANTRY_RUNTIME: a comma list of runtimes. Empty: all. */
+export function parseRuntimes(text: string | undefined): readonly RuntimeKind[] {
+  if (text === undefined || text.trim() === '') return RUNTIME_KINDS
+  return text.split(',').map((part) => {
+    const kind = RUNTIME_KINDS.find((known) => known === part.trim())
+    if (kind !== undefined) return kind
+    throw new OperationalError('CONFIG_INVALID', `GANTRY_RUNTIME names ${part.trim()}, which is no runtime`, {
+      hint: `use a comma list of ${RUNTIME_KINDS.join(', ')}`,
+    })
+  })
+}

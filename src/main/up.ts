@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Api } from '../control/api.ts'
+import { OperationalError } from '../core/errors.ts'
+import { loadManifest } from '../core/manifest/load.ts'
+import type { RuntimeDescription } from '../core/model/node.ts'
+import type { ServiceView } from '../core/model/view.ts'
+import { createLog } from '../drivers/log.ts'
+import type { LogLevel } from '../ports/log.ts'
+import { startHttp } from '../transport/http/server.ts'
+import { type NodeOptions, startNode } from './node-process.ts'
+import { apiToken } from './token.ts'
+
+export interface UpOptions extends NodeOptions {
+  readonly listen: { readonly host: string; readonly port: number } | null
+  readonly socketPath: string
+  readonly auth: 'token' | 'none'
+  /** Ctrl-C leaves the tasks running instead of stopping them. */
+  readonly leave: boolean
+  readonly logLevel: LogLevel
+  /** A manifest to apply when the cluster has none yet. */
+  readonly first: string | null
+}
+
+/** Runs server and agent in the foreground until a signal ends them. Returns the exit code. */
+export async function runUp(options: UpOptions): Promise<number> {
+  const log = createLog({ level: options.logLevel, destination: process.stderr, pretty: process.stderr.isTTY })
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`)
+  }
+  const token = join(options.dataDir, 'token')
+  const node = await startNode(options, log)
+  const signal = nextSignal()
+  const http = await startHttp({
+    api: node.server.api,
+    log,
+    listen: options.listen,
+    socketPath: options.socketPath,
+    tokens: [await apiToken(token)],
+    auth: options.auth,
+    version: options.version,
+  }).catch(async (error: unknown) => {
+    await node.stop({ park: false })
+    throw error
+  })
+
+  const { api } = node.server
+  const ended = new AbortController()
+  void signal.then(() => ended.abort())
+  const ready = await untilNode(api, ended.signal)
+  for (const line of ready.map(describeRuntime)) say(line)
+  if (options.first !== null) await showFirst(options.first, api, say, ended.signal)
+  if (!ended.signal.aborted) say(welcome(http.address, token, options))
+
+  const name = await signal
+  const park = name === 'SIGINT' && !options.leave
+  say(park ? '\nStopping tasks (Ctrl-C again leaves them running) ...' : '\nLeaving tasks running ...')
+  process.once('SIGINT', () => process.exit(130))
+  await http.close()
+  await node.stop({ park })
+  say('Stopped.')
+  return 0
+}
+
+function nextSignal(): Promise<'SIGINT' | 'SIGTERM' | 'SIGHUP'> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(name))
+  })
+}
+
+async function untilNode(api: Api, signal: AbortSignal): Promise<readonly RuntimeDescription[]> {
+  const [node] = api.nodes()
+  if (node !== undefined) return node.runtimes
+  for await (const event of api.watchEvents({ after: null, service: null, object: null, limit: null }, signal)) {
+    if (event.kind === 'node.joined') break
+  }
+  return api.nodes()[0]?.runtimes ?? []
+}
+
+function describeRuntime({ kind, available, version, message }: RuntimeDescription): string {
+  const what = kind === 'docker' ? 'Docker Engine' : 'Processes'
+  const use =
+    kind === 'docker' ? 'services with an image run there' : 'services with only a command run as supervised processes'
+  if (available) return `${what} ${version}: ${use}${message === '' ? '' : ` (${message})`}`.replace('  ', ' ')
+  return `${what}: not available (${message}); ${use} once it is`
+}
+
+/** Applies a first manifest if the cluster has none, and shows how what is wanted comes up. */
+async function showFirst(file: string, api: Api, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  if (api.cluster().desiredRevision === 0) {
+    const text = readFileSync(file, 'utf8')
+    const { manifest, problems } = loadManifest(text, file)
+    if (manifest === null) throw new OperationalError('SPEC_INVALID', `${file} has problems`, { problems })
+    await api.apply({ kind: 'apply', manifest, text }, null, { by: 'gantry up', idempotencyKey: null })
+    say(`Applying ${file} ...`)
+  } else {
+    say('Bringing back what was applied before ...')
+  }
+  const told = new Map<string, string>()
+  const show = (): boolean => {
+    const services = api.services()
+    for (const service of services) {
+      const line = progressLine(service)
+      if (told.get(service.name) !== line) say(line)
+      told.set(service.name, line)
+    }
+    return services.every(({ health }) => health === 'healthy' || health === 'paused')
+  }
+  const events = api.watchEvents({ after: null, service: null, object: null, limit: 1 }, signal)
+  if (show()) return
+  for await (const event of events) {
+    if (event.kind === 'manifest.failed') say(`Failed: ${event.message}`)
+    if (show() || event.kind === 'manifest.failed') return
+  }
+}
+
+function progressLine({ name, ready, replicas, health, message }: ServiceView): string {
+  return `  ${name}: ${ready} of ${replicas} ready${health === 'healthy' ? ', healthy' : message === '' ? '' : `, ${message}`}`
+}
+
+function welcome(address: string | null, token: string, options: UpOptions): string {
+  const lines = ['', 'Gantry is up.']
+  if (address !== null) lines.push(`  API      ${address}/api/v1  (token in ${token})`)
+  lines.push(`  Socket   ${options.socketPath}`)
+  if (options.first !== null) {
+    lines.push(
+      '',
+      'Try next, in another terminal:',
+      '  ./bin/gantry services                                  what runs',
+      '  ./bin/gantry plan --config examples/hello/manifest.yaml   what a change would do; edit the file first',
+      '  ./bin/gantry apply --config examples/hello/manifest.yaml  do it',
+      '  ./bin/gantry logs hello -f                             what it says',
+      '  ./bin/gantry explain hello                             why it is as it is',
+    )
+  }
+  lines.push(
+    '',
+    options.leave ? 'Ctrl-C ends Gantry and leaves the tasks running.' : 'Ctrl-C stops the tasks and ends Gantry.',
+  )
+  return lines.join('\n')
+}
