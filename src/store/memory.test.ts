@@ -1,0 +1,4 @@
+import { storeContract } from '../../test/contract/store.contract.ts'
+import { MemoryStore } from './memory.ts'
+
+storeContract('memory', async () => ({ store: new MemoryStore(), dispose: async () => undefined }))
