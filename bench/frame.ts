@@ -23,6 +23,7 @@ export interface Contest {
   readonly judge: (
     ratio: Spread,
     also: Readonly<Record<string, Spread>>,
+    ours: Spread,
   ) => { readonly met: boolean | null; readonly goal: string }
 }
 
@@ -66,7 +67,7 @@ export async function contend(contest: Contest): Promise<BenchResult> {
   )
   const ours = spread(rounds.map((round) => round.ours.value))
   const peer = spread(rounds.map((round) => round.peer.value))
-  const { met, goal } = contest.judge(ratio, also)
+  const { met, goal } = contest.judge(ratio, also, ours)
   const others = Object.entries(also).map(([name, values]) => `, ${name} ${show(values)}`)
   const text = `${show(ours)} against ${show(peer)} ${contest.unit}: ratio ${show(ratio)}${others.join('')}`
   return { name: contest.name, unit: contest.unit, rounds, ours, peer, ratio, also, goal, met, text }

@@ -5,10 +5,11 @@ import type { BenchResult } from './frame.ts'
 import { saveResult } from './frame.ts'
 
 /**
- * Runs the benches named on the command line, or all: every `bench/<name>.bench.ts` exports `run`. Ends with 1 when a
- * goal is missed.
+ * Runs the benches named on the command line, or all: every `bench/<name>.bench.ts` exports `run`. `--long`: those
+ * that watch for some time watch for longer. Ends with 1 when a goal is missed.
  */
-const named = process.argv.slice(2)
+const words = process.argv.slice(2)
+const named = words.filter((word) => word !== '--long')
 const files = globSync('bench/*.bench.ts').sort()
 const known = files.map((file) => basename(file, '.bench.ts'))
 const unknown = named.filter((name) => !known.includes(name))
@@ -21,9 +22,9 @@ const results: BenchResult[] = []
 for (const name of known.filter((one) => named.length === 0 || named.includes(one))) {
   process.stderr.write(`${name} ...\n`)
   const module = (await import(pathToFileURL(join(process.cwd(), `bench/${name}.bench.ts`)).href)) as {
-    run: () => Promise<BenchResult | readonly BenchResult[]>
+    run: (options: { readonly long: boolean }) => Promise<BenchResult | readonly BenchResult[]>
   }
-  const result = await module.run()
+  const result = await module.run({ long: words.includes('--long') })
   results.push(...(Array.isArray(result) ? result : [result as BenchResult]))
 }
 for (const result of results) saveResult(result)

@@ -62,7 +62,10 @@ export class Agent {
   constructor(deps: AgentDeps) {
     this.#deps = deps
     const { clock, log, host, link, runtimes, rng } = deps
-    this.#containers = new Containers(runtimes, log, () => this.#loop.wake())
+    this.#containers = new Containers(runtimes, log, {
+      onChange: () => this.#loop.wake(),
+      isActing: (containerId) => this.#loop.isActing(containerId),
+    })
     this.#loop = new TaskLoop({
       clock,
       log,

@@ -12,8 +12,9 @@ export class Containers {
   readonly #runtimes: ReadonlyMap<RuntimeKind, Runtime>
   readonly #log: Log
   readonly #onChange: () => void
+  readonly #isActing: (containerId: string) => boolean
   readonly #byTask = new Map<TaskId, { readonly kind: RuntimeKind; readonly container: Container }>()
-  readonly #looking = new Map<string, 'once' | 'again'>()
+  readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>()
   readonly #listed = new Set<RuntimeKind>()
   readonly #unwatch: (() => void)[] = []
   /** What a runtime that does not answer said last, so that the same is not logged again and again. */
@@ -22,10 +23,16 @@ export class Containers {
   #lookOf = new Map<TaskId, number>()
   #closed = false
 
-  constructor(runtimes: readonly Runtime[], log: Log, onChange: () => void) {
+  /** `isActing`: whether a call is on its way that ends with a look, so that a hint before its end needs none. */
+  constructor(
+    runtimes: readonly Runtime[],
+    log: Log,
+    { onChange, isActing }: { onChange: () => void; isActing: (containerId: string) => boolean },
+  ) {
     this.#runtimes = new Map(runtimes.map((runtime) => [runtime.kind, runtime]))
     this.#log = log
     this.#onChange = onChange
+    this.#isActing = isActing
   }
 
   /** Follows the hints of all runtimes and takes a first full look. */
@@ -33,7 +40,8 @@ export class Containers {
     for (const runtime of this.#runtimes.values()) {
       this.#unwatch.push(
         runtime.watch((id) => {
-          void (id === null ? this.lookAtAll(runtime.kind) : this.lookAt(runtime.kind, id))
+          if (id === null) void this.lookAtAll(runtime.kind)
+          else if (!this.#isActing(id)) void this.lookAt(runtime.kind, id)
         }),
       )
     }
@@ -79,24 +87,39 @@ export class Containers {
     this.#onChange()
   }
 
-  /** Looks at one container. Looks at the same one never overlap, so a later look is never overwritten by an earlier. */
-  async lookAt(kind: RuntimeKind, id: string): Promise<void> {
-    const runtime = this.#runtimes.get(kind)
-    if (runtime === undefined || this.#closed) return
-    if (this.#looking.has(id)) {
-      this.#looking.set(id, 'again')
-      return
+  /**
+   * Looks at one container. Looks at the same one never overlap, so a later look is never overwritten by an earlier; the
+   * promise resolves when a look that began after the call is done.
+   */
+  lookAt(kind: RuntimeKind, id: string): Promise<void> {
+    const present = this.#looking.get(id)
+    if (present !== undefined) {
+      present.again = true
+      return present.done
     }
-    this.#looking.set(id, 'once')
-    const look = ++this.#looks
-    const seen = await this.#try(kind, async () => ({ container: await runtime.inspect(id) }))
-    const again = this.#looking.get(id) === 'again'
-    this.#looking.delete(id)
-    if (this.#closed) return
-    if (seen?.container) this.#take(kind, seen.container, look)
-    else if (seen !== null) this.#forgetId(id)
-    this.#onChange()
-    if (again) await this.lookAt(kind, id)
+    const look = { again: false, done: Promise.resolve() }
+    this.#looking.set(id, look)
+    look.done = this.#lookUntilDone(kind, id, look)
+    return look.done
+  }
+
+  async #lookUntilDone(kind: RuntimeKind, id: string, state: { again: boolean }): Promise<void> {
+    const runtime = this.#runtimes.get(kind)
+    try {
+      if (runtime === undefined) return
+      do {
+        state.again = false
+        const look = ++this.#looks
+        const seen = await this.#try(kind, async () => ({ container: await runtime.inspect(id) }))
+        if (this.#closed) return
+        if (seen?.container) this.#take(kind, seen.container, look)
+        else if (seen !== null) this.#forgetId(id)
+        this.#onChange()
+      } while (state.again)
+    } finally {
+      // In the same turn as the last question whether to look again, or that of another would be lost.
+      this.#looking.delete(id)
+    }
   }
 
   #take(kind: RuntimeKind, container: Container, look: number): void {

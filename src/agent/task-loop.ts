@@ -11,7 +11,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Host } from '../ports/host.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
-import { carryOut } from './carry-out.ts'
+import { carryOut, type Outcome } from './carry-out.ts'
 import type { Containers } from './containers.ts'
 import { Probes } from './probes.ts'
 
@@ -37,7 +37,11 @@ const CALL_PAUSE_MS: Millis = 500
 interface Call {
   readonly controller: AbortController
   readonly heavy: boolean
-  readonly done: Promise<void>
+  /** What it acts on; null: made by the call. */
+  readonly containerId: string | null
+  /** Until the engine has answered. Then comes a look at what became of it. */
+  acting: boolean
+  done: Promise<void>
 }
 
 /**
@@ -106,6 +110,12 @@ export class TaskLoop {
     })
   }
 
+  /** Whether the engine is at work on this container; a look follows. */
+  isActing(containerId: string): boolean {
+    for (const call of this.#calls.values()) if (call.acting && call.containerId === containerId) return true
+    return false
+  }
+
   /** Stops every running task with its grace, so that the next agent starts them again as if nothing had happened. */
   async park(): Promise<void> {
     this.#parked = true
@@ -125,7 +135,13 @@ export class TaskLoop {
         })
         this.#deps.onRecords()
         const { stopSignal, stopGraceMs } = task.spec.container
-        await runtime.stop(container.id, { signal: stopSignal, graceMs: stopGraceMs })
+        try {
+          await runtime.stop(container.id, { signal: stopSignal, graceMs: stopGraceMs })
+        } catch (error) {
+          // One that cannot be stopped goes on; it must not keep the others from an orderly end.
+          if (!(error instanceof OperationalError)) throw error
+          this.#deps.log.warn('task could not be stopped', { task: task.id, reason: error.message })
+        }
       }),
     )
   }
@@ -173,44 +189,51 @@ export class TaskLoop {
   }
 
   #mayCall(): boolean {
-    let heavy = 0
-    for (const call of this.#calls.values()) if (call.heavy) heavy += 1
-    return heavy < CALLS_AT_ONCE
+    let atWork = 0
+    for (const { heavy, acting } of this.#calls.values()) if (heavy && acting) atWork += 1
+    return atWork < CALLS_AT_ONCE
   }
 
   #call(task: Task, action: TaskAction): void {
     const runtime = this.#deps.containers.runtime(runtimeOf(task.spec))
     if (runtime === null) return
-    const controller = new AbortController()
     this.#deps.log.debug('acting on task', { task: task.id, action: action.kind })
-    const onProgress = (): void => undefined
     const { clock } = this.#deps
-    const done = carryOut(
-      task,
-      action,
-      { clock, runtime, context: this.#deps.context(), onProgress },
-      controller.signal,
-    )
-      .then(async (outcome) => {
-        const record = this.#records.get(task.id)
-        if (outcome.record !== null && record !== undefined) {
-          this.#note(outcome.record(record))
-          this.#notBefore.set(task.id, clock.now() + CALL_PAUSE_MS)
-          this.#deps.log.warn('task action failed', {
-            task: task.id,
-            action: action.kind,
-            reason: this.#records.get(task.id)?.status.message,
-          })
-        }
-        if (outcome.repaired) this.#probes.begin(task.id)
-        if (outcome.containerId !== null) await this.#deps.containers.lookAt(runtime.kind, outcome.containerId)
-        else await this.#deps.containers.lookAtAll(runtime.kind)
-      })
-      .finally(() => {
-        this.#calls.delete(task.id)
+    const call = this.#newCall(task.id, action.kind !== 'stop', 'containerId' in action ? action.containerId : null)
+    const deps = { clock, runtime, context: this.#deps.context(), onProgress: () => undefined }
+    call.done = carryOut(task, action, deps, call.controller.signal)
+      .then((outcome) => {
+        // The engine is free for another call while we look.
+        call.acting = false
         this.wake()
+        this.#takeIn(outcome, task, action)
+        const { containers } = this.#deps
+        if (outcome.containerId === null) return containers.lookAtAll(runtime.kind)
+        return containers.lookAt(runtime.kind, outcome.containerId)
       })
-    this.#calls.set(task.id, { controller, heavy: action.kind !== 'stop', done })
+      .finally(() => this.#endCall(task.id))
+  }
+
+  #newCall(id: TaskId, heavy: boolean, containerId: string | null): Call {
+    const call: Call = { controller: new AbortController(), heavy, containerId, acting: true, done: Promise.resolve() }
+    this.#calls.set(id, call)
+    return call
+  }
+
+  #endCall(id: TaskId): void {
+    this.#calls.delete(id)
+    this.wake()
+  }
+
+  #takeIn(outcome: Outcome, task: Task, action: TaskAction): void {
+    const record = this.#records.get(task.id)
+    if (outcome.record !== null && record !== undefined) {
+      const next = outcome.record(record)
+      this.#note(next)
+      this.#notBefore.set(task.id, this.#deps.clock.now() + CALL_PAUSE_MS)
+      this.#deps.log.warn('task action failed', { task: task.id, action: action.kind, reason: next.status.message })
+    }
+    if (outcome.repaired) this.#probes.begin(task.id)
   }
 
   /** Removes containers of our cluster that no task asks for, unless that would take down too much unasked. */
@@ -249,7 +272,8 @@ export class TaskLoop {
       (this.#notBefore.get(id) ?? 0) > now
     )
       return
-    const done = runtime
+    const call = this.#newCall(id, true, containerId)
+    call.done = runtime
       .remove(containerId)
       .catch((error: unknown) => {
         if (!(error instanceof OperationalError)) throw error
@@ -257,12 +281,11 @@ export class TaskLoop {
         this.#deps.clock.callAt(this.#deps.clock.now() + CALL_PAUSE_MS, () => this.wake())
         this.#deps.log.warn('container could not be removed', { task: id, reason: error.message })
       })
-      .then(() => this.#deps.containers.lookAt(kind, containerId))
-      .finally(() => {
-        this.#calls.delete(id)
-        this.wake()
+      .then(() => {
+        call.acting = false
+        return this.#deps.containers.lookAt(kind, containerId)
       })
-    this.#calls.set(id, { controller: new AbortController(), heavy: true, done })
+      .finally(() => this.#endCall(id))
   }
 }
 

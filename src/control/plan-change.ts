@@ -21,9 +21,12 @@ export async function planChange(
   deps: PlanDeps,
 ): Promise<{ plan: Plan; target: Readonly<Record<ServiceName, ServiceSpec>> }> {
   const { world } = deps
+  const targetNow = (): Readonly<Record<ServiceName, ServiceSpec>> =>
+    targetOf(change, world.specs(world.desired), rollbackSpecs(change, world))
+  const presentImages = await findImages(Object.values(targetNow()), deps)
+  // The world may have moved while the agents were asked: all of the plan is of one moment.
   const current = world.specs(world.desired)
-  const target = targetOf(change, current, rollbackSpecs(change, world))
-  const presentImages = await findImages(Object.values(target), deps)
+  const target = targetNow()
   const nodes = world.nodes()
   const plan = computePlan({
     clusterId: world.mirror.get(CLUSTER_KEY)?.value.id ?? '',

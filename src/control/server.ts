@@ -76,6 +76,8 @@ export class Server {
     for (const name of this.#world.serviceNames()) queue.add(`service:${name}`)
     for (const key of ['schedule', 'manifest', 'reports']) queue.add(key)
     for (const node of this.#world.nodes()) queue.add(`node:${node.id}`)
+    // It may have been lost while the epoch was taken.
+    if (this.#lease.lost.aborted) return this.stop()
     this.#lease.lost.addEventListener('abort', () => void this.stop())
   }
 

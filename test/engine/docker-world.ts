@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
 import { taskId } from '../../src/core/model/ids.ts'
 import type { ContainerSpec } from '../../src/core/model/service.ts'
 import { DockerRuntime } from '../../src/drivers/docker/runtime.ts'
@@ -43,6 +44,13 @@ export class DockerWorld implements RuntimeUnderTest {
     return new DockerWorld(host, await mkdtemp(join(tmpdir(), 'gantry-data-')))
   }
 
+  /** One that closes with the test that opened it. */
+  static async forTest(host: string): Promise<DockerWorld> {
+    const world = await DockerWorld.open(host)
+    onTestFinished(() => world.close())
+    return world
+  }
+
   open(clusterId: string, host = this.#host): DockerRuntime {
     const runtime = new DockerRuntime({ clusterId, dataDir: this.dataDir, host, log: SILENT })
     this.#opened.push(runtime)
@@ -61,7 +69,9 @@ export class DockerWorld implements RuntimeUnderTest {
   order(program: Program, { service, attempt = 1, spec = {}, hostPorts = [] }: OrderOptions = {}): ContainerOrder {
     const name = service ?? `service-${this.#programs.size + 1}`
     const id = taskId(name, 1, attempt)
-    this.#programs.set(id, program)
+    // Its first process is another one then, whose signals say nothing of the program.
+    const isWrapped = spec.init === true || spec.entrypoint !== undefined || spec.command !== undefined
+    this.#programs.set(id, isWrapped ? { kind: 'exit', code: 0 } : program)
     const command = ['sh', '-c', ...commandOf(program)]
     const whole = { ...BARE_SPEC, image: BUSYBOX_IMAGE, command, ...spec }
     const { memoryBytes } = whole.limits
@@ -86,7 +96,7 @@ export class DockerWorld implements RuntimeUnderTest {
       case 'is-terminal':
         return ['sh', '-c', '[ -t 0 ] || exit 3']
       case 'print-variable':
-        return ['printenv', program.name]
+        return ['sh', '-c', `echo "$${program.name}"`]
       case 'cat':
       case 'wait':
         return ['cat']
@@ -121,6 +131,17 @@ export class DockerWorld implements RuntimeUnderTest {
     for (const deadline = Date.now() + UNTIL_MS; !(await condition()); await pause(10)) {
       if (Date.now() > deadline) throw new Error('the condition does not come to hold')
     }
+  }
+
+  /** Creates and starts a container; resolves with its id. */
+  async run(program: Program, options?: OrderOptions): Promise<string> {
+    const id = await this.create(program, options)
+    await this.settle(this.runtime.start(id))
+    return id
+  }
+
+  create(program: Program, options?: OrderOptions): Promise<string> {
+    return this.runtime.create(this.order(program, options), ignore, new AbortController().signal)
   }
 
   async close(): Promise<void> {
@@ -190,7 +211,7 @@ function commandOf(program: Program): readonly string[] {
     case 'print-long':
       return [`head -c ${program.length} /dev/zero | tr "\\0" x; echo`]
     case 'print-variable':
-      return [`printenv ${program.name}`]
+      return [`echo "$${program.name}"`]
   }
 }
 

@@ -55,11 +55,20 @@ export class TestEngine {
     return readPid(join(this.directory, 'engine.pid'))
   }
 
+  get #supervisorFile(): string {
+    return join(this.directory, 'exec/containerd/containerd.pid')
+  }
+
+  get #supervisor(): number | null {
+    return readPid(this.#supervisorFile)
+  }
+
   /** Starts the engine's process, and resolves when it answers. */
   async launch(): Promise<void> {
     const log = openSync(join(this.directory, 'engine.log'), 'a')
-    // What a killed process left would be taken for a running one.
+    // What killed processes left would be taken for running ones, above all where nobody reaps the dead.
     rmSync(join(this.directory, 'engine.pid'), { force: true })
+    if (this.#supervisor === null) rmSync(this.#supervisorFile, { force: true })
     const child = spawn('dockerd', this.#flags(), { stdio: ['ignore', log, log], detached: true })
     const died = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message))
@@ -70,19 +79,18 @@ export class TestEngine {
     if (reason !== null) throw new Error(`dockerd does not start: ${reason}\n${this.#lastWords()}`)
   }
 
-  /** Ends the engine's process as a crash would; containers go on. */
+  /** Ends the engine's process, and its supervisor's with it, as a crash would; containers go on. */
   async kill(): Promise<void> {
-    const { pid } = this
-    if (pid !== null) await end(pid, 'SIGKILL')
+    for (const pid of [this.pid, this.#supervisor]) if (pid !== null) await end(pid, 'SIGKILL')
   }
 
   /** Ends everything and leaves nothing. Does no harm when repeated. */
   async stop(): Promise<void> {
-    const { pid } = this
-    if (pid !== null) await end(pid, 'SIGTERM')
-    const supervisor = readPid(join(this.directory, 'exec/containerd/containerd.pid'))
-    if (supervisor !== null) await end(supervisor, 'SIGTERM')
-    for (const left of processesOf(this.directory)) await end(left, 'SIGKILL')
+    if (this.pid !== null) await end(this.pid, 'SIGTERM')
+    if (this.#supervisor !== null) await end(this.#supervisor, 'SIGTERM')
+    const supervisors = processesOf(this.directory)
+    // First processes of containers: they would go on without anybody to look after them.
+    for (const left of [...supervisors, ...childrenOf(supervisors)]) await end(left, 'SIGKILL')
     for (const mount of mountsBelow(this.directory)) await runProgram(['umount', '--lazy', mount])
     for (const bridge of await this.#bridges()) await runProgram(['ip', 'link', 'delete', bridge])
     rmSync(this.directory, { recursive: true, force: true })
@@ -214,6 +222,12 @@ function processesOf(directory: string): number[] {
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid && argumentsOf(pid).includes(`${directory}/`))
     .filter((pid) => /^(?:\S*\/)?(?:containerd|dockerd|docker-proxy)/.test(argumentsOf(pid)))
+}
+
+function childrenOf(parents: readonly number[]): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => parents.includes(Number(statOf(pid)?.[1] ?? 0)))
 }
 
 function argumentsOf(pid: number): string {

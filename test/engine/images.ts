@@ -1,7 +1,7 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -37,16 +37,16 @@ const WELCOME =
  * Makes the images of the tests from programs of this machine, as no registry can be reached: busybox, and the real
  * nginx under the name that manifests use.
  */
-export async function importImages(socket: string, workDirectory: string): Promise<void> {
-  await importImage(socket, workDirectory, {
+export async function buildImages(socket: string, workDirectory: string): Promise<void> {
+  await buildImage(socket, workDirectory, {
     name: BUSYBOX_IMAGE,
-    changes: ['CMD ["sh"]', 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'ENV FROM_IMAGE=yes'],
+    settings: ['CMD ["sh"]', 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'ENV FROM_IMAGE=yes'],
     fill: busyboxTree,
   })
   if (!existsSync(NGINX)) return
-  await importImage(socket, workDirectory, {
+  await buildImage(socket, workDirectory, {
     name: NGINX_IMAGE,
-    changes: [
+    settings: [
       'CMD ["nginx", "-g", "daemon off;"]',
       'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       'EXPOSE 80',
@@ -58,42 +58,42 @@ export async function importImages(socket: string, workDirectory: string): Promi
 
 interface ImageSource {
   readonly name: string
-  /** Lines of a Dockerfile. */
-  readonly changes: readonly string[]
+  /** Lines of its Dockerfile. */
+  readonly settings: readonly string[]
   readonly fill: (root: string) => Promise<void>
 }
 
-async function importImage(socket: string, workDirectory: string, { name, changes, fill }: ImageSource): Promise<void> {
-  const root = mkdtempSync(join(workDirectory, 'image-'))
+async function buildImage(socket: string, workDirectory: string, { name, settings, fill }: ImageSource): Promise<void> {
+  const context = mkdtempSync(join(workDirectory, 'image-'))
   try {
-    await fill(root)
-    const tar = spawn('tar', ['-c', '--owner=0', '--group=0', '-C', root, '.'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    await postImage(socket, name, changes, tar)
+    await fill(join(context, 'root'))
+    writeFileSync(join(context, 'Dockerfile'), ['FROM scratch', 'COPY root /', ...settings, ''].join('\n'))
+    const words = ['-c', '--owner=0', '--group=0', '-C', context, '.']
+    const tar = spawn('tar', words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await postContext(socket, name, tar.stdout)
   } finally {
-    rmSync(root, { recursive: true, force: true })
+    rmSync(context, { recursive: true, force: true })
   }
 }
 
-async function postImage(
-  socket: string,
-  name: string,
-  changes: readonly string[],
-  tar: ChildProcessByStdio<null, Readable, null>,
-): Promise<void> {
-  const query = new URLSearchParams({ fromSrc: '-', repo: name.split(':')[0] ?? '', tag: name.split(':')[1] ?? '' })
-  for (const change of changes) query.append('changes', change)
-  const asked = request({ socketPath: socket, method: 'POST', path: `/images/create?${query}`, agent: false })
-  const ended = once(tar, 'exit')
+async function postContext(socket: string, name: string, context: Readable): Promise<void> {
+  const path = `/build?${new URLSearchParams({ t: name })}`
+  const headers = { 'Content-Type': 'application/x-tar' }
+  const asked = request({
+    socketPath: socket,
+    method: 'POST',
+    path,
+    headers,
+    agent: false,
+    signal: AbortSignal.timeout(120_000),
+  })
   const answered = once(asked, 'response')
-  tar.stdout.pipe(asked)
-  const [response] = (await answered) as [import('node:http').IncomingMessage]
+  // An engine that refuses does not read on; the writer must not wait for it.
+  asked.once('response', () => context.unpipe(asked).destroy())
+  context.pipe(asked)
+  const [response] = (await answered) as [IncomingMessage]
   const answer = await text(response)
-  const [code] = await ended
-  if (response.statusCode !== 200 || answer.includes('"error"') || code !== 0) {
-    throw new Error(`cannot import ${name}: ${answer} (tar ended with ${code})`)
-  }
+  if (response.statusCode !== 200 || answer.includes('"error"')) throw new Error(`cannot build ${name}: ${answer}`)
 }
 
 /** busybox with a name for each of its programs, and what any program expects of a system. */

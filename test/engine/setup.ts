@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'
 import { TestEngine } from './engine.ts'
-import { importImages } from './images.ts'
+import { buildImages } from './images.ts'
 
 /** What the tests learn of the engine that was started for the run. */
 export type ProvidedEngine =
@@ -31,12 +31,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const reason = whyNot()
   if (reason !== null) {
     if (process.env['CI']) throw new Error(`the engine tests cannot run: ${reason}`)
+    process.stderr.write(`Tests that need a Docker Engine are skipped: ${reason}\n`)
     project.provide('engine', { kind: 'absent', reason })
     return async () => undefined
   }
   const engine = await TestEngine.start()
   try {
-    await importImages(engine.socket, engine.directory)
+    await buildImages(engine.socket, engine.directory)
   } catch (error) {
     await engine.stop()
     throw error

@@ -36,7 +36,7 @@ export function actionFor({ from, to, tasks, nodes }: ServiceChange): PlanAction
     subject: subjectOf(to),
     tasks: touched,
     fields,
-    because: from === null ? 'it is not in the cluster yet' : reason(fields, forced, changes, to),
+    because: from === null ? 'it is not in the cluster yet' : reason(from, to, replaces ? forced : [], fields, changes),
     consequence: consequenceOf(to, tasks, changes),
   }
 }
@@ -66,15 +66,15 @@ function subjectOf({ container }: ServiceSpec): string {
 }
 
 function reason(
-  fields: readonly FieldChange[],
+  from: ServiceSpec,
+  to: ServiceSpec,
   forced: readonly FieldChange[],
+  fields: readonly FieldChange[],
   changes: TaskChanges,
-  spec: ServiceSpec,
 ): string {
-  if (forced.some(({ field }) => field === 'restartCount') && forced.length === 1) return 'a restart was asked for'
-  if (forced.length > 0) return `${names(forced)} cannot change in a running task`
-  if (fields.length > 0) return `${names(fields)} changed`
-  return unfinished(changes, spec)
+  if (fields.length === 0) return unfinished(changes, to)
+  if (fields.length === 1 && from.restartCount !== to.restartCount) return 'a restart was asked for'
+  return forced.length > 0 ? `${names(forced)} cannot change in a running task` : `${names(fields)} changed`
 }
 
 function names(fields: readonly FieldChange[]): string {

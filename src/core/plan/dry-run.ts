@@ -57,8 +57,8 @@ export function rehearse(input: RehearsalInput): Rehearsal {
 
 function waitingNotes(service: string, tasks: readonly Task[], refused: ReadonlyMap<string, string>): PlanNote[] {
   const waiting = groupBy(
-    tasks.filter(({ id }) => refused.has(id)),
-    ({ id }) => refused.get(id) ?? '',
+    tasks.flatMap(({ id }) => refused.get(id) ?? []),
+    (message) => message,
   )
   return [...waiting].map(([message, { length }]) => ({
     service,

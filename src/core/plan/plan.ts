@@ -38,9 +38,9 @@ export function computePlan(input: PlanInput): Plan {
   const { clusterId, desiredRevision: baseRevision, change, tasks, target } = input
   const nodes = [...input.nodes].sort((a, b) => a.id - b.id)
   const byService = groupBy(tasks, (task) => task.service)
-  const tasksOf = (service: ServiceName): readonly Task[] => byService.get(service) ?? []
+  const tasksOf: TasksOf = (service) => byService.get(service) ?? []
 
-  const actions = serviceNames(input).flatMap((name) => actionOn(name, tasksOf(name), nodes, input) ?? [])
+  const actions = actionsOf(input, tasksOf, nodes)
   const touched = actions.map(({ service }) => service)
   const facts = factsOf(baseRevision, touched, tasks, nodes)
   const judged = Object.values(target)
@@ -73,24 +73,21 @@ export function computePlan(input: PlanInput): Plan {
   }
 }
 
-function serviceNames({ current, target }: PlanInput): ServiceName[] {
-  return [...new Set([...Object.keys(current), ...Object.keys(target)])].sort(compareText)
-}
+type TasksOf = (service: ServiceName) => readonly Task[]
 
-function actionOn(
-  name: ServiceName,
-  tasks: readonly Task[],
-  nodes: readonly Node[],
-  input: PlanInput,
-): PlanAction | null {
-  const from = specIn(input.current, name)
-  const to = specIn(input.target, name)
-  if (to !== null) return actionFor({ from, to, tasks, nodes })
-  return from === null ? null : removalOf(from, tasks, removalReason(input.change))
+function actionsOf({ current, target, change }: PlanInput, tasksOf: TasksOf, nodes: readonly Node[]): PlanAction[] {
+  const wanted = Object.values(target).flatMap(
+    (to) => actionFor({ from: specIn(current, to.name), to, tasks: tasksOf(to.name), nodes }) ?? [],
+  )
+  const removed = Object.values(current)
+    .filter(({ name }) => specIn(target, name) === null)
+    .map((from) => removalOf(from, tasksOf(from.name), removalReason(change)))
+  return [...wanted, ...removed].sort((a, b) => compareText(a.service, b.service))
 }
 
 function specIn(specs: Specs, name: ServiceName): ServiceSpec | null {
-  return Object.hasOwn(specs, name) ? (specs[name] ?? null) : null
+  const spec = Object.hasOwn(specs, name) ? specs[name] : undefined
+  return spec ?? null
 }
 
 function removalReason(change: Change): string {
@@ -105,7 +102,7 @@ function isAbout(change: Change, service: ServiceName): boolean {
 
 function rehearsalOf(
   actions: readonly PlanAction[],
-  tasksOf: (service: ServiceName) => readonly Task[],
+  tasksOf: TasksOf,
   nodes: readonly Node[],
   input: PlanInput,
 ): Rehearsal {

@@ -40,23 +40,18 @@ export function notesOf(spec: ServiceSpec, nodes: readonly Node[], support: Supp
     return [{ service: spec.name, field: 'placements', message }]
   }
   const kind = runtimeOf(spec)
-  const able = homes.filter((node) => runtimeOn(node, kind)?.available === true)
-  const found = able.flatMap((node) => {
-    const runtime = runtimeOn(node, kind)
-    const fields = runtime === undefined ? [] : support.unsupportedFields(specOn(spec, node.placement), runtime)
-    return fields.map(({ field, because }) => ({ field, because, node: node.id }))
-  })
-  return [...groupBy(found, ({ field, because }) => `${field} ${because}`).values()].flatMap((alike) => {
-    const [first] = alike
-    if (first === undefined) return []
-    const where =
-      alike.length === able.length
-        ? ''
-        : ` (on node ${alike
-            .map(({ node }) => node)
-            .sort((a, b) => a - b)
-            .join(', ')})`
-    return [{ service: spec.name, field: first.field, message: `has no effect: ${first.because}${where}` }]
+  const able = homes.flatMap((node) =>
+    node.runtimes.filter((one) => one.kind === kind && one.available).map((runtime) => ({ node, runtime })),
+  )
+  const found = able.flatMap(({ node, runtime }) =>
+    support.unsupportedFields(specOn(spec, node.placement), runtime).map((field) => ({ ...field, node: node.id })),
+  )
+  const alike = groupBy(found, ({ field, because }) => `${field} ${because}`)
+  return [...alike.values()].flatMap((group) => {
+    const where = group.length === able.length ? '' : ` (on node ${group.map(({ node }) => node).join(', ')})`
+    return group
+      .slice(0, 1)
+      .map(({ field, because }) => ({ service: spec.name, field, message: `has no effect: ${because}${where}` }))
   })
 }
 

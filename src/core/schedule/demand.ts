@@ -32,7 +32,7 @@ export function ask(fleet: Fleet, at: number, { spec, needs }: Demand): Question
   return {
     ...{ fleet, at, node, instead: null },
     need: need ?? needIn(fleet, spec, node.placement),
-    missingPlacements: need === null ? spec.placements : null,
+    missingPlacements: need === null ? spec.placements : [],
   }
 }
 

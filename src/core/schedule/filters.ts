@@ -12,8 +12,8 @@ export interface Question {
   readonly at: number
   readonly node: Node
   readonly need: Need
-  /** The roles the service asks for, if this node has none of them; null: the role fits. */
-  readonly missingPlacements: readonly string[] | null
+  /** The roles the service asks for, if this node has none of them; empty: the role fits. */
+  readonly missingPlacements: readonly string[]
   /** The predecessor that stops before the task starts, so that its share counts as free; null: none. */
   readonly instead: Holder | null
 }
@@ -49,9 +49,8 @@ const NOTHING = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }
 export const FILTERS: readonly Filter[] = [
   {
     refuse: ({ missingPlacements }) =>
-      missingPlacements === null ? null : because(`needs placement ${missingPlacements.join(' or ')}`),
-    remedy: ({ node, missingPlacements }) =>
-      `node ${node.id} were in placement ${(missingPlacements ?? []).join(' or ')}`,
+      missingPlacements.length === 0 ? null : because(`needs placement ${missingPlacements.join(' or ')}`),
+    remedy: ({ node, missingPlacements }) => `node ${node.id} were in placement ${missingPlacements.join(' or ')}`,
   },
   {
     refuse: ({ node }) => (node.status === 'ready' ? null : because(STATUS_WORDS[node.status])),

@@ -46,6 +46,10 @@ export interface Fleet {
   readonly countPower: Column
   /** Tasks on the node of the service that is placed now. */
   readonly peers: Column
+  /** Where peers are counted now. */
+  readonly peersAt: number[]
+  /** Where tasks were placed, in the order of the decisions. */
+  readonly changed: number[]
   /** Who holds each host port, by port key. */
   readonly ports: Map<number, PortHolders>
   /** Who holds each slot of each service, on whichever nodes; the oldest attempt first. */
@@ -98,6 +102,8 @@ function emptyFleet(nodes: readonly Node[]): Fleet {
     memoryPower: columnOf(nodes, () => 1),
     countPower: columnOf(nodes, () => 1),
     peers: columnOf(nodes, () => 0),
+    peersAt: [],
+    changed: [],
     ports: new Map(),
     slots: new Map(),
     turn: -1,
@@ -137,6 +143,7 @@ export function charge(
     if (isPoolPort(host)) add(fleet.poolPortsUsed, at, 1)
   }
   inSlot.push({ task: task.id, at, resources })
+  fleet.changed.push(at)
 }
 
 function weigh(fleet: Fleet, at: number): void {

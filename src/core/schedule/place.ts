@@ -1,9 +1,10 @@
+import { invariant } from '../../lib/assert.ts'
 import { groupBy } from '../../lib/collections.ts'
 import type { NodeId, TaskId } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { isWanted, type PortBinding, type Task } from '../model/task.ts'
-import { type Chooser, chooserOf } from './chooser.ts'
+import { type Chooser, type Choosers, choosersFor } from './chooser.ts'
 import { add } from './column.ts'
 import { ask, type Demand, demandOf, generationOf, shapeOf, takes } from './demand.ts'
 import { charge, chargeFleet, compareTasks, type Fleet, type Holder, nodeAt, slotHolders } from './fleet.ts'
@@ -42,50 +43,68 @@ export interface Schedule {
  * Equal input gives equal output, in whatever order its lists come.
  */
 export function planPlacements(input: SchedulingInput): Schedule {
+  const fleet = chargeFleet(input.nodes, input.alive)
   const round: Round = {
     input,
-    fleet: chargeFleet(input.nodes, input.alive),
+    fleet,
+    choosers: choosersFor(input.strategy, fleet),
     peers: groupBy(input.alive.filter(isWanted), generationOf),
     placements: [],
     refusals: [],
     refused: new Map(),
-    peersAt: [],
   }
-  const shapes = new Map<ServiceSpec, string>()
-  const keyOf = (task: Task): string => {
-    const shape = shapes.get(task.spec) ?? shapeOf(task.spec)
-    shapes.set(task.spec, shape)
-    return `${generationOf(task)} ${shape}`
-  }
-  const inOrder = [...input.pending].sort(compareTasks)
-  for (const tasks of groupBy(inOrder, keyOf).values()) placeAlike(tasks, round)
+  for (const group of groupAlike(input.pending)) placeAlike(group, round)
   return { placements: round.placements, refusals: round.refusals }
 }
 
 interface Round {
   readonly input: SchedulingInput
   readonly fleet: Fleet
+  readonly choosers: Choosers
   /** Wanted tasks with a node, by service and generation. */
   readonly peers: ReadonlyMap<string, readonly Task[]>
   readonly placements: Placement[]
   readonly refusals: { readonly taskId: TaskId; readonly message: string }[]
   /** The last refusal of each shape: as long as nothing more is placed, it holds for every service of that shape. */
   readonly refused: Map<string, { readonly placed: number; readonly message: string }>
-  /** Where the fleet counts peers now. */
-  readonly peersAt: number[]
 }
 
-/** Places the tasks of one service that need the same; first those that may stay where their predecessor is. */
-function placeAlike(tasks: readonly Task[], round: Round): void {
-  const { fleet, input } = round
+/** Tasks of one service and generation that need the same of a node, oldest first. */
+interface Group {
+  readonly tasks: Task[]
+  /** How many tasks of any service need the same. */
+  readonly sameShape: { tasks: number }
+}
+
+function groupAlike(pending: readonly Task[]): readonly Group[] {
+  const shapes = new Map<ServiceSpec, string>()
+  const counts = new Map<string, Group['sameShape']>()
+  const groups = new Map<string, Group>()
+  for (const task of [...pending].sort(compareTasks)) {
+    const shape = shapes.get(task.spec) ?? shapeOf(task.spec)
+    shapes.set(task.spec, shape)
+    const sameShape = counts.get(shape) ?? { tasks: 0 }
+    counts.set(shape, sameShape)
+    sameShape.tasks += 1
+    const key = `${generationOf(task)} ${shape}`
+    const group = groups.get(key) ?? { tasks: [], sameShape }
+    groups.set(key, group)
+    group.tasks.push(task)
+  }
+  return [...groups.values()]
+}
+
+/** Places the tasks of a group; first those that may stay where their predecessor is. */
+function placeAlike({ tasks, sameShape }: Group, round: Round): void {
+  const { fleet } = round
   const [first] = tasks
-  if (first === undefined) return
+  invariant(first !== undefined, 'a group has at least one task')
   const demand = demandOf(first.spec, fleet)
-  const chooser = chooserOf(input.strategy, fleet, demand, tasks.length)
+  const chooser = round.choosers(demand, { alike: tasks.length, sameShape: sameShape.tasks })
   countPeers(first, round)
   const elsewhere = tasks.filter((task) => {
     const home = homeOf(task, demand, fleet)
-    if (home !== null) settle(task, home, demand, chooser, round)
+    if (home !== null) settle(task, home, demand, round)
     return home === null
   })
   for (const task of elsewhere) {
@@ -99,9 +118,9 @@ function placeAnywhere(task: Task, demand: Demand, chooser: Chooser, round: Roun
   const before = refused.get(demand.shape)
   const known = before?.placed === placements.length ? before : null
   const avoided = fleet.positions.get(input.avoid?.get(task.id) ?? NOWHERE) ?? null
-  const at = known === null ? chooser.best(avoided) : null
+  const at = known === null ? chooser(avoided) : null
   if (at !== null) {
-    settle(task, at, demand, chooser, round)
+    settle(task, at, demand, round)
     return
   }
   const message = known?.message ?? refusalSentence(fleet, fleet.nodes.keys(), demand)
@@ -117,18 +136,18 @@ function refuse({ id: taskId }: Task, message: string, { refusals }: Round): voi
 }
 
 /** Counts on each node the tasks of the generation that is placed now. */
-function countPeers(task: Task, { peers, peersAt, fleet }: Round): void {
-  for (const at of peersAt) fleet.peers[at] = 0
-  peersAt.length = 0
+function countPeers(task: Task, { peers, fleet }: Round): void {
+  for (const at of fleet.peersAt) fleet.peers[at] = 0
+  fleet.peersAt.length = 0
   for (const { node } of peers.get(generationOf(task)) ?? []) {
     const at = fleet.positions.get(node ?? NOWHERE)
-    if (at !== undefined) countPeer(at, fleet, peersAt)
+    if (at !== undefined) countPeer(at, fleet)
   }
 }
 
-function countPeer(at: number, fleet: Fleet, peersAt: number[]): void {
+function countPeer(at: number, fleet: Fleet): void {
   add(fleet.peers, at, 1)
-  peersAt.push(at)
+  fleet.peersAt.push(at)
 }
 
 /** Where a task has to run, or should because its predecessor makes room there; null: anywhere. */
@@ -151,14 +170,13 @@ function refusalAtHome(task: Task, demand: Demand, fleet: Fleet): string {
   return home === undefined ? `node ${task.slot} is not in the cluster` : refusalSentence(fleet, [home], demand)
 }
 
-function settle(task: Task, at: number, demand: Demand, chooser: Chooser, round: Round): void {
+function settle(task: Task, at: number, demand: Demand, round: Round): void {
   const { fleet, input } = round
   const { need } = ask(fleet, at, demand)
   const isTaken = (key: number): boolean => fleet.ports.get(key)?.has(at) === true
   const hostPorts = bindPorts(need.ports, isTaken, input.clusterId, task.id)
   charge(fleet, at, task, need, hostPorts)
-  countPeer(at, fleet, round.peersAt)
+  countPeer(at, fleet)
   fleet.turn = at
-  chooser.placedOn(at)
   round.placements.push({ taskId: task.id, node: nodeAt(fleet, at).id, hostPorts })
 }

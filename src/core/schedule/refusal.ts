@@ -1,3 +1,4 @@
+import { invariant } from '../../lib/assert.ts'
 import { compareText } from '../../lib/collections.ts'
 import { ask, type Demand } from './demand.ts'
 import { FILTERS, type Filter, type Question, type Refusal } from './filters.ts'
@@ -11,7 +12,6 @@ export function refusalSentence(fleet: Fleet, positions: Iterable<number>, deman
   const counted = new Map<string, { nodes: number; readonly by: string | null }>()
   for (const at of positions) {
     const refusal = firstRefusal(ask(fleet, at, demand))
-    if (refusal === null) continue
     const known = counted.get(refusal.reason)
     if (known === undefined) counted.set(refusal.reason, { nodes: 1, by: refusal.by })
     else known.nodes += 1
@@ -23,12 +23,15 @@ export function refusalSentence(fleet: Fleet, positions: Iterable<number>, deman
     .join(', ')
 }
 
-function firstRefusal(question: Question): Refusal | null {
-  for (const { refuse } of FILTERS) {
-    const refusal = refuse(question)
-    if (refusal !== null) return refusal
+/** Whoever asks has found that no node fits, so there is one. */
+function firstRefusal(question: Question): Refusal {
+  let refusal: Refusal | null = null
+  for (const filter of FILTERS) {
+    refusal = filter.refuse(question)
+    if (refusal !== null) break
   }
-  return null
+  invariant(refusal !== null, `node ${question.node.id} was refused without a reason`)
+  return refusal
 }
 
 function holders(first: string | null, nodes: number): string {

@@ -38,7 +38,7 @@ test.each<{
   {
     name: 'the node where the least is missing is named',
     spec: needing(576, 350),
-    nodes: [aNode({ capacity: small }), aNode({ id: 2, availability: 'pause' })],
+    nodes: [aNode({ capacity: small }), aNode({ id: 2, availability: 'pause' }), aNode({ id: 3, capacity: small })],
     remedy: 'fits if node 2 were active',
   },
   {

@@ -41,7 +41,8 @@ const WEIGHT_OF_A_TASK = 1e-6
 // Load is CPU share + memory share, so it stays far below this: a peer always outweighs it.
 const WEIGHT_OF_A_PEER = 1_000
 
-function loadOf(fleet: Fleet, at: number): number {
+/** Least-loaded's score. */
+export function loadOf(fleet: Fleet, at: number): number {
   return cell(fleet.load, at) + cell(fleet.count, at) * WEIGHT_OF_A_TASK
 }
 

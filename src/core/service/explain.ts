@@ -49,7 +49,7 @@ function summaryOf({ id, node, status, desired }: Task): string {
     case 'pending':
       return `${id} waits for a node`
     case 'assigned':
-      return `${id} is assigned${where}; its agent has not acted yet`
+      return `${id} is assigned to node ${node}; its agent has not acted yet`
     case 'preparing':
       return `${id} is being prepared${where}${why}`
     case 'starting':
@@ -68,7 +68,7 @@ function summaryOf({ id, node, status, desired }: Task): string {
 }
 
 function reasonsOf(task: Task, around: Surroundings): string[] {
-  const { id, refusal, desired, because, node, status } = task
+  const { refusal, desired, because, node, status } = task
   const reasons: string[] = []
   if (!isAlive(task)) {
     if (status.failure !== null) reasons.push(HELP[status.failure](task))
@@ -83,8 +83,7 @@ function reasonsOf(task: Task, around: Surroundings): string[] {
   if (home !== undefined && home.status !== 'ready') reasons.push(`node ${home.id} is ${home.status}`)
   if (desired === 'prepared') reasons.push(`it is prepared, but may not start yet: ${because}`)
   if (desired === 'stopped') reasons.push(`it was told to stop: ${because}`)
-  if (status.restarts > 0)
-    reasons.push(`it was restarted in place, so far ${status.restarts} × (gantry logs ${id} shows why)`)
+  if (status.restarts > 0) reasons.push(`it was restarted in place ${status.restarts} × so far`)
   if (status.failure !== null) reasons.push(HELP[status.failure](task))
   else if (status.state === 'running' && !status.ready && task.spec.health !== null) {
     reasons.push(`its ${task.spec.health.kind} health check has not passed`)
@@ -99,13 +98,12 @@ function remedyOf(task: Task, { nodes, tasks }: Surroundings): string | null {
 
 /** What helps against each failure. */
 const HELP: Record<Failure, (task: Task) => string> = {
-  exit: ({ id, status }) =>
-    `it ended with exit code ${status.exitCode ?? 'unknown'}; gantry logs ${id} shows its last words`,
+  exit: ({ id, status }) => `it ended with exit code ${status.exitCode}; gantry logs ${id} shows its last words`,
   unhealthy: ({ id }) => `its health check failed too often; gantry logs ${id} shows what it did meanwhile`,
   'out-of-memory': () => 'the kernel ended it for using more memory than its limit; raise the limit or use less',
   image: ({ spec }) =>
-    `the image ${spec.container.image ?? ''} cannot be had; check its name, and gantry login for a private registry`,
+    `the image ${spec.container.image} cannot be had; check its name, and gantry login for a private registry`,
   port: () => 'another program of the node has its port; free it, or let Gantry choose the host port',
   config: () => 'the runtime refuses what the manifest asks for; change the manifest and apply it',
-  runtime: ({ node }) => `the runtime of node ${node ?? '?'} failed; gantry nodes shows what it says of itself`,
+  runtime: ({ node }) => `the runtime of node ${node} failed; gantry nodes shows what it says of itself`,
 }

@@ -54,10 +54,10 @@ function unready({ id, refusal, status }: Task): Pick<Hindrance, 'rank' | 'messa
   if (refusal !== null) return { rank: REFUSED, message: `${id} has no node: ${refusal}` }
   const why = status.message === '' ? '' : `: ${status.message}`
   if (status.state !== 'running') return { rank: ON_ITS_WAY, message: `${id} is ${status.state}${why}` }
-  const restarted = status.restarts === 0 ? '' : ` after ${times(status.restarts)} restarted in place`
+  const restarted = status.restarts === 0 ? '' : ` after ${restarts(status.restarts)} in place`
   return { rank: UNREADY, message: `${id} is running, but not ready${restarted}${why}` }
 }
 
-function times(count: number): string {
-  return count === 1 ? 'being once' : `being ${count} times`
+function restarts(count: number): string {
+  return count === 1 ? '1 restart' : `${count} restarts`
 }

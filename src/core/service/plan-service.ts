@@ -112,9 +112,8 @@ function fill(
   for (const { id } of surplus)
     actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because: 'another attempt holds its slot' })
   if (kept !== undefined) {
-    const blockedBy =
-      spec.update.order === 'stop-first' ? slot.outdated.length + slot.stopping.length + surplus.length : 0
-    if (kept.desired === 'prepared' && input.hold === null && blockedBy === 0) {
+    const others = slot.outdated.length + slot.stopping.length + surplus.length
+    if (kept.desired === 'prepared' && input.hold === null && others <= roomBeside(spec)) {
       actions.push({ kind: 'setDesired', taskId: kept.id, desired: 'running', because: 'nothing is in its way' })
     }
     return null
@@ -122,6 +121,11 @@ function fill(
   // Outdated tasks are the rollout's business, and a stopping task keeps its slot until it has ended.
   if (slot.outdated.length + slot.stopping.length > 0) return null
   return createNext(slot, spec, input, now, input.hold === null ? 'running' : 'prepared', actions)
+}
+
+/** How many other tasks of a slot may still run when its new one starts. */
+export function roomBeside(spec: ServiceSpec): number {
+  return spec.update.order === 'stop-first' ? 0 : 1
 }
 
 /** Creates the next attempt of a slot if its time has come, and says when that will be if not. */

@@ -1,7 +1,7 @@
 import { earlier } from '../../lib/collections.ts'
 import type { Millis } from '../model/ids.ts'
 import type { ServiceSpec } from '../model/service.ts'
-import { createNext, type ServiceAction, type ServiceInput } from './plan-service.ts'
+import { createNext, roomBeside, type ServiceAction, type ServiceInput } from './plan-service.ts'
 import type { SlotTasks } from './slots.ts'
 
 interface Rollout {
@@ -28,9 +28,11 @@ export function planRollout(rollout: Rollout, actions: ServiceAction[]): Millis 
 
   for (const slot of troubledFirst(slots)) {
     const fresh = slot.current[0]
+    stopOvertaken(slot, actions)
     if (fresh === undefined) {
       if (moving >= spec.update.parallelism) continue
-      const desired = spec.update.order === 'stop-first' || input.hold !== null ? 'prepared' : 'running'
+      const crowded = slot.outdated.length + slot.stopping.length > roomBeside(spec)
+      const desired = crowded || input.hold !== null ? 'prepared' : 'running'
       const before = actions.length
       wakeAt = earlier(wakeAt, createNext(slot, spec, input, now, desired, actions))
       if (actions.length > before) moving += 1
@@ -50,6 +52,16 @@ export function planRollout(rollout: Rollout, actions: ServiceAction[]): Millis 
     }
   }
   return wakeAt
+}
+
+/** Of several outdated tasks one goes on until the new one is there; the others were on their way when they were overtaken. */
+function stopOvertaken({ outdated }: SlotTasks, actions: ServiceAction[]): void {
+  const kept = outdated.find((task) => task.status.ready) ?? outdated[0]
+  for (const task of outdated) {
+    if (task === kept) continue
+    const because = 'a newer spec came before it served'
+    actions.push({ kind: 'setDesired', taskId: task.id, desired: 'stopped', because })
+  }
 }
 
 /** On its way to the newest spec: its new task is placed, or could be, and does not serve yet. */

@@ -15,8 +15,9 @@ interface EventJson {
   readonly timeNano?: number
 }
 
-// Programs run inside say nothing about the container; health checks of ours run several a second.
-const NOT_A_CHANGE = /^(exec_|attach|resize|top|export|commit|archive|copy)/
+// Programs run inside say nothing about the container; health checks of ours run several a second. Who creates one looks
+// at it, and to others it matters once it starts.
+const NOT_A_CHANGE = /^(create|exec_|attach|resize|top|export|commit|archive|copy)/
 const SHORTEST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
 

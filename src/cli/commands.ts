@@ -1,0 +1,32 @@
+import type { Command } from 'commander'
+import type { Context } from './context.ts'
+
+type Load = (context: Context) => Promise<Command>
+
+/** Every command, in the order of help. Each is loaded when it is needed: starting up is most of what a listing costs. */
+export const COMMANDS: Readonly<Record<string, Load>> = {
+  up: async (context) => (await import('./commands/up.ts')).upCommand(context),
+  agent: async (context) => (await import('./commands/up.ts')).upCommand(context, 'agent'),
+  validate: async (context) => (await import('./commands/validate.ts')).validateCommand(context),
+  plan: async (context) => (await import('./commands/manifest.ts')).planCommand(context),
+  apply: async (context) => (await import('./commands/manifest.ts')).applyCommand(context),
+  destroy: async (context) => (await import('./commands/manifest.ts')).destroyCommand(context),
+  rollback: async (context) => (await import('./commands/manifest.ts')).rollbackCommand(context),
+  revisions: async (context) => (await import('./commands/listings.ts')).revisionsCommand(context),
+  services: async (context) => (await import('./commands/listings.ts')).servicesCommand(context),
+  service: async (context) => (await import('./commands/service.ts')).serviceCommand(context),
+  tasks: async (context) => (await import('./commands/listings.ts')).tasksCommand(context),
+  task: async (context) => (await import('./commands/task.ts')).taskCommand(context),
+  nodes: async (context) => (await import('./commands/listings.ts')).nodesCommand(context),
+  logs: async (context) => (await import('./commands/streams.ts')).logsCommand(context),
+  exec: async (context) => (await import('./commands/exec.ts')).execCommand(context),
+  explain: async (context) => (await import('./commands/streams.ts')).explainCommand(context),
+  events: async (context) => (await import('./commands/streams.ts')).eventsCommand(context),
+  cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),
+  health: async (context) => (await import('./commands/cluster.ts')).healthCommand(context),
+  completion: async (context) => (await import('./commands/completion.ts')).completionCommand(context),
+  version: async (context) => (await import('./commands/cluster.ts')).versionCommand(context),
+}
+
+/** A word that stands for another command. */
+export const ALIASES: Readonly<Record<string, string>> = { server: 'up' }

@@ -1,0 +1,86 @@
+import { resolve } from 'node:path'
+import { Command, Option } from 'commander'
+import { OperationalError } from '../../core/errors.ts'
+import { STRATEGIES } from '../../core/schedule/strategy.ts'
+import { LOG_LEVELS, type LogLevel } from '../../ports/log.ts'
+import type { Context } from '../context.ts'
+import { socketPath } from '../globals.ts'
+import { pair } from '../values.ts'
+
+interface UpFlags {
+  readonly listen?: string
+  readonly name?: string
+  readonly clusterName: string
+  readonly placement: string
+  readonly publicAddress?: string
+  readonly label?: Record<string, string>
+  readonly runtime?: string
+  readonly strategy: (typeof STRATEGIES)[number]
+  readonly auth: 'token' | 'none'
+  readonly logLevel: LogLevel
+  readonly leave?: boolean
+  readonly first?: string
+}
+
+/** `up`: server and agent of a one-node cluster in the foreground. `agent` is its other name until there are more nodes. */
+export function upCommand(context: Context, name = 'up'): Command {
+  return new Command(name)
+    .description(
+      name === 'up'
+        ? 'run a one-node cluster here, in the foreground'
+        : 'the same as `up`: in this version every node is its own server',
+    )
+    .option('--listen <host:port>', 'address of the API (GANTRY_LISTEN; default 127.0.0.1:8080)')
+    .option('--name <name>', 'name of this node (default: <hostname>:7946)')
+    .option('--cluster-name <name>', 'name of a cluster that is made now', 'default-cluster')
+    .option('--placement <name>', 'role of this node', 'default')
+    .option('--public-address <address>', 'address of this node for the outside')
+    .option('--label <key=value>', 'label of this node; may be repeated', pair)
+    .option('--runtime <list>', 'what may run tasks: docker, process (GANTRY_RUNTIME; default: both)')
+    .addOption(new Option('--strategy <name>', 'how nodes are chosen').choices(STRATEGIES).default('spread'))
+    .addOption(
+      new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
+    )
+    .addOption(new Option('--log-level <level>').choices(LOG_LEVELS).default('warn'))
+    .option('--leave', 'Ctrl-C leaves the tasks running')
+    .option('--first <file>', 'apply this manifest if the cluster has none yet')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  gantry up --first shop.yaml\n  gantry up --data /srv/gantry --listen 127.0.0.1:9000 --runtime docker',
+    )
+    .action(async (flags: UpFlags) => {
+      const { runUp } = await import('../../main/up.ts')
+      const { parseRuntimes } = await import('../../main/node-process.ts')
+      context.exitCode = await runUp({
+        dataDir: context.globals.dataDir,
+        name: flags.name ?? null,
+        clusterName: flags.clusterName,
+        placement: flags.placement,
+        publicAddress: flags.publicAddress ?? null,
+        labels: flags.label ?? {},
+        runtimes: parseRuntimes(flags.runtime ?? context.env['GANTRY_RUNTIME']),
+        dockerHost: context.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
+        strategy: flags.strategy,
+        version: context.version,
+        listen: address(flags.listen ?? context.env['GANTRY_LISTEN'] ?? '127.0.0.1:8080'),
+        socketPath: socketPath(context.globals),
+        auth: flags.auth,
+        leave: flags.leave === true,
+        logLevel: flags.logLevel,
+        first: flags.first === undefined ? null : resolve(flags.first),
+      })
+    })
+}
+
+/** Reads `host:port`, `:port` (loopback) or `[v6]:port`. */
+function address(text: string): { host: string; port: number } {
+  const parts = /^(\[[^\]]+\]|[^:]*):(\d{1,5})$/.exec(text)
+  const port = Number(parts?.[2])
+  if (parts === null || port > 65_535) {
+    throw new OperationalError('USAGE', `${text} is no address to listen on`, {
+      hint: 'use HOST:PORT, for example 127.0.0.1:8080',
+    })
+  }
+  const host = (parts[1] ?? '').replace(/^\[|\]$/g, '')
+  return { host: host === '' ? '127.0.0.1' : host, port }
+}

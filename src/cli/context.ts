@@ -1,0 +1,45 @@
+import { type Client, createClient } from '../transport/client.ts'
+import { type Globals, targetOf } from './globals.ts'
+import { type Style, styleFor } from './render/style.ts'
+
+/** What a command works with. stdout is the result, stderr the progress. */
+export interface Context {
+  readonly globals: Globals
+  readonly version: string
+  /** Colours for stdout and stderr, each by what it is connected to. */
+  readonly out: Style
+  readonly err: Style
+  readonly env: NodeJS.ProcessEnv
+  client(): Client
+  /** Prints a result: as it is with --json, else as the text that `show` makes of it. */
+  print<T>(value: T, show: (value: T) => string): void
+  say(line: string): void
+  /** Code that the program ends with. */
+  exitCode: number
+}
+
+/** Everything that follows from the global options and the process's streams. */
+export function contextOf(globals: Globals, version: string): Context {
+  const context: Context = {
+    globals,
+    version,
+    out: styleFor(globals.color && process.stdout.isTTY === true),
+    err: styleFor(globals.color && process.stderr.isTTY === true),
+    env: process.env,
+    client: () => createClient(targetOf(globals)),
+    print: (value, show) => {
+      const text = globals.json ? JSON.stringify(value, null, 2) : show(value)
+      if (text !== '') process.stdout.write(`${text}\n`)
+    },
+    say: (line) => {
+      process.stderr.write(`${line}\n`)
+    },
+    exitCode: 0,
+  }
+  return context
+}
+
+/** Width of the terminal; wide when there is none, so that nothing is cut in files and pipes. */
+export function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : 1_000
+}

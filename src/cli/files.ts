@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { OperationalError } from '../core/errors.ts'
+
+/** Reads a file that the user named; `-` is standard input. */
+export function readInput(path: string): string {
+  try {
+    return readFileSync(path === '-' ? 0 : path, 'utf8')
+  } catch (error) {
+    const reason =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String((error as Error).message)
+    throw new OperationalError('USAGE', `${path} cannot be read: ${reason}`, { cause: error })
+  }
+}

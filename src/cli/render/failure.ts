@@ -1,0 +1,32 @@
+import { OperationalError, type Problem } from '../../core/errors.ts'
+import type { Style } from './style.ts'
+
+/** An error as a person reads it: what is wrong, where, and what to do. */
+export function failureText(error: unknown, style: Style, debug: boolean): string {
+  if (!(error instanceof OperationalError)) {
+    const message = error instanceof Error ? error.message : String(error)
+    const stack = debug && error instanceof Error ? `\n${error.stack}` : ''
+    return `${style.bad('Error:')} a fault of Gantry itself: ${message}${stack}${debug ? '' : '\nTry: the same with --debug, and report what it shows'}`
+  }
+  const lines = [`${style.bad('Error:')} ${error.message}`]
+  for (const problem of error.problems) lines.push(problemText(problem, style))
+  if (error.hint !== '') lines.push(`Try: ${error.hint}`)
+  if (debug && error.stack !== undefined) lines.push(style.quiet(error.stack))
+  return lines.join('\n')
+}
+
+/** `file:line:column: path: message`, and below it what would be right. */
+export function problemText({ file, line, column, path, message, hint }: Problem, style: Style): string {
+  const where = line === null ? '' : `${file ?? 'manifest'}:${line}:${column ?? 1}: `
+  const head = `  ${style.heading(where)}${path === '' ? '' : `${path}: `}${message}`
+  return hint === '' ? head : `${head}\n      ${style.quiet(hint)}`
+}
+
+/** The same as the API's error shape, for programs. */
+export function failureJson(error: unknown): unknown {
+  if (error instanceof OperationalError) {
+    const { code, message, hint, problems, traits } = error
+    return { error: { code, status: traits.http, message, hint, problems, retry: traits.retry } }
+  }
+  return { error: { code: 'INTERNAL', status: 500, message: String(error), hint: '', problems: [], retry: 'never' } }
+}

@@ -1,0 +1,47 @@
+import type { ActionKind, PlanAction, PlanNote } from '../../core/model/plan.ts'
+import type { WirePlan } from '../../transport/wire.ts'
+import type { Style } from './style.ts'
+
+const SYMBOLS: Readonly<Record<ActionKind, string>> = { add: '+', update: '~', replace: '-/+', remove: '-' }
+const WORDS: Readonly<Record<ActionKind, string>> = {
+  add: 'is added',
+  update: 'changes in place',
+  replace: 'is replaced',
+  remove: 'is removed',
+}
+
+/** A plan as a person reads it: what, why, with which consequence, and what it costs. */
+export function planText(plan: WirePlan, style: Style): string {
+  const parts = plan.actions.map((action) => actionText(action, style))
+  if (plan.pulls.length > 0) parts.push(`Images to pull: ${plan.pulls.join(', ')}`)
+  if (plan.notes.length > 0) parts.push(notesText('Notes', plan.notes, style.warning))
+  if (plan.blockers.length > 0) parts.push(notesText('It cannot be applied', plan.blockers, style.bad))
+  parts.push(plan.actions.length === 0 ? 'No changes: what is wanted is what there is.' : summaryText(plan))
+  return parts.join('\n\n')
+}
+
+/** `2 to add, 1 to change, 1 to replace, 0 to remove` */
+export function summaryText({ summary }: Pick<WirePlan, 'summary'>): string {
+  return `Plan: ${summary.add} to add, ${summary.update} to change, ${summary.replace} to replace, ${summary.remove} to remove.`
+}
+
+function actionText(action: PlanAction, style: Style): string {
+  const paint = action.kind === 'add' ? style.added : action.kind === 'remove' ? style.removed : style.changed
+  const count = action.tasks.length === 1 ? '1 task' : `${action.tasks.length} tasks`
+  const head = `${SYMBOLS[action.kind].padStart(3)} ${action.service}  ${WORDS[action.kind]}  (${action.subject}, ${count})`
+  const lines = [paint(head), `      because ${action.because}`]
+  for (const { field, from, to, effect } of action.fields) {
+    const forces = effect === 'replace' ? style.warning('  # forces replacement') : ''
+    lines.push(`      ${field}: ${from === '' ? '(none)' : from} → ${to === '' ? '(none)' : to}${forces}`)
+  }
+  if (action.consequence !== '') lines.push(style.heading(`      ${action.consequence}`))
+  return lines.join('\n')
+}
+
+function notesText(title: string, notes: readonly PlanNote[], paint: (text: string) => string): string {
+  const lines = notes.map(({ service, field, message }) => {
+    const where = [service, field].filter((part) => part !== null).join(': ')
+    return `  ${where === '' ? '' : `${where}: `}${message}`
+  })
+  return [paint(`${title}:`), ...lines].join('\n')
+}

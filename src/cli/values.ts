@@ -1,0 +1,33 @@
+import { InvalidArgumentError } from 'commander'
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+
+/** Reads a time: `90`, `90s`, `5m`, `500ms`; plain numbers are seconds. Milliseconds. */
+export function seconds(text: string): number {
+  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text)
+  if (parts === null) throw new InvalidArgumentError('use a time like 90s, 5m or 500ms')
+  return Number(parts[1]) * (UNITS[parts[2] ?? 's'] ?? 1_000)
+}
+
+/** Reads a whole number from 0. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('use a whole number')
+  return Number(text)
+}
+
+/** Collects `key=value` options. */
+export function pair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at <= 0) throw new InvalidArgumentError('use key=value')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+/** Collects an option that may be repeated. */
+export function list(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
+}
+
+/** The words of a program; the `--` before them has done its work. */
+export function programWords(words: readonly string[]): string[] {
+  return words[0] === '--' ? words.slice(1) : [...words]
+}

@@ -1,0 +1,148 @@
+import type { EventQuery, TaskLogLine } from '../control/api.ts'
+import type { Event } from '../core/model/event.ts'
+import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
+import type { TaskSample } from '../core/model/message.ts'
+import type { Node } from '../core/model/node.ts'
+import type {
+  ClusterView,
+  Explanation,
+  RevisionProgress,
+  ServiceDetail,
+  ServiceView,
+  TaskView,
+} from '../core/model/view.ts'
+import type { HostStats } from '../ports/host.ts'
+import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
+import { type Connection, connectionTo, type Target } from './client/connection.ts'
+import { watchEvents } from './client/events.ts'
+import { openExec } from './client/exec.ts'
+import { readLines } from './client/lines.ts'
+import type {
+  ChangeRequest,
+  DispatchDetail,
+  DispatchRequest,
+  Health,
+  Validation,
+  WireAccepted,
+  WirePlan,
+} from './wire.ts'
+
+export type { TaskLogLine } from '../control/api.ts'
+export type { Target } from './client/connection.ts'
+
+/**
+ * The API of a server, from the outside. Failures are OperationalErrors with the code, hint and problems that the
+ * server gave; UNAVAILABLE when it cannot be reached, OUTCOME_UNKNOWN when the answer to a write was lost twice.
+ * Streams end when their signal aborts and throw when they break off.
+ */
+export interface Client {
+  health(): Promise<Health>
+  cluster(): Promise<ClusterView>
+  validate(text: string, file: string | null): Promise<Validation>
+  plan(change: ChangeRequest): Promise<WirePlan>
+  apply(change: ChangeRequest, plan: WirePlan | null): Promise<WireAccepted>
+  revisions(): Promise<readonly Omit<ManifestRevision, 'text'>[]>
+  revision(number: number): Promise<ManifestRevision>
+  progress(number: number): Promise<RevisionProgress>
+  services(): Promise<readonly ServiceView[]>
+  service(name: ServiceName): Promise<ServiceDetail>
+  serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
+  scale(name: ServiceName, replicas: number): Promise<WireAccepted>
+  restart(name: ServiceName): Promise<WireAccepted>
+  tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): Promise<readonly TaskView[]>
+  task(id: TaskId): Promise<TaskView>
+  taskLogs(id: TaskId, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
+  stopTask(id: TaskId): Promise<TaskView>
+  exec(id: TaskId, request: ExecRequest): Promise<ExecSession>
+  nodes(): Promise<readonly Node[]>
+  node(id: NodeId): Promise<Node>
+  nodeStats(id: NodeId): Promise<HostStats>
+  samples(): Promise<readonly TaskSample[]>
+  events(query: EventQuery): Promise<readonly Event[]>
+  /** Those kept and then each as it happens; goes on after the last one seen when the connection breaks. */
+  watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event>
+  dispatch(request: DispatchRequest): Promise<Dispatch>
+  dispatches(): Promise<readonly Dispatch[]>
+  dispatched(id: string): Promise<DispatchDetail>
+  stopDispatch(id: string): Promise<Dispatch>
+  explain(object: string): Promise<Explanation>
+}
+
+/**
+ * Talks to a server over its socket, or over a URL with a token. Nothing is connected before the first call, and no
+ * connection outlives its call.
+ *
+ * @example
+ * const services = await createClient({ socketPath: '.gantry/gantry.sock' }).services()
+ */
+export function createClient(target: Target): Client {
+  const connection = connectionTo(target)
+  return { ...manifestCalls(connection), ...taskCalls(connection), ...clusterCalls(connection) }
+}
+
+type ManifestCalls = 'validate' | 'plan' | 'apply' | 'revisions' | 'revision' | 'progress' | 'services' | 'service'
+
+function manifestCalls({ get, post, write }: Connection): Pick<Client, ManifestCalls | 'scale' | 'restart'> {
+  return {
+    validate: (text, file) => post('/validate', { text, file }),
+    plan: (change) => post('/plan', { change }),
+    apply: (change, plan) => write('/apply', plan === null ? { change } : { change, plan }),
+    revisions: () => get('/revisions'),
+    revision: (number) => get(`/revisions/${number}`),
+    progress: (number) => get(`/revisions/${number}/progress`),
+    services: () => get('/services'),
+    service: (name) => get(`/services/${segment(name)}`),
+    scale: (name, replicas) => write(`/services/${segment(name)}/scale`, { replicas }),
+    restart: (name) => write(`/services/${segment(name)}/restart`, {}),
+  }
+}
+
+type TaskCalls = 'tasks' | 'task' | 'stopTask' | 'exec' | 'taskLogs' | 'serviceLogs'
+type DispatchCalls = 'dispatch' | 'dispatches' | 'dispatched' | 'stopDispatch'
+
+function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCalls> {
+  const { get, write } = connection
+  return {
+    tasks: ({ service, all }) => get('/tasks', { service, all: all ? 'true' : null }),
+    task: (id) => get(`/tasks/${segment(id)}`),
+    stopTask: (id) => write(`/tasks/${segment(id)}/stop`, {}),
+    exec: (id, request) => openExec(connection, `/tasks/${segment(id)}/exec`, request),
+    taskLogs: (id, query, signal) => logLines(connection, `/tasks/${segment(id)}/logs`, query, signal),
+    serviceLogs: (name, query, signal) => logLines(connection, `/services/${segment(name)}/logs`, query, signal),
+    dispatch: (request) => write('/dispatches', request),
+    dispatches: () => get('/dispatches'),
+    dispatched: (id) => get(`/dispatches/${segment(id)}`),
+    stopDispatch: (id) => write(`/dispatches/${segment(id)}/stop`, {}),
+  }
+}
+
+type ClusterCalls = 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
+
+function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | 'events' | 'watchEvents'> {
+  const { get } = connection
+  return {
+    health: () => get('/health'),
+    cluster: () => get('/cluster'),
+    nodes: () => get('/nodes'),
+    node: (id) => get(`/nodes/${id}`),
+    nodeStats: (id) => get(`/nodes/${id}/stats`),
+    samples: () => get('/samples'),
+    events: (query) => get('/events', { ...query }),
+    watchEvents: (query, signal) => watchEvents(connection, query, signal),
+    explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
+  }
+}
+
+function logLines(
+  connection: Connection,
+  path: string,
+  { follow, tail, since }: LogQuery,
+  signal: AbortSignal,
+): AsyncIterable<TaskLogLine> {
+  return readLines<TaskLogLine>(connection, path, { follow: follow ? 'true' : null, tail, since }, signal)
+}
+
+function segment(text: string | number): string {
+  return encodeURIComponent(text)
+}

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Api, Caller } from '../../control/api.ts'
+import { OperationalError } from '../../core/errors.ts'
+import type { Event } from '../../core/model/event.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import { InvariantError } from '../../lib/assert.ts'
+import type { Log } from '../../ports/log.ts'
+import { IDEMPOTENCY_HEADER } from '../wire.ts'
+import type { Gate } from './auth.ts'
+import { checkInput } from './check-input.ts'
+import { asOperational, errorAnswer } from './error-answer.ts'
+import type { RequestCounter } from './metrics.ts'
+import type { Route, RouteRequest } from './routes/route.ts'
+import { sendEvents, sendLines } from './streams.ts'
+
+export interface AppDeps {
+  readonly api: Api
+  readonly log: Log
+  readonly gate: Gate
+  readonly requests: RequestCounter
+  readonly routes: readonly Route[]
+  /** Requests that came over the socket: their peer is the local user. */
+  readonly local: WeakSet<IncomingMessage>
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal
+  /** Every answer that is no stream has begun by then, or is a failure. */
+  readonly answerWithinMs: Millis
+}
+
+const MAX_URL = 8 * 1024
+
+/** The application behind all listeners: every route of the table, deny by default, one form of error. */
+export function createApp(deps: AppDeps): FastifyInstance {
+  const app = fastify({
+    // The framework never listens itself: two listeners of ours feed `app.routing`.
+    serverFactory: (handler) => createServer(handler),
+    genReqId: () => randomBytes(8).toString('hex'),
+    exposeHeadRoutes: false,
+    // The table's own schemas check requests, so the framework's compilers need not be loaded.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
+    routerOptions: { maxParamLength: MAX_URL, ignoreTrailingSlash: false, caseSensitive: true },
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply, deps),
+  })
+  takeOnlyJson(app)
+  app.decorateRequest('by', '')
+  app.addHook('onRequest', async (request) => admit(request, deps))
+  app.addHook('onResponse', async (_request, reply) => deps.requests.count(reply.statusCode))
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps))
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(request.url, deps.routes)
+    if (allowed.length > 0) void reply.header('allow', allowed.join(', '))
+    return sendError(unknownRoute(request, allowed), request, reply, deps)
+  })
+  for (const route of deps.routes) addRoute(app, route, deps)
+  return app
+}
+
+function noCompiler(): never {
+  throw new InvariantError('a route was given a schema of the framework')
+}
+
+/** Bodies are JSON. An empty one is none, because some clients name the type of a body that they do not send. */
+function takeOnlyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body, done)
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, as events name it; empty: nobody that we know. */
+    by: string
+  }
+  interface FastifyContextConfig {
+    readonly route?: Route
+  }
+}
+
+/** Lets a request in, or throws. What the table does not call public needs a user, unknown paths included. */
+async function admit(request: FastifyRequest, { gate, local }: AppDeps): Promise<void> {
+  if (request.url.length > MAX_URL) throw new OperationalError('LIMIT_EXCEEDED', 'the URL is longer than 8 KiB')
+  if (local.has(request.raw)) {
+    request.by = 'local user'
+    return
+  }
+  gate.checkAddressee(request.raw)
+  if (request.routeOptions.config.route?.access !== 'public') request.by = gate.authenticate(request.raw)
+}
+
+function addRoute(app: FastifyInstance, route: Route, deps: AppDeps): void {
+  const streams = route.answer.kind === 'lines' || route.answer.kind === 'events'
+  app.route({
+    method: route.method,
+    url: route.path,
+    bodyLimit: route.bodyLimitBytes,
+    config: { route },
+    ...(streams ? {} : { handlerTimeout: deps.answerWithinMs }),
+    handler: (request, reply) => answer(route, request, reply, deps),
+  })
+}
+
+async function answer(route: Route, request: FastifyRequest, reply: FastifyReply, deps: AppDeps): Promise<unknown> {
+  const gone = new AbortController()
+  const streams = route.answer.kind === 'lines' || route.answer.kind === 'events'
+  const signal = streams ? AbortSignal.any([gone.signal, deps.closing]) : deps.closing
+  const result = await route.handle(deps.api, inputOf(route, request, signal))
+  void reply.code(route.answer.status).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+  void reply.header('x-request-id', request.id)
+  if (route.answer.kind === 'text') return reply.type('text/plain; version=0.0.4; charset=utf-8').send(result)
+  if (isStream(result)) {
+    reply.hijack()
+    const context = { requestId: request.id, log: deps.log, gone }
+    if (route.answer.kind === 'events') await sendEvents(reply.raw, result as AsyncIterable<Event>, context)
+    else await sendLines(reply.raw, result, context)
+    return reply
+  }
+  if (route.answer.status === 204) return reply.send()
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(result))
+}
+
+function inputOf(route: Route, request: FastifyRequest, signal: AbortSignal): RouteRequest<unknown, unknown, unknown> {
+  const lastEventId = request.headers['last-event-id']
+  const stream = route.answer.kind === 'events' && request.headers.accept?.includes('text/event-stream')
+  const query = stream ? { ...(request.query as object), follow: 'true' } : request.query
+  return {
+    params: route.params === null ? null : checkInput(route.params, request.params, 'path'),
+    query: route.query === null ? noQuery(query) : checkInput(route.query, { ...(query as object) }, 'query'),
+    body: route.body === null ? null : checkInput(route.body, request.body === undefined ? {} : request.body, 'body'),
+    caller: callerOf(request),
+    signal,
+    lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId.slice(0, 200) : null,
+  }
+}
+
+function noQuery(query: unknown): null {
+  const [name] = Object.keys(query as object)
+  if (name !== undefined) throw new OperationalError('USAGE', `this route has no query parameter ${name}`)
+  return null
+}
+
+function callerOf(request: FastifyRequest): Caller {
+  const key = request.headers[IDEMPOTENCY_HEADER]
+  if (key === undefined) return { by: request.by, idempotencyKey: null }
+  if (typeof key !== 'string' || !/^[\x20-\x7e]{1,128}$/.test(key)) {
+    throw new OperationalError('USAGE', 'the idempotency key must be 1 to 128 printable characters')
+  }
+  return { by: request.by, idempotencyKey: key }
+}
+
+function isStream(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, { log }: AppDeps): FastifyReply {
+  const route = request.routeOptions.config.route
+  const known = asOperational(error)
+  if (known === null) {
+    log.error('fault in a request', { requestId: request.id, route: route?.path ?? null, error: stackOf(error) })
+  }
+  const wire = errorAnswer(lateWrite(known, route) ?? error, request.id)
+  const { code, status, message, retryAfterMs } = wire.error
+  if (code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer')
+  if (retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(retryAfterMs / 1_000))
+  void reply
+    .header('x-request-id', request.id)
+    .header('cache-control', 'no-store')
+    .header('x-content-type-options', 'nosniff')
+  void reply.type('application/json; charset=utf-8')
+  if (route?.errors !== 'gokube') return reply.code(status).send(JSON.stringify(wire))
+  // Gokube knows one code for everything that is wrong with a request.
+  const plain = code === 'SPEC_INVALID' ? 400 : status
+  return reply.code(plain).send(JSON.stringify({ HttpStatusCode: plain, Message: message }))
+}
+
+/** A write that was not finished in time goes on, so nobody knows yet whether it will happen. */
+function lateWrite(error: OperationalError | null, route: Route | undefined): OperationalError | null {
+  if (error?.code !== 'TIMEOUT' || route === undefined || route.method === 'GET') return null
+  return new OperationalError('OUTCOME_UNKNOWN', 'the server did not finish in time; it may still do it', {
+    hint: 'send the same request with the same idempotency key again',
+  })
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function unknownRoute(request: FastifyRequest, allowed: readonly string[]): OperationalError {
+  const path = request.url.split('?')[0] ?? ''
+  if (allowed.length === 0) {
+    const hint = 'GET /api/v1/openapi.json lists all routes'
+    return new OperationalError('NOT_FOUND', `there is no route ${path}`, { hint })
+  }
+  return new OperationalError('METHOD_NOT_ALLOWED', `${path} does not take ${request.method}`, {
+    hint: `allowed: ${allowed.join(', ')}`,
+  })
+}
+
+/** The methods that the table has for a path. */
+function methodsOf(url: string, routes: readonly Route[]): readonly string[] {
+  const parts = (url.split('?')[0] ?? '').split('/')
+  const matching = routes.filter(({ path }) => {
+    const wanted = path.split('/')
+    if (wanted.at(-1) === '*')
+      return parts.length >= wanted.length && wanted.slice(0, -1).every((part, i) => part === parts[i])
+    return (
+      wanted.length === parts.length &&
+      wanted.every((part, i) => (part.startsWith(':') ? parts[i] !== '' : part === parts[i]))
+    )
+  })
+  return [...new Set(matching.map(({ method }) => method))]
+}
+
+/** Hands a request from a listener to the app. */
+export type Serve = (request: IncomingMessage, response: ServerResponse) => void

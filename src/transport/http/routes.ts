@@ -1,0 +1,45 @@
+import * as z from 'zod'
+import { API_PREFIX } from '../wire.ts'
+import { clusterRoutes } from './routes/cluster.ts'
+import { gokubeRoutes } from './routes/gokube.ts'
+import { manifestRoutes } from './routes/manifest.ts'
+import { jsonRoute, type Route, textRoute } from './routes/route.ts'
+import { serviceRoutes } from './routes/services.ts'
+import { dispatchRoutes, taskRoutes } from './routes/tasks.ts'
+
+export interface RouteSources {
+  readonly version: string
+  /** The OpenAPI document of the table itself. */
+  readonly openapi: () => Readonly<Record<string, unknown>>
+  /** The metrics as Prometheus text. */
+  readonly metrics: () => string
+}
+
+/** Every route there is: what the server serves, the OpenAPI document describes and the tests go through. */
+export function allRoutes(sources: RouteSources): readonly Route[] {
+  const own = [
+    ...clusterRoutes(sources.version),
+    ...manifestRoutes,
+    ...serviceRoutes,
+    ...taskRoutes,
+    ...dispatchRoutes,
+    jsonRoute({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This description.',
+      response: z.record(z.string(), z.unknown()),
+      handle: () => sources.openapi(),
+    }),
+  ]
+  return [
+    ...own.map((route) => ({ ...route, path: `${API_PREFIX}${route.path}` })),
+    textRoute({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Metrics as Prometheus text.',
+      response: z.string(),
+      handle: () => sources.metrics(),
+    }),
+    ...gokubeRoutes,
+  ]
+}

@@ -1,0 +1,103 @@
+import * as z from 'zod'
+import type { Api } from '../../../control/api.ts'
+import { OperationalError } from '../../../core/errors.ts'
+import type { Node } from '../../../core/model/node.ts'
+import { clusterView, event, explanation, health, hostStats, node } from '../schemas/cluster.ts'
+import { listOf } from '../schemas/named.ts'
+import { taskSample } from '../schemas/task.ts'
+import { byId, flag, wholeText } from './params.ts'
+import { jsonRoute, type Route, streamRoute } from './route.ts'
+
+const eventQuery = z
+  .strictObject({
+    after: z.string().max(200).optional().describe('Only events after this id; Last-Event-ID says the same.'),
+    service: z.string().max(300).optional().describe('Only events of this service.'),
+    object: z.string().max(400).optional().describe('Only events about this object, such as `task/web.1.1`.'),
+    limit: wholeText(100_000).optional().describe('At most so many, the newest of them.'),
+    follow: flag.optional().describe('Answer with server-sent events that go on, as `Accept: text/event-stream` does.'),
+  })
+  .transform(({ after = null, service = null, object = null, limit = null, follow = false }) => {
+    return { after, service, object, limit, follow }
+  })
+
+export function clusterRoutes(version: string): readonly Route[] {
+  return [
+    jsonRoute({
+      method: 'GET',
+      path: '/health',
+      summary: 'Whether the server answers.',
+      access: 'public',
+      response: health,
+      handle: () => ({ status: 'ok' as const, version }),
+    }),
+    jsonRoute({
+      method: 'GET',
+      path: '/cluster',
+      summary: 'The cluster, its leader and its nodes.',
+      response: clusterView,
+      handle: (api) => api.cluster(),
+    }),
+    ...nodeRoutes,
+    streamRoute({
+      method: 'GET',
+      path: '/events',
+      summary: 'What happened, oldest first: a list, or a stream that goes on and can be resumed.',
+      kind: 'events',
+      query: eventQuery,
+      response: event,
+      handle: (api, { query: { follow, ...query }, lastEventId, signal }) => {
+        const wanted = { ...query, after: lastEventId ?? query.after }
+        return follow ? api.watchEvents(wanted, signal) : api.events(wanted)
+      },
+    }),
+    jsonRoute({
+      method: 'GET',
+      path: '/explain/*',
+      summary: 'Why an object is as it is: `web`, `web.1.2`, `node/1`, `manifest/3`.',
+      params: z.strictObject({ '*': z.string().min(1).max(400) }),
+      response: explanation,
+      handle: (api, { params }) => api.explain(params['*']),
+    }),
+  ]
+}
+
+const nodeRoutes: readonly Route[] = [
+  jsonRoute({
+    method: 'GET',
+    path: '/nodes',
+    summary: 'All nodes.',
+    response: listOf(node),
+    handle: (api) => api.nodes(),
+  }),
+  jsonRoute({
+    method: 'GET',
+    path: '/nodes/:id',
+    summary: 'One node, by id or name.',
+    params: byId,
+    response: node,
+    handle: (api, { params }) => findNode(api, params.id),
+  }),
+  jsonRoute({
+    method: 'GET',
+    path: '/nodes/:id/stats',
+    summary: 'Memory, disk, CPU time and load of a node, now.',
+    params: byId,
+    response: hostStats,
+    handle: (api, { params }) => api.hostStats(findNode(api, params.id).id),
+  }),
+  jsonRoute({
+    method: 'GET',
+    path: '/samples',
+    summary: 'CPU and memory of the running tasks whose nodes answer.',
+    response: listOf(taskSample),
+    handle: (api) => api.samples(),
+  }),
+]
+
+/** Every node has an id and a name; a number is an id. */
+function findNode(api: Api, word: string): Node {
+  if (/^[1-9]\d{0,8}$/.test(word)) return api.node(Number(word))
+  const node = api.nodes().find(({ name }) => name === word)
+  if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${word}`)
+  return node
+}

@@ -1,0 +1,94 @@
+import * as z from 'zod'
+import { EVENT_KINDS, type Event } from '../../../core/model/event.ts'
+import { AVAILABILITIES, NODE_STATUSES, type Node } from '../../../core/model/node.ts'
+import { RUNTIME_KINDS } from '../../../core/model/service.ts'
+import type { ClusterView, Explanation } from '../../../core/model/view.ts'
+import type { HostStats } from '../../../ports/host.ts'
+import type { Health } from '../../wire.ts'
+import { count, instant, named, positive, text, textMap } from './named.ts'
+import { resources } from './service.ts'
+
+export const health: z.ZodType<Health> = named(
+  'Health',
+  z.strictObject({ status: z.literal('ok'), version: text }),
+  'Whether the server answers.',
+)
+
+const runtime = z.strictObject({
+  kind: z.enum(RUNTIME_KINDS),
+  available: z.boolean(),
+  version: text,
+  message: text,
+  unsupported: textMap,
+})
+
+export const node: z.ZodType<Node> = named(
+  'Node',
+  z.strictObject({
+    id: positive,
+    name: text,
+    hostname: text,
+    availability: z.enum(AVAILABILITIES),
+    status: z.enum(NODE_STATUSES),
+    placement: text,
+    publicAddress: text.nullable(),
+    region: text.nullable(),
+    zone: text.nullable(),
+    labels: textMap,
+    capacity: resources,
+    runtimes: z.array(runtime),
+    version: text,
+    joinedAt: instant,
+  }),
+  'A machine that runs the agent.',
+)
+
+export const hostStats: z.ZodType<HostStats> = named(
+  'HostStats',
+  z.strictObject({
+    memoryTotalBytes: count,
+    memoryAvailableBytes: count,
+    diskTotalBytes: count,
+    diskFreeBytes: count,
+    cpuBusyMs: z.number(),
+    cpuTotalMs: z.number(),
+    load1: z.number(),
+    load5: z.number(),
+    load15: z.number(),
+  }),
+  'What a node measures of itself.',
+)
+
+export const clusterView: z.ZodType<ClusterView> = named(
+  'ClusterView',
+  z.strictObject({
+    cluster: z.strictObject({ id: text, name: text, incarnation: count, createdAt: instant }),
+    leadership: z.strictObject({ epoch: count, holder: text, since: instant }),
+    store: text,
+    storeRevision: count,
+    version: text,
+    desiredRevision: count,
+    nodes: z.array(node),
+  }),
+  'The cluster, its leader and its nodes.',
+)
+
+export const event: z.ZodType<Event> = named(
+  'Event',
+  z.strictObject({
+    id: text,
+    kind: z.enum(EVENT_KINDS),
+    object: text,
+    service: text.nullable(),
+    message: text,
+    by: text,
+    at: instant,
+  }),
+  'A record of what happened. Ids sort in the order of happening.',
+)
+
+export const explanation: z.ZodType<Explanation> = named(
+  'Explanation',
+  z.strictObject({ object: text, summary: text, reasons: z.array(text), events: z.array(event) }),
+  'Why an object is as it is: one sentence, what holds it up, and the events that led there.',
+)

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Api } from '../src/control/api.ts'
+import { Server } from '../src/control/server.ts'
+import { systemClock } from '../src/drivers/clock.ts'
+import { createRng } from '../src/lib/rng.ts'
+import type { Log } from '../src/ports/log.ts'
+import { MemoryStore } from '../src/store/memory.ts'
+import { type Client, createClient } from '../src/transport/client.ts'
+import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
+import { simpleAgent } from './simple-agent.ts'
+
+export const TOKEN = 'a-token-for-tests-only'
+
+const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** A server with one node on which every task runs at once, and its API on a port and on a socket. */
+export interface ApiBed {
+  readonly api: Api
+  readonly http: HttpServer
+  readonly url: string
+  readonly socketPath: string
+  /** Through the port, with the token. */
+  readonly client: Client
+  readonly logged: readonly string[]
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () => number } = {}): Promise<ApiBed> {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-api-'))
+  const socketPath = join(directory, 'gantry.sock')
+  const store = new MemoryStore()
+  const server = await aServer(store)
+  const logged: string[] = []
+  const log: Log = { ...SILENT, error: (message, fields) => logged.push(`${message} ${JSON.stringify(fields)}`) }
+  const http = await startHttp({
+    api: server.api,
+    log,
+    listen: { host: '127.0.0.1', port: 0 },
+    socketPath,
+    tokens: [{ id: 'test', sha256: createHash('sha256').update(TOKEN).digest('hex') }],
+    auth: options.auth ?? 'token',
+    version: '0.1.0',
+    ...(options.now === undefined ? {} : { now: options.now }),
+  })
+  const url = http.address ?? ''
+  return {
+    api: server.api,
+    http,
+    url,
+    socketPath,
+    client: createClient({ url, token: TOKEN }),
+    logged,
+    [Symbol.asyncDispose]: async () => {
+      await http.close()
+      await server.stop()
+      await store.close()
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
+
+async function aServer(store: MemoryStore): Promise<Server> {
+  const clock = systemClock()
+  const server = new Server({
+    store,
+    clock,
+    rng: createRng(1),
+    log: SILENT,
+    config: {
+      name: 'test',
+      newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
+      strategy: 'round-robin',
+      version: '0.1.0',
+    },
+  })
+  await server.start()
+  server.accept(simpleAgent(clock))
+  for await (const event of server.api.watchEvents(ALL_EVENTS, new AbortController().signal)) {
+    if (event.kind === 'node.joined') break
+  }
+  return server
+}
+
+export const ALL_EVENTS = { after: null, service: null, object: null, limit: null }
+
+/** Resolves when the condition holds; looks whenever something has happened. */
+export async function until(api: Api, holds: () => boolean): Promise<void> {
+  if (holds()) return
+  for await (const _ of api.watchEvents(ALL_EVENTS, AbortSignal.timeout(10_000))) if (holds()) return
+  throw new Error('it did not come to that in 10 s')
+}

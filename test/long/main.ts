@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { dockerCampaign } from './docker-campaign.ts'
+import { type Campaign, killCampaign } from './kill-campaign.ts'
+import { processCampaign } from './process-campaign.ts'
+
+/**
+ * The long campaigns: `npm run test:long -- [--minutes N] [--seed N] [--only NAME]`. Each takes its share of the time;
+ * without `--seed` the slice follows from the clock, so every run covers other lives.
+ */
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string' }, only: { type: 'string' } },
+})
+const minutes = Number(values.minutes)
+const rngSeed = values.seed === undefined ? Math.floor(Date.now() / 60_000) : Number(values.seed)
+
+interface Part {
+  readonly name: string
+  /** Share of the time. */
+  readonly share: number
+  run(milliseconds: number): Promise<void>
+}
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Kills in batches until the time is over; each batch begins with a new cluster. */
+async function killsFor(
+  open: () => Promise<{ campaign: Campaign; close: () => Promise<void> }>,
+  milliseconds: number,
+): Promise<void> {
+  const until = Date.now() + milliseconds
+  const { campaign, close } = await open()
+  try {
+    for (let batch = 0; Date.now() < until && batch < 1_000; batch++) {
+      const { kills, misses, byVictim } = await killCampaign(campaign, 10, rngSeed + batch, say)
+      say(
+        `${campaign.name}: rngSeed ${rngSeed + batch}: ${kills} kills ${JSON.stringify(byVictim)}, ${misses} missed the apply: every promise held`,
+      )
+    }
+  } finally {
+    await close()
+  }
+}
+
+/** Runs one of our own programs with the rest of the time as its bound. */
+async function script(file: string, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [join(process.cwd(), file), ...args], { stdio: 'inherit' })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`${file} ended with ${code}`)
+}
+
+const PARTS: readonly Part[] = [
+  {
+    name: 'lives',
+    share: 0.4,
+    run: (milliseconds) =>
+      script('test/sim/main.ts', [
+        '--seconds',
+        String(Math.floor(milliseconds / 1000)),
+        '--first',
+        String(rngSeed * 1_000),
+      ]),
+  },
+  { name: 'seeded-bugs', share: 0.1, run: () => script('test/seeded-bugs/run.ts', []) },
+  {
+    name: 'processes',
+    share: 0.2,
+    run: (ms) => killsFor(async () => ({ campaign: processCampaign, close: async () => undefined }), ms),
+  },
+  { name: 'docker', share: 0.3, run: (ms) => killsFor(dockerCampaign, ms) },
+]
+
+let failed = 0
+let passed = 0
+for (const part of PARTS) {
+  if (values.only !== undefined && values.only !== part.name) continue
+  const share = values.only === undefined ? part.share : 1
+  say(`${part.name}: ${Math.round(minutes * share)} minutes`)
+  try {
+    await part.run(minutes * share * 60_000)
+    passed += 1
+  } catch (error) {
+    failed += 1
+    say(`${part.name} failed: ${error instanceof Error ? error.stack : String(error)}`)
+  }
+}
+say(`${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)

@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The built program, as users run it from a checkout. */
+const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Gantry {
+  readonly dataDir: string
+  readonly port: number
+  readonly env: NodeJS.ProcessEnv
+  /** The running `gantry up`; null while it does not run. */
+  process: ChildProcess | null
+  /** What `up` has printed so far. */
+  readonly output: { text: string }
+  /** Starts `gantry up` and resolves when it says that it is up, or rejects with what it printed when it ends instead. */
+  up(...args: string[]): Promise<void>
+  /** Runs a command to its end. */
+  run(...args: string[]): Promise<Ended>
+  /** Runs a command that must succeed, and parses what it prints. */
+  json<T>(...args: string[]): Promise<T>
+  /** Sends a signal to `gantry up` and resolves with how it ended. */
+  end(signal: NodeJS.Signals): Promise<number | null>
+  /** Ends everything, tasks included, and removes the data directory. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A cluster of its own in a temporary directory; nothing has been started yet. */
+export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'gantry-system-'))
+  const port = await freePort()
+  const whole: NodeJS.ProcessEnv = {
+    PATH: process.env['PATH'],
+    HOME: dataDir,
+    GANTRY_DATA: dataDir,
+    GANTRY_LISTEN: `127.0.0.1:${port}`,
+    NO_COLOR: '1',
+    ...env,
+  }
+  const output = { text: '' }
+  const gantry: Gantry = {
+    dataDir,
+    port,
+    env: whole,
+    process: null,
+    output,
+    up: (...args) => start(gantry, args),
+    run: (...args) => run(args, whole),
+    json: async <T>(...args: string[]) => {
+      const { code, stdout, stderr } = await run([...args, '--json'], whole)
+      if (code !== 0) throw new Error(`gantry ${args.join(' ')} ended with ${code}: ${stderr}`)
+      return JSON.parse(stdout) as T
+    },
+    end: async (signal) => {
+      const child = gantry.process
+      if (child === null) return null
+      gantry.process = null
+      if (child.exitCode !== null) return child.exitCode
+      const ended = once(child, 'exit')
+      child.kill(signal)
+      const [code] = (await ended) as [number | null]
+      return code
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (gantry.process === null) await start(gantry, []).catch(() => undefined)
+      const killer = setTimeout(() => gantry.process?.kill('SIGKILL'), 40_000)
+      if (gantry.process !== null) await run(['destroy', '--yes'], whole)
+      await gantry.end('SIGINT')
+      clearTimeout(killer)
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+  return gantry
+}
+
+function start(gantry: Gantry, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [BUNDLE, 'up', ...args], {
+    env: gantry.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  gantry.process = child
+  gantry.output.text = ''
+  return new Promise((resolve, reject) => {
+    child.stderr.on('data', (data: Buffer) => {
+      gantry.output.text += data.toString()
+      if (gantry.output.text.includes('Gantry is up.')) resolve()
+    })
+    child.on('exit', (code) => {
+      if (gantry.process === child) gantry.process = null
+      reject(new Error(`gantry up ended with ${code}: ${gantry.output.text}`))
+    })
+  })
+}
+
+async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
+  const child = spawn(process.execPath, [BUNDLE, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (data: Buffer) => {
+    stdout += data.toString()
+  })
+  child.stderr.on('data', (data: Buffer) => {
+    stderr += data.toString()
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
+}
+
+/** A port of the loopback that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+/** Asks until the condition holds; fails with the last answer when it does not in time. */
+export async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean, withinMs = 20_000): Promise<T> {
+  const deadline = Date.now() + withinMs
+  for (;;) {
+    const answer = await ask()
+    if (holds(answer)) return answer
+    if (Date.now() > deadline)
+      throw new Error(`it did not come to hold within ${withinMs} ms: ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** The API token of a cluster. */
+export function tokenOf(gantry: Gantry): string {
+  return readFileSync(join(gantry.dataDir, 'token'), 'utf8').trim()
+}
