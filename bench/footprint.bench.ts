@@ -66,6 +66,8 @@ async function startGantry(directory: string): Promise<ChildProcess> {
     GANTRY_DATA: join(directory, 'data'),
     GANTRY_LISTEN: `127.0.0.1:${await freePort()}`,
     GANTRY_RUNTIME: 'process',
+    // As bin/gantry has it.
+    NODE_COMPILE_CACHE: join(process.cwd(), 'dist/compiled'),
   }
   const gantry = spawn(ownNode(directory, 'gantry'), [BUNDLE, 'up', '--first', manifest], {
     env,

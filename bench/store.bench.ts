@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { ObjectTypes } from '../src/core/model/objects.ts'
 import { SqliteStore } from '../src/store/sqlite.ts'
 import type { BenchResult, Measured } from './frame.ts'
 import { contend, quantile } from './frame.ts'
@@ -11,7 +12,11 @@ const COMMITS = 400
 const PEER_COMMITS = 3_000
 /** Objects that each writer goes round. */
 const OBJECTS = 16
-const VALUE = { requestHash: '0123456789abcdef', status: 200, body: 'x'.repeat(195), at: 1_700_000_000_000 }
+
+/** 256 bytes as JSON; no two are alike, because SQLite does not write a page that stays as it is. */
+function aValue(n: number): ObjectTypes['idempotency'] {
+  return { requestHash: '0123456789abcdef', status: 200, body: 'x'.repeat(180), at: 1_700_000_000_000 + n }
+}
 
 /** Many writers to our store against one transaction per write on bare SQLite, at the same durability. */
 export async function run(): Promise<BenchResult> {
@@ -34,7 +39,7 @@ async function groupCommits(directory: string): Promise<Measured> {
     for (let n = 0; n < COMMITS; n++) {
       const key = `idempotency/${writer}-${n % OBJECTS}` as const
       const start = performance.now()
-      await store.commit({ epoch: null, expect: [], writes: [{ put: key, value: VALUE }], events: [] })
+      await store.commit({ epoch: null, expect: [], writes: [{ put: key, value: aValue(n) }], events: [] })
       latencies.push(performance.now() - start)
     }
   }
@@ -53,7 +58,7 @@ function singleCommits(directory: string): Measured {
   db.exec('CREATE TABLE objects (key TEXT PRIMARY KEY, value TEXT NOT NULL)')
   const put = db.prepare('INSERT INTO objects VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
   const start = performance.now()
-  for (let n = 0; n < PEER_COMMITS; n++) put.run(`idempotency/${n % (WRITERS * OBJECTS)}`, JSON.stringify(VALUE))
+  for (let n = 0; n < PEER_COMMITS; n++) put.run(`idempotency/${n % (WRITERS * OBJECTS)}`, JSON.stringify(aValue(n)))
   return { value: PEER_COMMITS / ((performance.now() - start) / 1_000) }
 }
 

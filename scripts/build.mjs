@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail, root, version } from './runtime.mjs'
+import { lazyBuiltins } from './lazy-builtins.mjs'
+import { fail, root, runtimeNode, version } from './runtime.mjs'
 
 const dist = join(root, 'dist')
 mkdirSync(dist, { recursive: true })
@@ -19,6 +20,11 @@ await build({
   legalComments: 'none',
   define: { GANTRY_VERSION: JSON.stringify(version()) },
   logLevel: 'warning',
+  plugins: [lazyBuiltins],
+})
+// The first command must not be the slow one: this one leaves behind what Node has compiled, see bin/gantry.
+spawnSync(runtimeNode(), [join(dist, 'gantry.cjs'), 'version'], {
+  env: { ...process.env, NODE_COMPILE_CACHE: join(dist, 'compiled') },
 })
 if (!process.argv.includes('--bundle')) await buildExecutable()
 

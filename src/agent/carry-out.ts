@@ -1,7 +1,7 @@
 import { type ErrorCode, OperationalError } from '../core/errors.ts'
 import type { Failure, Task } from '../core/model/task.ts'
 import { type OrderContext, orderFor } from '../core/node/order.ts'
-import { afterHindrance, ended, type TaskRecord } from '../core/node/record.ts'
+import { afterHindrance, ended, type TaskRecord, withStatus } from '../core/node/record.ts'
 import type { TaskAction } from '../core/node/step-task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { PullProgress, Runtime } from '../ports/runtime.ts'
@@ -84,6 +84,10 @@ function afterFailure(action: TaskAction, error: OperationalError, clock: Clock)
     if (firstTime && failure !== undefined) {
       const failures = record.status.failures + 1
       return ended(record, 'rejected', { failure, message: error.message, failures }, now)
+    }
+    if (firstTime && action.kind === 'start') {
+      const message = `the runtime broke off while it was starting: ${error.message}`
+      return afterHindrance(withStatus(record, { failure: 'runtime' }), message, now)
     }
     return afterHindrance(record, error.message, now)
   }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
 
-type Load = (context: Context) => Promise<Command>
+/** Loads one command. */
+export type Load = (context: Context) => Promise<Command>
 
 /** Every command, in the order of help. Each is loaded when it is needed: starting up is most of what a listing costs. */
 export const COMMANDS: Readonly<Record<string, Load>> = {
@@ -17,11 +18,11 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   service: async (context) => (await import('./commands/service.ts')).serviceCommand(context),
   tasks: async (context) => (await import('./commands/listings.ts')).tasksCommand(context),
   task: async (context) => (await import('./commands/task.ts')).taskCommand(context),
-  nodes: async (context) => (await import('./commands/listings.ts')).nodesCommand(context),
-  logs: async (context) => (await import('./commands/streams.ts')).logsCommand(context),
+  nodes: async (context) => (await import('./commands/nodes.ts')).nodesCommand(context),
+  logs: async (context) => (await import('./commands/logs.ts')).logsCommand(context),
   exec: async (context) => (await import('./commands/exec.ts')).execCommand(context),
-  explain: async (context) => (await import('./commands/streams.ts')).explainCommand(context),
-  events: async (context) => (await import('./commands/streams.ts')).eventsCommand(context),
+  explain: async (context) => (await import('./commands/explain.ts')).explainCommand(context),
+  events: async (context) => (await import('./commands/events.ts')).eventsCommand(context),
   cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),
   health: async (context) => (await import('./commands/cluster.ts')).healthCommand(context),
   completion: async (context) => (await import('./commands/completion.ts')).completionCommand(context),

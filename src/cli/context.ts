@@ -1,5 +1,6 @@
 import { type Client, createClient } from '../transport/client.ts'
 import { type Globals, targetOf } from './globals.ts'
+import type { Format } from './render/format.ts'
 import { type Style, styleFor } from './render/style.ts'
 
 /** What a command works with. stdout is the result, stderr the progress. */
@@ -11,8 +12,8 @@ export interface Context {
   readonly err: Style
   readonly env: NodeJS.ProcessEnv
   client(): Client
-  /** Prints a result: as it is with --json, else as the text that `show` makes of it. */
-  print<T>(value: T, show: (value: T) => string): void
+  /** Prints a result: as it is with --json, else as the text that `show` makes of it; nothing where that is empty. */
+  print<T>(value: T, show: (value: T, format: Format) => string): void
   say(line: string): void
   /** Code that the program ends with. */
   exitCode: number
@@ -28,7 +29,8 @@ export function contextOf(globals: Globals, version: string): Context {
     env: process.env,
     client: () => createClient(targetOf(globals)),
     print: (value, show) => {
-      const text = globals.json ? JSON.stringify(value, null, 2) : show(value)
+      const format = { style: context.out, width: terminalWidth(), now: Date.now() }
+      const text = globals.json ? JSON.stringify(value, null, 2) : show(value, format)
       if (text !== '') process.stdout.write(`${text}\n`)
     },
     say: (line) => {
@@ -40,6 +42,6 @@ export function contextOf(globals: Globals, version: string): Context {
 }
 
 /** Width of the terminal; wide when there is none, so that nothing is cut in files and pipes. */
-export function terminalWidth(): number {
+function terminalWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns : 1_000
 }

@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { OperationalError } from '../core/errors.ts'
 import type { Target } from '../transport/client.ts'
+import { readInput } from './files.ts'
 
 /** What every command understands, wherever on the line it stands. */
 export interface Globals {
@@ -9,6 +10,8 @@ export interface Globals {
   readonly debug: boolean
   readonly color: boolean
   readonly dataDir: string
+  /** What --data says; null: it is not given, and `dataDir` comes from elsewhere. */
+  readonly dataOption: string | null
   readonly socket: string | null
   readonly url: string | null
   readonly token: string | null
@@ -25,6 +28,18 @@ export const GLOBAL_OPTIONS: readonly (readonly [flags: string, description: str
   ['--url <url>', 'address of a server elsewhere (GANTRY_URL); needs a token'],
   ['--token-file <file>', 'file with the token for --url (GANTRY_TOKEN holds the token itself)'],
   ['--token <token>', 'the token itself; others on this machine can see it, so prefer --token-file'],
+]
+
+/** Variables that are read, for help and the reference. What stands on the command line wins. */
+export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
+  ['GANTRY_DATA', 'data directory; .gantry in a checkout, else /var/lib/gantry'],
+  ['GANTRY_SOCKET', 'socket of the server; gantry.sock in the data directory'],
+  ['GANTRY_URL', 'address of a server elsewhere; needs a token'],
+  ['GANTRY_TOKEN', 'the token for GANTRY_URL'],
+  ['GANTRY_LISTEN', 'where `up` serves the API; 127.0.0.1:8080'],
+  ['GANTRY_RUNTIME', 'what `up` runs tasks with: docker, process, or both; what is there'],
+  ['DOCKER_HOST', 'the engine that `up` uses; unix:///var/run/docker.sock'],
+  ['NO_COLOR', 'no colours, if it is not empty'],
 ]
 
 const FLAGS = { '--json': 'json', '--debug': 'debug', '--no-color': 'noColor' } as const
@@ -52,8 +67,10 @@ export function takeGlobals(
       break
     }
     const [name = '', attached] = splitOption(word)
-    if (name in FLAGS) flags.add(FLAGS[name as keyof typeof FLAGS])
-    else if (name in VALUES) {
+    if (Object.hasOwn(FLAGS, name)) {
+      if (attached !== undefined) throw new OperationalError('USAGE', `option ${name} takes no value`)
+      flags.add(FLAGS[name as keyof typeof FLAGS])
+    } else if (Object.hasOwn(VALUES, name)) {
       const value = attached ?? argv[++i]
       if (value === undefined) throw new OperationalError('USAGE', `option ${name} needs a value`)
       values.set(VALUES[name as keyof typeof VALUES], value)
@@ -61,17 +78,26 @@ export function takeGlobals(
   }
   if (values.has('token'))
     warn('--token shows the token to everybody on this machine; use --token-file or GANTRY_TOKEN')
+  const given = (option: string, variable: string): string | null => values.get(option) ?? variableOf(env, variable)
   const globals: Globals = {
     json: flags.has('json'),
     debug: flags.has('debug'),
-    color: !flags.has('noColor') && (env['NO_COLOR'] ?? '') === '',
-    dataDir: resolve(values.get('data') ?? env['GANTRY_DATA'] ?? '/var/lib/gantry'),
-    socket: values.get('socket') ?? env['GANTRY_SOCKET'] ?? null,
-    url: values.get('url') ?? env['GANTRY_URL'] ?? null,
-    token: values.get('token') ?? env['GANTRY_TOKEN'] ?? null,
+    color: !flags.has('noColor') && variableOf(env, 'NO_COLOR') === null,
+    dataDir: resolve(given('data', 'GANTRY_DATA') ?? '/var/lib/gantry'),
+    dataOption: values.get('data') ?? null,
+    socket: given('socket', 'GANTRY_SOCKET'),
+    // A socket that is named on the line is meant, whatever the environment says.
+    url: values.has('socket') ? (values.get('url') ?? null) : given('url', 'GANTRY_URL'),
+    token: given('token', 'GANTRY_TOKEN'),
     tokenFile: values.get('tokenFile') ?? null,
   }
   return { globals, rest }
+}
+
+/** A variable of the environment; one that is empty counts as not set. */
+export function variableOf(env: NodeJS.ProcessEnv, name: string): string | null {
+  const value = env[name] ?? ''
+  return value === '' ? null : value
 }
 
 function splitOption(word: string): [name: string, value?: string] {
@@ -94,8 +120,9 @@ export function targetOf(globals: Globals): Target {
 }
 
 function readToken(path: string): string {
-  if ((statSync(path).mode & 0o077) !== 0) {
+  const text = readInput(path)
+  if (path !== '-' && (statSync(path).mode & 0o077) !== 0) {
     throw new OperationalError('CONFIG_INVALID', `${path} can be read by others`, { hint: `chmod 600 ${path}` })
   }
-  return readFileSync(path, 'utf8').trim()
+  return text.trim()
 }

@@ -7,7 +7,6 @@ import { styleFor } from './render/style.ts'
 declare const GANTRY_VERSION: string | undefined
 
 const VERSION = typeof GANTRY_VERSION === 'string' ? GANTRY_VERSION : '0.0.0-source'
-const USAGE = 2
 const INTERNAL = 127
 
 /** Runs one command line; returns the code to end with. */
@@ -27,16 +26,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     await runCommand(taken.rest, context)
     return context.exitCode
   } catch (error) {
-    return fail(error, globals)
+    return fail(error, globals, globals?.json ?? argv.includes('--json'))
   }
 }
 
-function fail(error: unknown, globals: Globals | null): number {
+function fail(error: unknown, globals: Globals | null, json: boolean): number {
   const style = styleFor(globals?.color === true && process.stderr.isTTY === true)
-  const text =
-    globals?.json === true
-      ? JSON.stringify(failureJson(error), null, 2)
-      : failureText(error, style, globals?.debug === true)
+  const text = json ? JSON.stringify(failureJson(error), null, 2) : failureText(error, style, globals?.debug === true)
   process.stderr.write(`${text}\n`)
   return error instanceof OperationalError ? error.traits.exit : INTERNAL
 }
@@ -46,6 +42,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
 })
+// Nobody reads what is said: that changes nothing about what is done.
+process.stderr.on('error', () => undefined)
 
 main(process.argv.slice(2)).then(
   (code) => {
@@ -53,6 +51,6 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     process.stderr.write(`${String(error)}\n`)
-    process.exitCode = error instanceof OperationalError ? error.traits.exit : USAGE
+    process.exitCode = INTERNAL
   },
 )

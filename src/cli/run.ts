@@ -1,60 +1,73 @@
-import { Command, CommanderError } from 'commander'
-import { ALIASES, COMMANDS } from './commands.ts'
-import type { Context } from './context.ts'
-import { GLOBAL_OPTIONS } from './globals.ts'
+import { type Command, CommanderError } from 'commander'
+import { ALIASES, COMMANDS, type Load } from './commands.ts'
+import { type Context, contextOf } from './context.ts'
+import { takeGlobals } from './globals.ts'
+import { everyCommand, programOf } from './program.ts'
+import { usageError } from './usage.ts'
 
 const USAGE = 2
 
-/** Finds the command of a line and runs it; wrong usage ends with 2, help with 0. */
+/** Finds the command of a line and runs it. Wrong usage throws USAGE; help is a result like any other. */
 export async function runCommand(words: readonly string[], context: Context): Promise<void> {
-  const named = words.find((word) => !word.startsWith('-')) ?? 'help'
-  if (named === '__complete') {
-    const { complete } = await import('./commands/completion.ts')
-    const found = await complete(words.slice(1), [...Object.keys(COMMANDS), 'help'], context)
-    process.stdout.write(found.map((word) => `${word}\n`).join(''))
-    return
-  }
-  if (named === '__module') {
+  if (words[0] === '__complete') return printCandidates(words.slice(1), context)
+  if (words[0] === '__module') {
     const { runModule } = await import('../main/module-host.ts')
     context.exitCode = await runModule(words.slice(1))
     return
   }
-  const name = ALIASES[named] ?? named
-  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  const program = await programOf(load === undefined ? Object.values(COMMANDS) : [load], context)
-  const line = words.length === 0 ? ['help'] : words.map((word) => (word === named ? name : word))
+  const line = straightened(words)
+  const name = line.find((word) => !word.startsWith('-')) ?? ''
+  const program = await programOf(loadsFor(name), context)
+  await parse(program, line, commandNamed(name) === null ? null : name, context)
+}
+
+/** Aliases become the command they stand for, `help apply` becomes `apply --help`, and nothing becomes help. */
+function straightened(words: readonly string[]): readonly string[] {
+  if (words.length === 0) return ['--help']
+  if (words[0] === 'help') {
+    const asked = straightened(words.slice(1))
+    // Of a word that is no command the parser shall say what was probably meant.
+    return asked.includes('--help') || commandNamed(asked[0] ?? '') === null ? asked : [...asked, '--help']
+  }
+  const at = words.findIndex((word) => !word.startsWith('-'))
+  const meant = ALIASES[words[at] ?? '']
+  return meant === undefined ? words : words.with(at, meant)
+}
+
+function commandNamed(name: string): Load | null {
+  return Object.hasOwn(COMMANDS, name) ? (COMMANDS[name] ?? null) : null
+}
+
+/** The command that is named, or all of them where they are listed or one is looked for. */
+function loadsFor(name: string): readonly Load[] {
+  const load = commandNamed(name)
+  return load === null ? Object.values(COMMANDS) : [load]
+}
+
+async function parse(program: Command, line: readonly string[], name: string | null, context: Context): Promise<void> {
+  let told = ''
+  const writeErr = (text: string): void => {
+    told += text
+  }
+  for (const command of everyCommand(program)) command.configureOutput({ writeErr })
   try {
-    await program.parseAsync(line, { from: 'user' })
+    await program.parseAsync([...line], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    context.exitCode = error.exitCode === 0 ? 0 : USAGE
+    if (error.exitCode === 0) return
+    if (error.code !== 'commander.help') throw usageError(error, name)
+    // A command that needs another word after it shows which ones there are.
+    process.stderr.write(told)
+    context.exitCode = USAGE
   }
 }
 
-/** The whole program, or the part of it that a line needs. */
-export async function programOf(
-  loads: readonly ((context: Context) => Promise<Command>)[],
-  context: Context,
-): Promise<Command> {
-  const program = new Command('gantry')
-    .description('Runs the services of a manifest on your machines.')
-    .usage('[options] COMMAND')
-    .enablePositionalOptions()
-    .version(context.version, '--version', 'print the version')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  gantry up --first shop.yaml\n  gantry plan --config shop.yaml\n  gantry apply --config shop.yaml\n  gantry logs web -f\n\n`gantry help COMMAND` shows its options and examples.',
-    )
-  for (const [flags, description] of GLOBAL_OPTIONS) program.option(flags, description)
-  for (const load of loads) program.addCommand(await load(context))
-  for (const command of everyCommand(program)) {
-    command.exitOverride()
-    command.configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error:/, 'Error:')) })
-    command.showSuggestionAfterError(true)
-  }
-  return program
-}
-
-function everyCommand(command: Command): Command[] {
-  return [command, ...command.commands.flatMap(everyCommand)]
+async function printCandidates(words: readonly string[], context: Context): Promise<void> {
+  const { complete } = await import('./complete.ts')
+  const line = words[0] === '--' ? words.slice(1) : words
+  const { globals, rest } = takeGlobals(line.slice(0, -1), context.env, () => undefined)
+  const before = rest.length === 0 ? rest : straightened(rest)
+  const program = await programOf(loadsFor(before[0] ?? ''), context)
+  const found = await complete([...before, line.at(-1) ?? ''], program, contextOf(globals, context.version))
+  process.stdout.write(found.map((word) => `${word}\n`).join(''))
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { OperationalError } from '../core/errors.ts'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
@@ -13,6 +14,12 @@ export function seconds(text: string): number {
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('use a whole number')
   return Number(text)
+}
+
+/** Reads the number of a manifest revision. */
+export function revisionNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new OperationalError('USAGE', `${text} is no revision number`, { hint: '`gantry revisions` lists them' })
 }
 
 /** Collects `key=value` options. */

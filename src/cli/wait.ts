@@ -1,11 +1,17 @@
 import { OperationalError } from '../core/errors.ts'
-import type { RevisionProgress, ServiceView } from '../core/model/view.ts'
+import type { RevisionProgress } from '../core/model/view.ts'
 import type { Client } from '../transport/client.ts'
 import type { Context } from './context.ts'
+import { tellFailures } from './failures.ts'
+import { LiveBlock } from './render/live.ts'
+import { progressLines } from './render/progress.ts'
 
 /** Progress is asked for so often: quick enough to look alive, rare enough to cost nothing. */
 const POLL_MS = 100
-const LAST_LINES = 5
+/** A server that restarts is back within that time. */
+const PATIENCE_MS = 15_000
+const INTERRUPTED = 130
+const SUPERSEDED = 5
 
 /** Waits until a manifest revision has ended, showing progress, and sets the exit code to the truth. */
 export async function waitForRevision(
@@ -14,77 +20,94 @@ export async function waitForRevision(
   context: Context,
 ): Promise<RevisionProgress> {
   const client = context.client()
-  const progress = await follow(client, revision, timeoutMs, context)
-  const { state, message } = progress.revision
-  if (state === 'applied') context.say(context.err.good(`Manifest ${revision} is applied.`))
-  else if (state === 'progressing') {
-    context.say(
-      `Manifest ${revision} is not reached after ${timeoutMs / 1_000} s; it goes on. Watch it with: gantry events -f`,
-    )
-    context.exitCode = 1
-  } else if (state === 'superseded') {
-    context.say(context.err.warning(`Manifest ${revision} is superseded: ${message}.`))
-    context.exitCode = 5
-  } else {
-    context.say(context.err.bad(`Manifest ${revision} failed: ${message}.`))
-    await tellFailures(client, progress.services, context)
-    context.exitCode = 1
-  }
-  return progress
-}
-
-async function follow(
-  client: Client,
-  revision: number,
-  timeoutMs: number,
-  context: Context,
-): Promise<RevisionProgress> {
-  const shown = new Map<string, string>()
   const interrupted = new AbortController()
   const onInterrupt = (): void => interrupted.abort()
   process.once('SIGINT', onInterrupt)
   try {
-    for (const deadline = Date.now() + timeoutMs; ; ) {
-      const progress = await client.progress(revision)
-      for (const service of progress.services) tellProgress(service, shown, context)
-      if (progress.revision.state !== 'progressing' || Date.now() >= deadline) return progress
-      if (interrupted.signal.aborted) {
-        throw new OperationalError('TIMEOUT', `interrupted; manifest ${revision} goes on without this command`, {
-          hint: 'gantry events -f shows it, gantry rollback goes back',
-        })
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    }
+    const progress = await follow(client, revision, Date.now() + timeoutMs, interrupted.signal, context)
+    await conclude(progress, timeoutMs, interrupted.signal.aborted, context)
+    return progress
   } finally {
     process.removeListener('SIGINT', onInterrupt)
   }
 }
 
-function tellProgress(
-  { name, ready, replicas, message, health }: ServiceView,
-  shown: Map<string, string>,
+async function conclude(
+  progress: RevisionProgress,
+  timeoutMs: number,
+  interrupted: boolean,
   context: Context,
-): void {
-  const state = health === 'healthy' ? context.err.good('healthy') : message
-  const line = `  ${name}: ${ready} of ${replicas} ready${state === '' ? '' : `, ${state}`}`
-  if (shown.get(name) === line) return
-  shown.set(name, line)
-  context.say(line)
+): Promise<void> {
+  const { number, state, message } = progress.revision
+  switch (state) {
+    case 'applied':
+      context.say(context.err.good(`Manifest ${number} is applied.`))
+      return
+    case 'superseded':
+      context.say(context.err.warning(`Manifest ${number} is superseded: ${message}.`))
+      context.exitCode = SUPERSEDED
+      return
+    case 'failed':
+      context.say(context.err.bad(`Manifest ${number} failed: ${message}.`))
+      await tellFailures(progress.services, context)
+      context.exitCode = 1
+      return
+    default: {
+      const why = interrupted ? 'Interrupted' : `Not reached within ${timeoutMs / 1_000} s`
+      context.say(context.err.warning(`${why}: manifest ${number} goes on without this command.`))
+      context.say('Try: `gantry services` or `gantry events -f` to watch it, `gantry rollback` to go back')
+      context.exitCode = interrupted ? INTERRUPTED : 1
+    }
+  }
 }
 
-/** Why each service did not get there, and the last words of its tasks. */
-async function tellFailures(client: Client, services: readonly ServiceView[], context: Context): Promise<void> {
-  for (const { name, health, message } of services) {
-    if (health === 'healthy' || health === 'paused') continue
-    context.say(`  ${name}: ${message}`)
-    const query = { follow: false, tail: LAST_LINES, since: null }
+/** The last progress that was seen: an ended one, or the one at the deadline or interrupt. */
+async function follow(
+  client: Client,
+  revision: number,
+  deadline: number,
+  signal: AbortSignal,
+  context: Context,
+): Promise<RevisionProgress> {
+  const show = presenter(context)
+  for (let heardAt = Date.now(), last: RevisionProgress | null = null; ; ) {
     try {
-      for await (const line of client.serviceLogs(name, query, AbortSignal.timeout(2_000))) {
-        context.say(context.err.quiet(`    ${line.task} | ${line.text}`))
-      }
+      last = await client.progress(revision)
+      heardAt = Date.now()
+      show(last)
     } catch (error) {
-      // Logs are an extra: a task without a container has none.
-      if (!(error instanceof OperationalError)) throw error
+      const gone = Date.now() - heardAt
+      if (last === null || !isPassing(error) || gone > PATIENCE_MS) throw error
+    }
+    const over = last.revision.state !== 'progressing' && last.revision.state !== 'staged'
+    if (over || signal.aborted || Date.now() >= deadline) return last
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof OperationalError && (error.code === 'UNAVAILABLE' || error.code === 'NOT_LEADER')
+}
+
+/** On a terminal one block that is drawn again; elsewhere a line for each change. */
+function presenter(context: Context): (progress: RevisionProgress) => void {
+  const began = Date.now()
+  if (process.stderr.isTTY === true && !context.globals.json) {
+    const block = new LiveBlock(process.stderr)
+    return (progress) => {
+      const seconds = Math.floor((Date.now() - began) / 1_000)
+      const foot = { text: `  ${seconds} s`, paint: context.err.quiet }
+      const ended = progress.revision.state !== 'progressing'
+      const lines = progressLines(progress, context.err)
+      block.show(ended ? lines : [...lines, foot])
+    }
+  }
+  const told = new Map<string, string>()
+  return (progress) => {
+    for (const { name, text } of progressLines(progress, context.err)) {
+      if (told.get(name) === text) continue
+      told.set(name, text)
+      context.say(text)
     }
   }
 }

@@ -16,7 +16,12 @@ export async function reconcileManifest(deps: PassDeps): Promise<Millis | null> 
 
   const specs = Object.values(world.specs(revision.number))
   const leftovers = world.tasks().filter((task) => isAlive(task) && revision.removes.includes(task.service)).length
-  const services = specs.map((spec) => ({ spec, specHash: world.hash(spec), tasks: world.tasksOf(spec.name) }))
+  const services = specs.map((spec) => ({
+    spec,
+    specHash: world.hash(spec),
+    tasks: world.tasksOf(spec.name),
+    retryAt: world.mirror.get(keyOf('service', spec.name))?.value.retryAt ?? null,
+  }))
   const verdict = judgeRevision({ revision, services, leftovers, nodes: world.nodes() }, now)
   if (verdict.kind === 'progressing') return verdict.wakeAt
 

@@ -1,7 +1,7 @@
 import type { EventDraft, EventKind } from '../core/model/event.ts'
 import { type Millis, type ServiceName, taskId } from '../core/model/ids.ts'
-import { keyOf, type ServiceRecord } from '../core/model/objects.ts'
-import { NEW_STATUS, type Task } from '../core/model/task.ts'
+import { type Key, keyOf, type ServiceRecord } from '../core/model/objects.ts'
+import { isAlive, NEW_STATUS, type Task } from '../core/model/task.ts'
 import { planService, type ServiceAction } from '../core/service/plan-service.ts'
 import { invariant } from '../lib/assert.ts'
 import type { Write } from '../ports/store.ts'
@@ -37,7 +37,15 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
   for (const action of plan.actions) addStep(steps, action, name, wanted, deps)
   for (const step of floorStep(plan.actions, record)) steps.set('floor', step)
   const source = wanted?.source ?? 'desired/self'
-  return commitPart(deps, [source], [...steps.values()], plan.wakeAt)
+  return commitPart(deps, [source, ...slotMates(plan.actions, name, deps)], [...steps.values()], plan.wakeAt)
+}
+
+/** The other tasks of a slot whose task is started or stopped: how they are is why. */
+function slotMates(actions: readonly ServiceAction[], name: ServiceName, { world }: PassDeps): Key[] {
+  const moved = new Set(actions.map((action) => (action.kind === 'setDesired' ? action.taskId : null)))
+  const tasks = world.tasksOf(name)
+  const slots = new Set(tasks.filter(({ id }) => moved.has(id)).map(({ slot }) => slot))
+  return tasks.filter((task) => slots.has(task.slot) && isAlive(task)).map(({ id }) => keyOf('task', id))
 }
 
 function floorStep(actions: readonly ServiceAction[], record: ServiceRecord): Step[] {

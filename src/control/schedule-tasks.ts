@@ -1,5 +1,5 @@
 import type { EventDraft } from '../core/model/event.ts'
-import type { Millis } from '../core/model/ids.ts'
+import { type Millis, type NodeId, type TaskId, taskId } from '../core/model/ids.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { isAlive, type Task } from '../core/model/task.ts'
 import { planPlacements } from '../core/schedule/place.ts'
@@ -19,21 +19,22 @@ export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise
     nodes,
     alive,
     strategy,
+    avoid: failedOn(pending, deps),
     clusterId: world.mirror.get('cluster/self')?.value.id ?? '',
   })
   const byId = new Map(pending.map((task) => [task.id, task]))
   const steps: { writes: Write[]; events: EventDraft[] }[] = []
 
-  for (const { taskId, node, hostPorts } of plan.placements) {
-    const task = byId.get(taskId)
+  for (const { taskId: id, node, hostPorts } of plan.placements) {
+    const task = byId.get(id)
     if (task === undefined) continue
     const assigned: Task = { ...task, node, hostPorts, refusal: null, status: { ...task.status, state: 'assigned' } }
-    steps.push(step(assigned, 'task.assigned', `${taskId} goes to node ${node}`))
+    steps.push(step(assigned, 'task.assigned', `${id} goes to node ${node}`))
   }
-  for (const { taskId, message } of plan.refusals) {
-    const task = byId.get(taskId)
+  for (const { taskId: id, message } of plan.refusals) {
+    const task = byId.get(id)
     if (task === undefined || task.refusal === message) continue
-    steps.push(step({ ...task, refusal: message }, 'task.refused', `${taskId} has no node: ${message}`))
+    steps.push(step({ ...task, refusal: message }, 'task.refused', `${id} has no node: ${message}`))
   }
   // Nodes are part of the decision: one that left meanwhile must not get a task.
   return commitPart(
@@ -58,4 +59,15 @@ export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise
     }
     return { writes: [{ put: keyOf('task', task.id), value: task }], events: [event] }
   }
+}
+
+/** Where the attempt before failed: the next one does better elsewhere, if there is an elsewhere. */
+function failedOn(pending: readonly Task[], { world }: PassDeps): ReadonlyMap<TaskId, NodeId> {
+  const nodes = new Map<TaskId, NodeId>()
+  for (const task of pending) {
+    const before = world.mirror.get(keyOf('task', taskId(task.service, task.slot, task.attempt - 1)))?.value
+    const failed = before?.status.state === 'failed' || before?.status.state === 'rejected'
+    if (failed && before.node !== null) nodes.set(task.id, before.node)
+  }
+  return nodes
 }

@@ -21,7 +21,8 @@ const BUSY_MS = 1_000
 /**
  * - EXCLUSIVE: one process, for as long as it lives; and no shared memory file that a crash could leave behind.
  * - FULL: a transaction is on disk when COMMIT returns.
- * - The log is written back every 4,000 pages (16 MB): seldom enough that the pause stays out of the 99th percentile.
+ * - The log is written back every 1,000 pages (4 MB): flushing a log that is written over is far faster than flushing
+ *   one that grows, and the pause stays out of the 99th percentile.
  */
 const PRAGMAS = `
   PRAGMA locking_mode = EXCLUSIVE;
@@ -29,7 +30,7 @@ const PRAGMAS = `
   PRAGMA synchronous = FULL;
   PRAGMA mmap_size = 0;
   PRAGMA temp_store = MEMORY;
-  PRAGMA wal_autocheckpoint = 4000;
+  PRAGMA wal_autocheckpoint = 1000;
 `
 
 const PUT = `INSERT INTO objects (key, revision, value, sum) VALUES (?, ?, ?, ?)

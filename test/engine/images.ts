@@ -56,14 +56,19 @@ export async function buildImages(socket: string, workDirectory: string): Promis
   })
 }
 
-interface ImageSource {
+export interface ImageSource {
   readonly name: string
   /** Lines of its Dockerfile. */
   readonly settings: readonly string[]
   readonly fill: (root: string) => Promise<void>
 }
 
-async function buildImage(socket: string, workDirectory: string, { name, settings, fill }: ImageSource): Promise<void> {
+/** Builds one image in the engine, from a directory that its source fills. */
+export async function buildImage(
+  socket: string,
+  workDirectory: string,
+  { name, settings, fill }: ImageSource,
+): Promise<void> {
   const context = mkdtempSync(join(workDirectory, 'image-'))
   try {
     await fill(join(context, 'root'))
@@ -97,7 +102,7 @@ async function postContext(socket: string, name: string, context: Readable): Pro
 }
 
 /** busybox with a name for each of its programs, and what any program expects of a system. */
-async function busyboxTree(root: string): Promise<void> {
+export async function busyboxTree(root: string): Promise<void> {
   for (const path of ['bin', 'etc', 'tmp', 'run', 'dev', 'proc', 'sys', 'root', 'var/log']) {
     mkdirSync(join(root, path), { recursive: true })
   }
@@ -127,7 +132,7 @@ async function nginxTree(root: string): Promise<void> {
 }
 
 /** Copies a program and the shared libraries that it is linked with. */
-async function copyProgram(root: string, program: string): Promise<void> {
+export async function copyProgram(root: string, program: string): Promise<void> {
   const linked = [...(await runProgram(['ldd', program])).matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(
     ([, path = '']) => path,
   )

@@ -31,7 +31,7 @@ function processTruth(gantry: Gantry): Truth {
   const directory = join(gantry.dataDir, 'processes')
   return {
     running: async () => programs(directory).map(({ task }) => task),
-    present: async () => (existsSync(directory) ? readdirSync(directory).filter((name) => name.includes('.')) : []),
+    present: async () => (existsSync(directory) ? readdirSync(directory).map((name) => name.split('@')[0] ?? '') : []),
   }
 }
 

@@ -72,8 +72,9 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
     },
     [Symbol.asyncDispose]: async () => {
       if (gantry.process === null) await start(gantry, []).catch(() => undefined)
-      const killer = setTimeout(() => gantry.process?.kill('SIGKILL'), 40_000)
-      if (gantry.process !== null) await run(['destroy', '--yes'], whole)
+      const child = gantry.process
+      const killer = setTimeout(() => child?.kill('SIGKILL'), 40_000)
+      if (child !== null) await run(['destroy', '--yes', '--timeout', '30'], whole)
       await gantry.end('SIGINT')
       clearTimeout(killer)
       rmSync(dataDir, { recursive: true, force: true })

@@ -2,15 +2,17 @@ import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
+import type { UpOptions } from '../../main/up.ts'
 import { LOG_LEVELS, type LogLevel } from '../../ports/log.ts'
+import type { AgentFile } from '../agent-file.ts'
 import type { Context } from '../context.ts'
-import { socketPath } from '../globals.ts'
+import { socketPath, variableOf } from '../globals.ts'
 import { pair } from '../values.ts'
 
 interface UpFlags {
   readonly listen?: string
   readonly name?: string
-  readonly clusterName: string
+  readonly clusterName?: string
   readonly placement: string
   readonly publicAddress?: string
   readonly label?: Record<string, string>
@@ -20,7 +22,14 @@ interface UpFlags {
   readonly logLevel: LogLevel
   readonly leave?: boolean
   readonly first?: string
+  readonly config?: string
 }
+
+const EXAMPLES = [
+  '--first shop.yaml',
+  '--data /srv/gantry --listen 127.0.0.1:9000 --runtime docker',
+  '--config agent.yaml --leave',
+]
 
 /** `up`: server and agent of a one-node cluster in the foreground. `agent` is its other name until there are more nodes. */
 export function upCommand(context: Context, name = 'up'): Command {
@@ -32,7 +41,7 @@ export function upCommand(context: Context, name = 'up'): Command {
     )
     .option('--listen <host:port>', 'address of the API (GANTRY_LISTEN; default 127.0.0.1:8080)')
     .option('--name <name>', 'name of this node (default: <hostname>:7946)')
-    .option('--cluster-name <name>', 'name of a cluster that is made now', 'default-cluster')
+    .option('--cluster-name <name>', 'name of a cluster that is made now (default: default-cluster)')
     .option('--placement <name>', 'role of this node', 'default')
     .option('--public-address <address>', 'address of this node for the outside')
     .option('--label <key=value>', 'label of this node; may be repeated', pair)
@@ -41,35 +50,50 @@ export function upCommand(context: Context, name = 'up'): Command {
     .addOption(
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
     )
-    .addOption(new Option('--log-level <level>').choices(LOG_LEVELS).default('warn'))
+    .addOption(
+      new Option('--log-level <level>', 'least grave messages of the log on stderr')
+        .choices(LOG_LEVELS)
+        .default('warn'),
+    )
     .option('--leave', 'Ctrl-C leaves the tasks running')
     .option('--first <file>', 'apply this manifest if the cluster has none yet')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  gantry up --first shop.yaml\n  gantry up --data /srv/gantry --listen 127.0.0.1:9000 --runtime docker',
-    )
+    .option('-c, --config <file>', 'the agent’s own settings; options count more, the environment less')
+    .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry ${name} ${words}`).join('\n')}`)
     .action(async (flags: UpFlags) => {
       const { runUp } = await import('../../main/up.ts')
-      const { parseRuntimes } = await import('../../main/node-process.ts')
-      context.exitCode = await runUp({
-        dataDir: context.globals.dataDir,
-        name: flags.name ?? null,
-        clusterName: flags.clusterName,
-        placement: flags.placement,
-        publicAddress: flags.publicAddress ?? null,
-        labels: flags.label ?? {},
-        runtimes: parseRuntimes(flags.runtime ?? context.env['GANTRY_RUNTIME']),
-        dockerHost: context.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
-        strategy: flags.strategy,
-        version: context.version,
-        listen: address(flags.listen ?? context.env['GANTRY_LISTEN'] ?? '127.0.0.1:8080'),
-        socketPath: socketPath(context.globals),
-        auth: flags.auth,
-        leave: flags.leave === true,
-        logLevel: flags.logLevel,
-        first: flags.first === undefined ? null : resolve(flags.first),
-      })
+      const options = await upOptions(flags, context)
+      context.exitCode = await runUp(options)
     })
+}
+
+async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
+  const { parseRuntimes } = await import('../../main/node-process.ts')
+  const { globals, env, version } = context
+  const file = flags.config === undefined ? null : await agentFile(flags.config, context)
+  const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
+  return {
+    dataDir,
+    name: flags.name ?? file?.nodeName ?? null,
+    clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
+    placement: flags.placement,
+    publicAddress: flags.publicAddress ?? null,
+    labels: flags.label ?? {},
+    runtimes: parseRuntimes(flags.runtime ?? variableOf(env, 'GANTRY_RUNTIME') ?? undefined),
+    dockerHost: variableOf(env, 'DOCKER_HOST') ?? 'unix:///var/run/docker.sock',
+    strategy: flags.strategy,
+    version,
+    listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
+    socketPath: socketPath({ ...globals, dataDir }),
+    auth: flags.auth,
+    leave: flags.leave === true,
+    logLevel: flags.logLevel,
+    first: flags.first === undefined ? null : resolve(flags.first),
+  }
+}
+
+async function agentFile(path: string, context: Context): Promise<AgentFile> {
+  const { readAgentFile } = await import('../agent-file.ts')
+  return readAgentFile(path, (line) => context.say(`Warning: ${line}`))
 }
 
 /** Reads `host:port`, `:port` (loopback) or `[v6]:port`. */

@@ -90,6 +90,18 @@ const ROWS: readonly Row[] = [
     is: 'starting -> start',
   },
   {
+    name: 'stops what runs after a first start that broke off',
+    record: record({ state: 'starting', ready: false, failure: 'runtime', startedAt: null, message: 'it broke off' }),
+    seen: container(),
+    is: 'starting (it broke off) -> stop',
+  },
+  {
+    name: 'ends a first start that broke off once nothing runs',
+    record: record({ state: 'starting', failure: 'runtime', startedAt: null, message: 'it broke off' }),
+    seen: container({ state: 'created', startedAt: null }),
+    is: 'failed (it broke off)',
+  },
+  {
     name: 'counts a task without a check as ready after a second',
     record: assigned(),
     seen: container(),
@@ -154,6 +166,13 @@ const ROWS: readonly Row[] = [
     record: record({}, { restartedAt: [1, 2, 3, 4, 5] }),
     seen: exited(1),
     is: 'failed (exit code 1, after 5 restarts in ten minutes)',
+  },
+  {
+    name: 'ends a job after three restarts',
+    task: aTask({ spec: aService({ mode: 'job', restart: 'on-failure' }) }),
+    record: record({}, { restartedAt: [1, 2, 3] }),
+    seen: exited(1),
+    is: 'failed (exit code 1, after 3 restarts in ten minutes)',
   },
   {
     name: 'forgets restarts that are older than ten minutes',

@@ -30,6 +30,8 @@ export interface TaskStep {
 
 /** More restarts in place than this within the window end the task: another attempt, elsewhere if it can, may do better. */
 const RESTARTS_IN_PLACE = 5
+/** A job that fails so often will not come to its end. */
+const RESTARTS_OF_A_JOB = 3
 const RESTART_WINDOW_MS: Millis = 600_000
 /** A task without a health check counts as ready when it has run so long: one that crashes at once never serves. */
 const SETTLE_MS: Millis = 1_000
@@ -52,6 +54,7 @@ export function stepTask(
   if (task.desired === 'stopped') return stopStep(record, container, now)
   if (container === null) return missingStep(record, now)
   const known = withStatus(record, { containerId: container.id, prepared: true })
+  if (record.status.failure === 'runtime' && record.status.startedAt === null) return brokenStep(known, container, now)
   switch (container.state) {
     case 'created':
       return createdStep(task, known, container, now)
@@ -105,6 +108,16 @@ function afterPause(record: TaskRecord, now: Millis): Millis {
 /** A state never goes back: what was seen running stays so, whatever the runtime makes of its container. */
 function forward(record: TaskRecord, state: 'preparing' | 'starting'): TaskRecord {
   return TASK_STATES.indexOf(state) > TASK_STATES.indexOf(record.status.state) ? withStatus(record, { state }) : record
+}
+
+/**
+ * An engine that dies in the middle of a first start leaves a container that may never be reachable; a new one costs
+ * less. But the start may have worked, and until that has ended the slot is not free.
+ */
+function brokenStep(record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
+  if (container.state !== 'running') return still(ended(record, 'failed', {}, now))
+  const action = { kind: 'stop', containerId: container.id, because: record.status.message, restart: false } as const
+  return { record, action, wakeAt: null }
 }
 
 function createdStep(task: Task, record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
@@ -190,8 +203,9 @@ function exitedStep(task: Task, record: TaskRecord, container: SeenContainer, no
   if (policy === 'no') return still(ended(counted, 'failed', {}, now))
 
   const recent = counted.restartedAt.filter((at) => now - at < RESTART_WINDOW_MS)
-  if (recent.length >= RESTARTS_IN_PLACE) {
-    const message = `${counted.status.message}, after ${RESTARTS_IN_PLACE} restarts in ten minutes`
+  const allowed = task.spec.mode === 'job' ? RESTARTS_OF_A_JOB : RESTARTS_IN_PLACE
+  if (recent.length >= allowed) {
+    const message = `${counted.status.message}, after ${allowed} restarts in ten minutes`
     return still(ended(counted, 'failed', { message }, now))
   }
   const startAt = (counted.failedAt ?? now) + retryDelayMs(counted.status.failures)

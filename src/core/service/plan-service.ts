@@ -1,11 +1,11 @@
 import { earlier } from '../../lib/collections.ts'
 import type { Millis, ServiceName, Slot, TaskId } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
-import type { ServiceSpec } from '../model/service.ts'
+import type { ServiceSpec, UpdatePolicy } from '../model/service.ts'
 import { isAlive, isWanted, type Task } from '../model/task.ts'
 import { retryVerdict } from './restart.ts'
 import { planRollout } from './rollout.ts'
-import { emptySlot, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
+import { emptySlot, lastAttempt, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
 
 /** Everything that the decision about one service rests on. */
 export interface ServiceInput {
@@ -113,8 +113,13 @@ function fill(
     actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because: 'another attempt holds its slot' })
   if (kept !== undefined) {
     const others = slot.outdated.length + slot.stopping.length + surplus.length
-    if (kept.desired === 'prepared' && input.hold === null && others <= roomBeside(spec)) {
+    if (kept.desired === 'prepared' && input.hold === null && others <= roomBeside(orderFor(kept, spec))) {
       actions.push({ kind: 'setDesired', taskId: kept.id, desired: 'running', because: 'nothing is in its way' })
+    }
+    // Without a node it has not begun, so another attempt can take its place that knows that it has to wait.
+    if (kept.desired === 'running' && kept.status.state === 'pending' && others > roomBeside(spec.update.order)) {
+      const because = 'it may no longer start beside its predecessor'
+      actions.push({ kind: 'setDesired', taskId: kept.id, desired: 'stopped', because })
     }
     return null
   }
@@ -123,9 +128,14 @@ function fill(
   return createNext(slot, spec, input, now, input.hold === null ? 'running' : 'prepared', actions)
 }
 
+/** In which order a new task takes its slot over. One that was placed to wait may count on what the old one holds. */
+export function orderFor(task: Task | undefined, spec: ServiceSpec): UpdatePolicy['order'] {
+  return task?.desired === 'prepared' && task.spec.update.order === 'stop-first' ? 'stop-first' : spec.update.order
+}
+
 /** How many other tasks of a slot may still run when its new one starts. */
-export function roomBeside(spec: ServiceSpec): number {
-  return spec.update.order === 'stop-first' ? 0 : 1
+export function roomBeside(order: UpdatePolicy['order']): number {
+  return order === 'stop-first' ? 0 : 1
 }
 
 /** Creates the next attempt of a slot if its time has come, and says when that will be if not. */
@@ -137,8 +147,9 @@ export function createNext(
   desired: 'prepared' | 'running',
   actions: ServiceAction[],
 ): Millis | null {
-  const newest = slot.ended[0] ?? null
-  const last = newest !== null && newest.specHash === input.specHash ? newest : null
+  // An attempt of this spec that is still stopping decides what comes next when it has ended.
+  if (slot.stopping.some((task) => task.specHash === input.specHash)) return null
+  const last = lastAttempt(slot, input.specHash)
   const verdict = retryVerdict(spec, last, input.retryAt, now)
   if (verdict.kind === 'leave') return null
   if (verdict.kind === 'later') return verdict.at
@@ -156,6 +167,8 @@ export function createNext(
 
 function updateInPlace(slot: SlotTasks, spec: ServiceSpec, actions: ServiceAction[]): void {
   for (const task of slot.current) {
+    // How it takes its slot over was decided with the spec it has; the rest matters only once it runs.
+    if (task.desired === 'prepared') continue
     // Specs are immutable objects of one store revision: the same object means the same content.
     if (task.spec !== spec && JSON.stringify(task.spec) !== JSON.stringify(spec)) {
       actions.push({ kind: 'setSpec', taskId: task.id, because: 'the spec changed in place' })

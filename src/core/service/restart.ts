@@ -27,7 +27,10 @@ export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Mill
         return askedAgain(last, retryAt)
       return { kind: 'now', because }
     case 'failed':
-      if (spec.restart === 'no') return askedAgain(last, retryAt)
+      // One that was to stop anyway says nothing about the next: whoever wants the slot again gets it.
+      if (spec.restart === 'no' && (last.desired !== 'stopped' || last.stoppedByUser)) return askedAgain(last, retryAt)
+      // A job has had its restarts in place; only what was not its own fault is tried once more.
+      if (spec.mode === 'job' && last.status.failure !== 'runtime') return askedAgain(last, retryAt)
       return afterBackoff(last, because, now)
     case 'rejected':
       return afterBackoff(last, because, now)

@@ -23,7 +23,7 @@ function judged(
   change: Partial<RevisionInput> & { replicas?: number; now?: number } = {},
 ): string {
   const { replicas = 1, now = 2_000, ...rest } = change
-  const services = [{ spec: aService({ replicas }), specHash: 'v1', tasks }]
+  const services = [{ spec: aService({ replicas }), specHash: 'v1', tasks, retryAt: null }]
   const verdict = judgeRevision({ revision, services, leftovers: 0, nodes: [aNode()], ...rest }, now)
   return verdict.kind === 'failed' ? `failed: ${verdict.message}` : verdict.kind
 }
@@ -89,6 +89,31 @@ test.each<{ name: string; is: string; actual: () => string }>([
     actual: () =>
       judged([aTask({ status: { state: 'rejected', failure: 'port', failures: 1, ready: false, finishedAt: 1_500 } })]),
     is: 'progressing',
+  },
+  {
+    name: 'not failed when its container was refused once',
+    actual: () =>
+      judged([
+        aTask({ status: { state: 'rejected', failure: 'config', failures: 1, ready: false, finishedAt: 1_500 } }),
+      ]),
+    is: 'progressing',
+  },
+  {
+    name: 'failed when its container is refused again',
+    actual: () =>
+      judged([
+        aTask({
+          status: {
+            state: 'rejected',
+            failure: 'image',
+            failures: 2,
+            ready: false,
+            finishedAt: 1_500,
+            message: 'no image',
+          },
+        }),
+      ]),
+    is: 'failed: web.1.1 rejected: no image',
   },
   {
     name: 'failed when ports keep being taken',

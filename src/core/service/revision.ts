@@ -3,24 +3,31 @@ import type { ManifestRevision } from '../model/manifest.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { isAlive, type Task } from '../model/task.ts'
-import { endedAs } from './restart.ts'
-import { sortSlots, wantedSlots } from './slots.ts'
+import { endedAs, retryVerdict } from './restart.ts'
+import { lastAttempt, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
 
 /** A task that no node can take is given this long, since capacity may be on its way (another task is still stopping). */
 const REFUSAL_GRACE_MS: Millis = 10_000
 /** A revision that is still not reached by then will need a human. */
 const DEADLINE_MS: Millis = 600_000
 
-const PORT_TRIES = 4
+/** A port is another one next time; an engine that was killed in the middle of a start refuses the leftovers of that. */
+const MENDING_TRIES = 4
+/** A registry that says no means it; asking once more costs little. */
+const IMAGE_TRIES = 2
+
+interface JudgedService {
+  readonly spec: ServiceSpec
+  readonly specHash: string
+  readonly tasks: readonly Task[]
+  /** See ServiceRecord. */
+  readonly retryAt: Millis | null
+}
 
 export interface RevisionInput {
   readonly revision: ManifestRevision
   /** Every service of the revision with its spec hash and all of its tasks. */
-  readonly services: readonly {
-    readonly spec: ServiceSpec
-    readonly specHash: string
-    readonly tasks: readonly Task[]
-  }[]
+  readonly services: readonly JudgedService[]
   /** Tasks of services that are no longer wanted and have not ended. */
   readonly leftovers: number
   readonly nodes: readonly Node[]
@@ -44,11 +51,11 @@ export function judgeRevision(input: RevisionInput, now: Millis): RevisionVerdic
     for (const slot of wanted) {
       const inSlot = slots.get(slot)
       const fresh = inSlot?.current[0]
-      const ended = inSlot?.ended[0]
-      const done = ended?.specHash === service.specHash && ended.status.state === 'completed'
       const settled = inSlot !== undefined && inSlot.outdated.length + inSlot.stopping.length === 0
-      if (settled && (fresh?.status.ready || (fresh === undefined && done))) continue
-      const failed = failureSince(createdAt, service.specHash, inSlot?.ended ?? [])
+      const left = inSlot !== undefined && fresh === undefined ? leftEnd(inSlot, service) : null
+      if (settled && (fresh?.status.ready || isAsWanted(left))) continue
+      const failed =
+        left === null ? failureSince(createdAt, service.specHash, inSlot?.ended ?? []) : endedSentence(left)
       if (failed !== null) hindrances.push(failed)
       else if (fresh?.refusal != null) unplaceable ||= `${fresh.id} has no node: ${fresh.refusal}`
       else waiting = true
@@ -69,13 +76,35 @@ export function judgeRevision(input: RevisionInput, now: Millis): RevisionVerdic
   }
 }
 
+/** The attempt after which nothing fills the slot again; null: there will be another, or was none of this spec. */
+function leftEnd(slot: SlotTasks, { spec, specHash, retryAt }: JudgedService): Task | null {
+  const last = lastAttempt(slot, specHash)
+  if (last === null) return null
+  return retryVerdict(spec, last, retryAt, Number.MAX_SAFE_INTEGER).kind === 'leave' ? last : null
+}
+
+/** Its work is done, or the user emptied the slot himself. */
+function isAsWanted(left: Task | null): boolean {
+  return left !== null && (left.status.state === 'completed' || left.stoppedByUser)
+}
+
+function endedSentence(task: Task): string {
+  return `${task.id} ${endedAs(task)}`
+}
+
 /** The newest attempt since then that ended in a way that an apply must not call a success. */
 function failureSince(since: Millis, specHash: string, ended: readonly Task[]): string | null {
   const newest = ended[0]
   if (newest === undefined || newest.specHash !== specHash || isAlive(newest)) return null
   if ((newest.status.finishedAt ?? 0) < since) return null
-  // The next attempt gets another free port, unless the port is a fixed one and keeps being taken.
-  if (newest.status.failure === 'port' && newest.status.failures < PORT_TRIES) return null
+  // What may mend by itself is tried again before anybody calls it a failure.
+  if (newest.status.failures < triesFor(newest)) return null
   const failed = newest.status.state === 'failed' || newest.status.state === 'rejected'
-  return failed ? `${newest.id} ${endedAs(newest)}` : null
+  return failed ? endedSentence(newest) : null
+}
+
+/** How many failures in a row of this kind are a verdict. */
+function triesFor({ status }: Task): number {
+  if (status.failure === 'image') return IMAGE_TRIES
+  return status.state === 'rejected' || status.failure === 'runtime' ? MENDING_TRIES : 0
 }

@@ -1,8 +1,10 @@
 import { earlier } from '../../lib/collections.ts'
 import type { Millis } from '../model/ids.ts'
 import type { ServiceSpec } from '../model/service.ts'
-import { createNext, roomBeside, type ServiceAction, type ServiceInput } from './plan-service.ts'
-import type { SlotTasks } from './slots.ts'
+import type { Task } from '../model/task.ts'
+import { createNext, orderFor, roomBeside, type ServiceAction, type ServiceInput } from './plan-service.ts'
+import { retryVerdict } from './restart.ts'
+import { lastAttempt, type SlotTasks } from './slots.ts'
 
 interface Rollout {
   /** Every wanted slot. */
@@ -23,51 +25,76 @@ export function planRollout(rollout: Rollout, actions: ServiceAction[]): Millis 
   let wakeAt: Millis | null = null
   let moving = slots.filter(isMoving).length
   let serving = slots.filter(isServed).length
-  // A slot that no node can take is not unavailable because of us, so it must not hold up the others.
-  const placeable = slots.filter((slot) => !slot.current.some((task) => task.refusal !== null)).length
+  // A slot that nothing will fill is not unavailable because of us, so it must not hold up the others.
+  const placeable = slots.filter((slot) => isExpected(slot, input)).length
 
   for (const slot of troubledFirst(slots)) {
     const fresh = slot.current[0]
-    stopOvertaken(slot, actions)
+    const old = stopOvertaken(slot, actions)
+    if (fresh === undefined && isLeft(slot, input)) {
+      // It goes on while it serves and the new one did not do its work; one that was still on its way has nowhere to go.
+      const done = slot.ended[0]?.status.state === 'completed'
+      if (old !== null && (done || !old.status.ready)) stop(old, 'nothing is to follow in its slot', actions)
+      continue
+    }
     if (fresh === undefined) {
       if (moving >= spec.update.parallelism) continue
-      const crowded = slot.outdated.length + slot.stopping.length > roomBeside(spec)
+      const crowded = slot.outdated.length + slot.stopping.length > roomBeside(spec.update.order)
       const desired = crowded || input.hold !== null ? 'prepared' : 'running'
       const before = actions.length
       wakeAt = earlier(wakeAt, createNext(slot, spec, input, now, desired, actions))
       if (actions.length > before) moving += 1
       continue
     }
-    const served = slot.outdated.some((task) => task.status.ready)
+    const served = old?.status.ready ?? false
+    const order = orderFor(fresh, spec)
     const mayStop =
-      spec.update.order === 'start-first'
+      order === 'start-first'
         ? fresh.status.ready
         : fresh.status.prepared &&
           input.hold === null &&
           (!served || serving - 1 >= placeable - spec.update.parallelism)
-    if (!mayStop) continue
-    if (served && spec.update.order === 'stop-first') serving -= 1
-    for (const { id } of slot.outdated) {
-      actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because: `${fresh.id} replaces it` })
-    }
+    if (!mayStop || old === null) continue
+    if (served && order === 'stop-first') serving -= 1
+    stop(old, `${fresh.id} replaces it`, actions)
   }
   return wakeAt
 }
 
-/** Of several outdated tasks one goes on until the new one is there; the others were on their way when they were overtaken. */
-function stopOvertaken({ outdated }: SlotTasks, actions: ServiceAction[]): void {
-  const kept = outdated.find((task) => task.status.ready) ?? outdated[0]
+function stop({ id }: Task, because: string, actions: ServiceAction[]): void {
+  actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because })
+}
+
+/**
+ * Of several outdated tasks one goes on until the new one is there, and is returned. The others were themselves on their
+ * way when a newer spec overtook them: they stop now, or a slot would hold more than a rollout may add.
+ */
+function stopOvertaken({ outdated }: SlotTasks, actions: ServiceAction[]): Task | null {
+  const kept = outdated.find((task) => task.status.ready) ?? outdated[0] ?? null
   for (const task of outdated) {
     if (task === kept) continue
-    const because = 'a newer spec came before it served'
-    actions.push({ kind: 'setDesired', taskId: task.id, desired: 'stopped', because })
+    stop(task, 'a newer spec came before it served', actions)
   }
+  return kept
 }
 
 /** On its way to the newest spec: its new task is placed, or could be, and does not serve yet. */
 function isMoving(slot: SlotTasks): boolean {
   const fresh = slot.current[0]
   return fresh !== undefined && !fresh.status.ready && fresh.refusal === null
+}
+
+/** Whether something is to serve in the slot: a node can take its task, and its end was not left as it is. */
+function isExpected(slot: SlotTasks, input: ServiceInput): boolean {
+  if (slot.current.some((task) => task.refusal !== null)) return false
+  const empty = slot.current.length + slot.outdated.length + slot.stopping.length === 0
+  return !(empty && isLeft(slot, input))
+}
+
+/** Whether nothing follows the newest attempt until somebody asks for it. */
+function isLeft(slot: SlotTasks, { spec, specHash, retryAt }: ServiceInput): boolean {
+  const last = lastAttempt(slot, specHash)
+  return spec !== null && last !== null && retryVerdict(spec, last, retryAt, Number.MAX_SAFE_INTEGER).kind === 'leave'
 }
 
 function isServed(slot: SlotTasks): boolean {

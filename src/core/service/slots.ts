@@ -36,6 +36,13 @@ export function sortSlots(tasks: readonly Task[], specHash: string | null): Map<
   return slots
 }
 
+/** The attempt that the next one of this spec follows: null when there was none, or another spec had the slot since. */
+export function lastAttempt({ outdated, stopping, ended }: SlotTasks, specHash: string | null): Task | null {
+  const [newest] = ended
+  if (newest === undefined || newest.specHash !== specHash) return null
+  return [...outdated, ...stopping].some(({ attempt }) => attempt > newest.attempt) ? null : newest
+}
+
 const EMPTY = { current: [], outdated: [], stopping: [], ended: [] } as const
 
 /** A slot without any task. */

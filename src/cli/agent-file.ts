@@ -1,0 +1,83 @@
+import { hostname } from 'node:os'
+import { OperationalError } from '../core/errors.ts'
+import type { AgentSections } from '../core/manifest/agent-sections.ts'
+import { loadAgentSections } from '../core/manifest/load-agent-sections.ts'
+import { readInput } from './files.ts'
+
+/** What the agent's own file sets; null: nothing. */
+export interface AgentFile {
+  readonly clusterName: string | null
+  readonly listen: string | null
+  readonly dataDir: string | null
+  readonly nodeName: string | null
+}
+
+/** Sections that are known but change nothing in this version, each with the reason. */
+const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  env: 'Gantry behaves alike in every environment',
+  nodes: 'in this version a cluster is one node',
+  plugins: 'operators are not part of this version',
+  enable_operators: 'operators are not part of this version',
+  enable_operator: 'operators are not part of this version',
+  cli: 'the command line reads its options and the environment',
+}
+const CLUSTER_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  bind_address: 'in this version a cluster is one node',
+  enable_operators: 'operators are not part of this version',
+  enable_operator: 'operators are not part of this version',
+}
+
+/**
+ * Reads the agent's sections of a file for `up`. Throws CONFIG_INVALID with all problems, and UNSUPPORTED for a store
+ * that this version does not have; what has no effect is told to `warn`.
+ */
+export function readAgentFile(path: string, warn: (line: string) => void): AgentFile {
+  const { sections, problems, notes } = loadAgentSections(readInput(path), path)
+  if (problems.length > 0) throw new OperationalError('CONFIG_INVALID', `${path} has problems`, { problems })
+  for (const { line, column, message } of notes) warn(`${path}:${line}:${column}: ${message}`)
+  return agentFileOf(sections, (line) => warn(`${path}: ${line}`))
+}
+
+/** What these sections set. */
+export function agentFileOf(sections: AgentSections, warn: (line: string) => void): AgentFile {
+  const cluster = part(sections['cluster'])
+  const backend = part(sections['backend'])
+  warnOf(sections, WITHOUT_EFFECT, '', warn)
+  warnOf(cluster, CLUSTER_WITHOUT_EFFECT, 'cluster.', warn)
+  refuseOtherStores(backend, warn)
+  const port = cluster['discovery_port']
+  return {
+    clusterName: text(sections['cluster_name']) ?? text(cluster['name']),
+    listen: text(sections['listen_addr']) ?? text(sections['listen_address']) ?? text(cluster['web_address']),
+    dataDir: text(sections['data_dir']),
+    nodeName: typeof port === 'number' ? `${hostname()}:${port}` : null,
+  }
+}
+
+function refuseOtherStores(backend: Readonly<Record<string, unknown>>, warn: (line: string) => void): void {
+  const { type } = backend
+  if (type === 'etcd' || type === 'zookeeper') {
+    throw new OperationalError('UNSUPPORTED', `state cannot be kept in ${type}: this version keeps it in SQLite`, {
+      hint: 'leave backend out; the data directory holds the state',
+    })
+  }
+  if (Object.keys(backend).length > 0) warn('backend has no effect: state is kept in SQLite in the data directory')
+}
+
+function warnOf(
+  values: Readonly<Record<string, unknown>>,
+  without: Readonly<Record<string, string>>,
+  prefix: string,
+  warn: (line: string) => void,
+): void {
+  for (const name of Object.keys(values))
+    if (without[name] !== undefined) warn(`${prefix}${name} has no effect: ${without[name]}`)
+}
+
+function part(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}

@@ -1,0 +1,63 @@
+import { type Command, Option } from 'commander'
+import type { ChangeRequest, WireAccepted, WirePlan } from '../transport/wire.ts'
+import { confirm } from './ask.ts'
+import type { Context } from './context.ts'
+import { planText } from './render/plan.ts'
+import { seconds } from './values.ts'
+import { waitForRevision } from './wait.ts'
+
+const TIMEOUT_MS = 660_000
+
+export interface WaitFlags {
+  readonly detach?: boolean
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+/** How a change is carried out. */
+export interface ChangeFlags extends WaitFlags {
+  readonly yes?: boolean
+}
+
+/** Gives a command the options of `WaitFlags`. */
+export function withWaitFlags(command: Command): Command {
+  const timeout = new Option('--timeout <time>', 'wait at most so long; then it goes on by itself')
+  return command
+    .option('-d, --detach', 'do not wait until it is reached')
+    .addOption(timeout.argParser(seconds).default(TIMEOUT_MS, '11m'))
+}
+
+/** Gives a command the options of `ChangeFlags`. */
+export function withChangeFlags(command: Command): Command {
+  return withWaitFlags(command.option('-y, --yes', 'do not ask'))
+}
+
+/** Shows the plan of a change, asks, applies, waits. The exit code says what became of it. */
+export async function carryOut(
+  change: ChangeRequest,
+  given: WirePlan | null,
+  flags: ChangeFlags,
+  context: Context,
+): Promise<void> {
+  const client = context.client()
+  const plan = given ?? (await client.plan(change))
+  if (!context.globals.json) context.say(planText(plan, context.err))
+  const asks = plan.actions.length > 0 && plan.blockers.length === 0
+  if (asks && !(await confirm('Apply this plan?', flags.yes === true))) {
+    context.say('Nothing was changed.')
+    context.exitCode = 1
+    return
+  }
+  const accepted = await client.apply(change, plan)
+  if (accepted.revision === null || flags.detach === true) {
+    if (accepted.revision !== null) context.say(`Manifest ${accepted.revision} is accepted.`)
+    context.print(accepted, acceptedText)
+    return
+  }
+  const progress = await waitForRevision(accepted.revision, flags.timeout, context)
+  if (context.globals.json) context.print(progress, () => '')
+}
+
+function acceptedText({ revision }: WireAccepted): string {
+  return revision === null ? '' : String(revision)
+}

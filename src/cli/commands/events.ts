@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import type { Context } from '../context.ts'
+import { follow } from '../follow.ts'
+import { eventText } from '../render/events.ts'
+import { wholeNumber } from '../values.ts'
+
+interface EventFlags {
+  readonly follow?: boolean
+  readonly service?: string
+  readonly since?: string
+  readonly limit?: number
+}
+
+export function eventsCommand(context: Context): Command {
+  return new Command('events')
+    .description('what happened, with its cause')
+    .option('-f, --follow', 'go on with what comes')
+    .option('-s, --service <name>', 'only of this service')
+    .option('--since <id>', 'only after this event')
+    .option('-n, --limit <count>', 'at most so many, the newest', wholeNumber)
+    .addHelpText('after', '\nExamples:\n  gantry events -f\n  gantry events --service web --limit 20')
+    .action(async (flags: EventFlags) => {
+      const { service = null, limit = null, since: after = null } = flags
+      const query = { after, service, object: null, limit }
+      const client = context.client()
+      if (flags.follow === true)
+        return follow(
+          context,
+          (signal) => client.watchEvents(query, signal),
+          (event) => eventText(event, context.out),
+        )
+      context.print(await client.events(query), (events, { style }) =>
+        events.map((event) => eventText(event, style)).join('\n'),
+      )
+    })
+}

@@ -1,0 +1,29 @@
+import type { ClusterView, ServiceView } from '../../core/model/view.ts'
+import { age } from './age.ts'
+import type { Format } from './format.ts'
+import { printable } from './table.ts'
+
+/** What a cluster is, who leads it, and where its state is. */
+export function clusterText(view: ClusterView, { now }: Format): string {
+  const { cluster, leadership, store, storeRevision, version, desiredRevision, nodes } = view
+  return [
+    `cluster   ${printable(cluster.name)} (${cluster.id}), incarnation ${cluster.incarnation}, made ${age(cluster.createdAt, now)} ago`,
+    `leader    ${printable(leadership.holder)}, epoch ${leadership.epoch}, since ${age(leadership.since, now)}`,
+    `store     ${store}, revision ${storeRevision}`,
+    `manifest  ${desiredRevision === 0 ? 'none yet' : `revision ${desiredRevision}`}`,
+    `nodes     ${nodes.map(({ id, name, status }) => `${id} ${printable(name)} ${status}`).join(', ') || 'none yet'}`,
+    `version   ${version}`,
+  ].join('\n')
+}
+
+/** One line for each service that is not as it should be; one word when all are. */
+export function healthText(services: readonly ServiceView[], { style }: Format): string {
+  const bad = services.filter(isHindered)
+  if (bad.length === 0) return style.good('healthy')
+  return bad.map(({ name, health, message }) => `${name}: ${style.bad(health)}: ${printable(message)}`).join('\n')
+}
+
+/** Whether something hinders it; a service that wants no task is not hindered. */
+export function isHindered({ health }: ServiceView): boolean {
+  return health === 'degraded' || health === 'unhealthy'
+}

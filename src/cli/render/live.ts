@@ -1,0 +1,32 @@
+import { type Cell, shorten } from './table.ts'
+
+/** The part of a terminal's stream that a block needs. */
+export interface Screen {
+  readonly columns: number
+  readonly rows: number
+  write(text: string): unknown
+}
+
+/** Lines at the end of a terminal that are drawn again in place whenever they change. */
+export class LiveBlock {
+  readonly #screen: Screen
+  #drawn: readonly string[] = []
+
+  constructor(screen: Screen) {
+    this.#screen = screen
+  }
+
+  /** Shows these lines in place of the last ones. What does not fit the screen is counted in a last line. */
+  show(lines: readonly Cell[]): void {
+    const { columns, rows } = this.#screen
+    const room = Math.max(2, rows - 1)
+    const hidden = lines.length > room ? lines.length - room + 1 : 0
+    const kept = hidden === 0 ? lines : lines.slice(0, room - 1)
+    const drawn = kept.map(({ text, paint = (same) => same }) => paint(shorten(text, columns - 1)))
+    if (hidden > 0) drawn.push(`  ... and ${hidden} more`)
+    if (drawn.join('\n') === this.#drawn.join('\n')) return
+    const back = this.#drawn.length === 0 ? '' : `\x1b[${this.#drawn.length}A\r\x1b[J`
+    this.#screen.write(`${back}${drawn.map((line) => `${line}\n`).join('')}`)
+    this.#drawn = drawn
+  }
+}

@@ -1,0 +1,21 @@
+import type { TaskLogLine } from '../../transport/client.ts'
+import type { Style } from './style.ts'
+import { printable } from './table.ts'
+
+/** Writes the lines of several tasks into one stream: each task has a colour and its name before each line. */
+export class LogLanes {
+  readonly #style: Style
+  readonly #lanes = new Map<string, number>()
+  #widest = 0
+
+  constructor(style: Style) {
+    this.#style = style
+  }
+
+  line({ task, text }: TaskLogLine): string {
+    const lane = this.#lanes.get(task) ?? this.#lanes.size
+    this.#lanes.set(task, lane)
+    this.#widest = Math.max(this.#widest, task.length)
+    return `${this.#style.lane(lane, `${task.padEnd(this.#widest)} |`)} ${printable(text)}`
+  }
+}

@@ -1,0 +1,57 @@
+import type { Node, RuntimeDescription } from '../../core/model/node.ts'
+import { age } from './age.ts'
+import type { Format } from './format.ts'
+import type { Style } from './style.ts'
+import { type Cell, printable, table } from './table.ts'
+
+const GIB = 1024 ** 3
+
+/** Nodes, one line each. */
+export function nodesText(nodes: readonly Node[], { style, width }: Format): string {
+  if (nodes.length === 0) return 'No nodes.'
+  const rows = nodes.map((node) => [
+    String(node.id),
+    node.name,
+    status(node, style),
+    node.availability,
+    node.placement,
+    node.runtimes
+      .map(({ kind, available, version }) => `${kind} ${available ? version : '(no answer)'}`.trim())
+      .join(', '),
+    capacity(node),
+  ])
+  return table(['ID', 'NAME', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'RUNTIMES', 'CAPACITY'], rows, width)
+}
+
+/** Everything about one node. */
+export function nodeText(node: Node, { style, now }: Format): string {
+  const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
+  const { text, paint = (same) => same } = status(node, style)
+  const lines = [
+    `node          ${node.id}, ${printable(node.name)} on ${printable(node.hostname)}`,
+    `status        ${paint(text)}, ${node.availability}`,
+    `placement     ${node.placement}`,
+    `address       ${node.publicAddress ?? '-'}`,
+    `labels        ${labels.length === 0 ? '-' : printable(labels.join(' '))}`,
+    `capacity      ${capacity(node)}`,
+    `version       ${node.version}`,
+    `joined        ${age(node.joinedAt, now)} ago`,
+  ]
+  return [...lines, ...node.runtimes.flatMap((runtime) => ['', ...runtimeLines(runtime, style)])].join('\n')
+}
+
+function runtimeLines({ kind, available, version, message, unsupported }: RuntimeDescription, style: Style): string[] {
+  const state = available ? style.good('available') : style.bad('no answer')
+  const head = [`${kind} ${version}`.trim(), state, message].filter((part) => part !== '').join(', ')
+  const lacking = Object.entries(unsupported).map(([what, why]) => `  cannot do ${what}: ${printable(why)}`)
+  return [head, ...lacking]
+}
+
+function status({ status: of }: Node, style: Style): Cell & { readonly paint: (text: string) => string } {
+  return { text: of, paint: of === 'ready' ? style.good : of === 'draining' ? style.warning : style.bad }
+}
+
+function capacity({ capacity: { cpuMillis, memoryBytes } }: Node): string {
+  const cores = cpuMillis / 1_000
+  return `${cores} ${cores === 1 ? 'core' : 'cores'}, ${Math.round((memoryBytes / GIB) * 10) / 10} GiB`
+}

@@ -1,0 +1,82 @@
+import type { Millis } from '../../src/core/model/ids.ts'
+import { appliesAreWhole } from './checks/applies.ts'
+import { agentsObeyTheHighest, epochsFence } from './checks/authority.ts'
+import { atMostOne, namesAreNeverReused, strangersAreLeftAlone } from './checks/containers.ts'
+import { causesAreTold, statesOnlyGrow } from './checks/history.ts'
+import { noHotLoops, retriesBackOff } from './checks/pace.ts'
+import { revisionsTellTheTruth, rolloutsKeepTheirPromise } from './checks/rollouts.ts'
+import { nothingIsGivenTwice } from './checks/shares.ts'
+import type { Fact } from './facts.ts'
+import type { Shadow, Written } from './shadow.ts'
+import type { Request } from './workload.ts'
+
+/** What every check may look at. */
+export interface CheckContext {
+  readonly shadow: Shadow
+  readonly now: () => Millis
+  /** Says that a promise was broken; the first one ends the life. */
+  readonly broken: (what: string) => void
+  /** Requests of the user by id. */
+  readonly requests: ReadonlyMap<string, Request>
+}
+
+/** One promise of the design, watched from the first event of a life to the last. */
+export interface Check {
+  /** Something happened. */
+  onFact?(fact: Fact): void
+  /** A commit landed; the shadow shows it already. */
+  onCommit?(written: readonly Written[], fact: Fact & { kind: 'commit' }): void
+  /** A user got an answer. */
+  onAnswer?(request: Request): void
+}
+
+type MakeCheck = (context: CheckContext) => Check
+
+/** The promises by their number in the design; those without a number follow from how the parts are cut. */
+const PROMISES: readonly MakeCheck[] = [
+  /* 1 */ epochsFence,
+  /* 1 */ agentsObeyTheHighest,
+  /* 2 */ appliesAreWhole,
+  /* 5 */ namesAreNeverReused,
+  /* 5 */ strangersAreLeftAlone,
+  /* 6 */ atMostOne,
+  /* 7 */ rolloutsKeepTheirPromise,
+  /* 7 */ revisionsTellTheTruth,
+  /* 8 */ nothingIsGivenTwice,
+  /* 9 */ causesAreTold,
+  statesOnlyGrow,
+  noHotLoops,
+  retriesBackOff,
+  noInternalErrors,
+]
+
+/** All checks of one life. */
+export class Checks {
+  readonly #context: CheckContext
+  readonly #checks: readonly Check[]
+
+  constructor(context: CheckContext) {
+    this.#context = context
+    this.#checks = PROMISES.map((make) => make(context))
+  }
+
+  onFact(fact: Fact): void {
+    for (const check of this.#checks) check.onFact?.(fact)
+    if (fact.kind !== 'commit') return
+    const written = this.#context.shadow.take(fact.batch)
+    for (const check of this.#checks) check.onCommit?.(written, fact)
+  }
+
+  onAnswer(request: Request): void {
+    for (const check of this.#checks) check.onAnswer?.(request)
+  }
+}
+
+/** A pass that fails for a reason of our own is never repaired silently. */
+function noInternalErrors({ broken }: CheckContext): Check {
+  return {
+    onFact: (fact) => {
+      if (fact.kind === 'log' && fact.text.includes('INTERNAL')) broken(`${fact.process} failed: ${fact.text}`)
+    },
+  }
+}

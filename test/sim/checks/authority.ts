@@ -1,0 +1,138 @@
+import type { Authority } from '../../../src/core/model/message.ts'
+import { isTerminal, type Task } from '../../../src/core/model/task.ts'
+import type { TaskRecord } from '../../../src/core/node/record.ts'
+import type { Check, CheckContext } from '../checks.ts'
+import type { Fact } from '../facts.ts'
+
+/**
+ * Promise 1, servers: each reign has an epoch of its own, one higher than the one before, and only whoever took the
+ * newest one writes as leader.
+ */
+export function epochsFence({ shadow, broken }: CheckContext): Check {
+  let reigning = ''
+  let epoch = 0
+  return {
+    onCommit: (written, { author, commit }) => {
+      if (author === 'somebody else') return
+      if (written.some(({ key }) => key === 'leadership/self')) {
+        if (shadow.epoch !== epoch + 1) broken(`epoch ${shadow.epoch} follows epoch ${epoch}`)
+        epoch = shadow.epoch
+        reigning = author
+        return
+      }
+      const asLeader =
+        commit.epoch !== null || commit.events.some(({ by }) => by === 'control' || by.startsWith('agent'))
+      if (asLeader && author !== reigning) broken(`${author} wrote as leader while ${reigning} reigns`)
+    },
+  }
+}
+
+interface Kept {
+  readonly authority: Authority | null
+  readonly tasks: ReadonlyMap<string, Task>
+  readonly records: ReadonlyMap<string, TaskRecord>
+}
+
+/** What one agent keeps on disk, newest first, parsed when somebody asks. */
+class Cache {
+  #texts: string[] = []
+  #parsed: Kept[] | null = []
+
+  add(text: string): void {
+    this.#texts = [text, ...this.#texts.slice(0, 1)]
+    this.#parsed = null
+  }
+
+  /** The newest state and the one before, which the agent may still be acting on. */
+  recent(): readonly Kept[] {
+    this.#parsed ??= this.#texts.map(parse)
+    return this.#parsed
+  }
+}
+
+/**
+ * Promises 1, 3 and 4, agents: whom they obey is durable and only grows, and what they do to a container is what the
+ * durable state asks for. Nothing is created for a task that was not assigned, stopped that is wanted, or removed that
+ * is assigned, whatever servers are there or not.
+ */
+export function agentsObeyTheHighest({ broken }: CheckContext): Check {
+  const caches = new Map<string, Cache>()
+  const highest = new Map<string, Authority>()
+  /** Nodes whose agent is going down and takes its tasks with it. */
+  const parking = new Set<string>()
+  /** Tasks whose first start may have come to nothing, so that their agent begins anew. */
+  const doubtful = new Set<string>()
+  const cacheOf = (node: string): Cache => {
+    const present = caches.get(node) ?? new Cache()
+    caches.set(node, present)
+    return present
+  }
+  return {
+    onFact: (fact) => {
+      if (fact.kind === 'cached') {
+        cacheOf(fact.node).add(fact.text)
+        const authority = authorityIn(fact.text)
+        const before = highest.get(fact.node)
+        if (before !== undefined && (authority === null || isBelow(authority, before)))
+          broken(`${fact.node} obeyed ${print(before)} and now obeys ${print(authority)}`)
+        if (authority !== null) highest.set(fact.node, authority)
+      }
+      if (fact.kind === 'start-unanswered') doubtful.add(fact.taskId)
+      if (fact.kind === 'parking') parking.add(fact.node)
+      if (fact.kind === 'agent-died') parking.delete(fact.node)
+      const excused =
+        fact.kind === 'call' &&
+        fact.call === 'stop' &&
+        (parking.has(fact.node) || doubtful.has(fact.container.order.taskId))
+      if (fact.kind === 'call' && !excused) {
+        const wrong = objection(fact, cacheOf(fact.node).recent())
+        if (wrong !== null) broken(`${fact.node} carried out ${fact.call} of ${fact.container.order.taskId}: ${wrong}`)
+      }
+    },
+  }
+}
+
+function objection({ call, container }: Fact & { kind: 'call' }, states: readonly Kept[]): string | null {
+  const { taskId } = container.order
+  const tasks = states.map(({ tasks }) => tasks.get(taskId))
+  const records = states.map(({ records }) => records.get(taskId))
+  const unassigned = tasks.some((task) => task === undefined)
+  if (call === 'remove') return unassigned || states.length === 0 ? null : 'it is assigned'
+  if (call === 'create' || call === 'start')
+    return tasks.some((task) => task !== undefined) ? null : 'it is not assigned'
+  const mayStop =
+    unassigned ||
+    tasks.some((task) => task?.desired === 'stopped' || task?.spec.health != null) ||
+    records.some((record) => record?.parked || (record && isTerminal(record.status.state)))
+  return mayStop ? null : 'it is wanted'
+}
+
+function parse(text: string): Kept {
+  const { authority, tasks, records } = JSON.parse(text) as {
+    authority: Authority | null
+    tasks: Task[]
+    records: TaskRecord[]
+  }
+  return {
+    authority,
+    tasks: new Map(tasks.map((task) => [task.id, task])),
+    records: new Map(records.map((record) => [record.taskId, record])),
+  }
+}
+
+/** Without parsing the rest, which is long and written often. */
+function authorityIn(text: string): Authority | null {
+  const found = /"authority":(\{[^}]*\})/.exec(text.slice(0, 400))
+  return found?.[1] === undefined ? null : (JSON.parse(found[1]) as Authority)
+}
+
+function isBelow(a: Authority, b: Authority): boolean {
+  if (a.clusterId !== b.clusterId) return true
+  return a.incarnation - b.incarnation < 0 || a.epoch < b.epoch || (a.epoch === b.epoch && a.revision < b.revision)
+}
+
+function print(authority: Authority | null): string {
+  return authority === null
+    ? 'nobody'
+    : `${authority.clusterId} epoch ${authority.epoch} revision ${authority.revision}`
+}

@@ -1,0 +1,305 @@
+import type { Resources } from '../../src/core/model/service.ts'
+import { createRng, type Rng } from '../../src/lib/rng.ts'
+import { type CalmDeps, islandUnrest, unrest } from './calm.ts'
+import { beginChaos, drawFaults, placeStranger } from './chaos.ts'
+import { Checks } from './checks.ts'
+import { VirtualClock } from './clock.ts'
+import type { SimContainer } from './container.ts'
+import { describeFact } from './describe-fact.ts'
+import type { Fact } from './facts.ts'
+import { Faults } from './faults.ts'
+import { CLUSTER_ID, SimNode } from './node.ts'
+import { SimServer } from './server.ts'
+import { Shadow } from './shadow.ts'
+import { StoreBackend } from './store-backend.ts'
+import type { Surroundings } from './surroundings.ts'
+import { Trace } from './trace.ts'
+import { type Request, Workload } from './workload.ts'
+
+/** Faults and users for so long, then calm. */
+const SAFETY_MS = 40_000
+/** Calm begins to count when the longest pauses of what failed before are over. */
+const CALM_WITHIN_MS = 240_000
+/** In which a calm cluster must do nothing: longer than the agents' own rounds. */
+const QUIET_MS = 35_000
+const LOOK_EVERY_MS = 500
+/** News of what just happened may still be on its way. */
+const WELL_FOR_MS = 6_000
+
+const CAPACITY: Resources = { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3, diskBytes: 100 * 1024 ** 3 }
+
+export interface LifeOptions {
+  readonly rngSeed: number
+  /** Gets every line of the trace as it happens. */
+  readonly onLine?: (line: string) => void
+}
+
+export interface LifeOutcome {
+  readonly rngSeed: number
+  /** Equal for lives that went alike. */
+  readonly hash: string
+  readonly events: number
+  readonly faults: ReadonlyMap<string, number>
+  readonly failure: { readonly message: string; readonly trace: readonly string[] } | null
+}
+
+/** What a life draws before it begins. */
+interface Profile {
+  readonly nodes: number
+  readonly servers: number
+  readonly withFailures: boolean
+  readonly tight: boolean
+  readonly copies: boolean
+  /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
+  readonly end: 'whole' | 'island' | 'regressed'
+}
+
+function drawProfile(rng: Rng): Profile {
+  const end = rng.below(20)
+  return {
+    nodes: rng.pick([1, 2, 2, 2, 3]),
+    servers: rng.chance(0.3) ? 2 : 1,
+    withFailures: rng.chance(0.5),
+    tight: rng.chance(0.15),
+    copies: rng.chance(0.15),
+    end: end < 2 ? 'island' : end < 3 ? 'regressed' : 'whole',
+  }
+}
+
+/** One life of a cluster: a time of faults and changes, then calm. Everything follows from `rngSeed`. */
+export async function live({ rngSeed, onLine }: LifeOptions): Promise<LifeOutcome> {
+  const life = new Life(rngSeed, onLine ?? (() => undefined))
+  const onRejection = (error: unknown): void =>
+    life.fail(`a process died: ${error instanceof Error ? error.stack : error}`)
+  process.on('unhandledRejection', onRejection)
+  try {
+    return await life.run()
+  } finally {
+    process.off('unhandledRejection', onRejection)
+  }
+}
+
+class Life {
+  readonly #rngSeed: number
+  readonly #clock = new VirtualClock()
+  readonly #faults = new Faults()
+  readonly #shadow = new Shadow()
+  readonly #requests = new Map<string, Request>()
+  readonly #trace: Trace
+  readonly #profile: Profile
+  readonly #around: Surroundings
+  readonly #backend: StoreBackend
+  readonly #servers: readonly SimServer[]
+  readonly #nodes: readonly SimNode[]
+  readonly #workload: Workload
+  readonly #checks: Checks
+  readonly #begin: number
+  #commits = 0
+  #failure: string | null = null
+
+  constructor(rngSeed: number, onLine: (line: string) => void) {
+    this.#rngSeed = rngSeed
+    const rng = createRng(rngSeed)
+    this.#begin = this.#clock.now()
+    this.#trace = new Trace(onLine)
+    this.#profile = drawProfile(rng.split('profile'))
+    drawFaults(rng.split('faults'), this.#faults)
+    const observe = (fact: Fact): void => this.#observe(fact)
+    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies: this.#profile.copies }
+    this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
+    const { nodes, servers, withFailures, tight } = this.#profile
+    this.#servers = range(servers).map((i) => new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend))
+    this.#nodes = range(nodes).map((i) => new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers))
+    this.#checks = new Checks({
+      shadow: this.#shadow,
+      now: () => this.#clock.now(),
+      broken: (what) => this.fail(what),
+      requests: this.#requests,
+    })
+    this.#workload = new Workload({
+      around: this.#around,
+      servers: this.#servers,
+      taste: { nodes, withFailures, tight },
+      onRequest: (request) => {
+        this.#say(`${request.id} asks: ${describeChange(request)}`)
+        this.#requests.set(request.id, request)
+      },
+      onAnswer: (request) => {
+        this.#say(`${request.id} is told: ${describeAnswer(request)}`)
+        this.#checks.onAnswer(request)
+      },
+    })
+  }
+
+  /** Notes what was broken; the first of all ends the life. */
+  fail(what: string): void {
+    if (this.#failure !== null) return
+    this.#failure = what
+    this.#say(`BROKEN: ${what}`)
+  }
+
+  async run(): Promise<LifeOutcome> {
+    this.#say(`life ${this.#rngSeed}: ${JSON.stringify(this.#profile)}`)
+    for (const node of this.#nodes) {
+      placeStranger(node.engines.docker, null)
+      placeStranger(node.engines.process, null)
+    }
+    for (const server of this.#servers) server.start()
+    for (const node of this.#nodes) node.startAgent()
+    this.#lookAfterServers()
+    this.#workload.start()
+    const [around, nodes, servers, backend, shadow] = [
+      this.#around,
+      this.#nodes,
+      this.#servers,
+      this.#backend,
+      this.#shadow,
+    ]
+    beginChaos({ around, nodes, servers, backend, shadow })
+    await this.#pass(SAFETY_MS)
+    this.#workload.end()
+    this.#faults.end()
+    this.#say('calm')
+    await this.#end()
+    const trace = this.#failure === null ? [] : this.#trace.last(400)
+    return {
+      rngSeed: this.#rngSeed,
+      hash: this.#trace.hash,
+      events: this.#clock.events,
+      faults: this.#faults.counts,
+      failure: this.#failure === null ? null : { message: this.#failure, trace },
+    }
+  }
+
+  async #end(): Promise<void> {
+    const deps: CalmDeps = { shadow: this.#shadow, nodes: this.#nodes }
+    switch (this.#profile.end) {
+      case 'whole':
+        await this.#settle(() =>
+          this.#workload.waits ? 'the user still waits' : (unrest(deps) ?? this.#openRevision()),
+        )
+        await this.#stayQuiet()
+        return
+      case 'island':
+        for (const server of this.#servers) server.keepDown()
+        for (const node of this.#nodes) node.reboot()
+        await this.#pass(3_000)
+        for (const node of this.#nodes) node.startAgent()
+        await this.#settle(() => islandUnrest(deps))
+        return
+      case 'regressed':
+        await this.#regress()
+    }
+  }
+
+  /** A cluster at rest, whose store is then replaced by an older one, or by none: nothing that runs may end. */
+  async #regress(): Promise<void> {
+    await this.#settle(() => unrest({ shadow: this.#shadow, nodes: this.#nodes }))
+    this.#faults.count('smaller world')
+    const rng = this.#around.rng.split('regress')
+    const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
+    for (const server of this.#servers) server.keepDown()
+    const running = this.#nodes.flatMap((node) => steadyTasks(node, cachesLost && empty))
+    this.#backend.regressBy(empty ? Number.MAX_SAFE_INTEGER : 30 + rng.below(this.#backend.revision))
+    this.#regressed = true
+    for (const node of this.#nodes) {
+      if (cachesLost || rng.chance(0.5)) node.killAgent()
+      if (cachesLost && empty) node.cache.text = null
+    }
+    if (cachesLost && empty) this.#faults.count('cache lost')
+    for (const server of this.#servers) {
+      if (empty && rng.chance(0.3)) server.clusterId = 'another'
+      server.start()
+    }
+    for (const node of this.#nodes) node.startAgent()
+    await this.#pass(40_000)
+    const now = new Set(this.#nodes.flatMap((node) => steadyTasks(node, false)))
+    for (const task of running) if (!now.has(task)) this.fail(`${task} ended when the store had lost its state`)
+  }
+
+  #regressed = false
+
+  /** A revision whose services can all work ends soon; others may need as long as their retries take. */
+  #openRevision(): string | null {
+    if (this.#profile.withFailures) return null
+    const state = this.#shadow.manifest(this.#shadow.desired)?.state
+    return state === 'progressing' ? `manifest ${this.#shadow.desired} is still progressing` : null
+  }
+
+  /** Waits until it has looked well for a while. */
+  async #settle(look: () => string | null): Promise<void> {
+    const until = this.#clock.now() + CALM_WITHIN_MS
+    let wellSince: number | null = null
+    while (this.#failure === null) {
+      const wrong = look()
+      wellSince = wrong === null ? (wellSince ?? this.#clock.now()) : null
+      if (wellSince !== null && this.#clock.now() - wellSince >= WELL_FOR_MS) return
+      if (this.#clock.now() >= until) return this.fail(`after ${CALM_WITHIN_MS / 1_000} calm seconds: ${wrong}`)
+      await this.#pass(LOOK_EVERY_MS)
+    }
+  }
+
+  /** Nothing is left to do, so nothing may be written. Only services that cannot work keep the cluster busy. */
+  async #stayQuiet(): Promise<void> {
+    if (this.#profile.withFailures) return
+    const before = this.#commits
+    await this.#pass(QUIET_MS)
+    const after = unrest({ shadow: this.#shadow, nodes: this.#nodes })
+    if (this.#commits !== before) this.fail(`${this.#commits - before} commits although nothing was left to do`)
+    else if (after !== null) this.fail(`after a calm that had come: ${after}`)
+  }
+
+  async #pass(ms: number): Promise<void> {
+    if (this.#failure !== null) return
+    await this.#clock.runUntil(this.#clock.now() + ms, () => this.#failure === null)
+  }
+
+  #lookAfterServers(): void {
+    const rng = this.#around.rng.split('service manager')
+    const look = (): void => {
+      for (const server of this.#servers) server.lookAfter()
+      this.#clock.after(300 + rng.below(1_500), look)
+    }
+    this.#clock.after(1_000, look)
+  }
+
+  #observe(fact: Fact): void {
+    if (this.#failure !== null) return
+    const line = describeFact(fact)
+    if (line !== null) this.#say(line)
+    if (fact.kind === 'commit') this.#commits += 1
+    if (!this.#regressed) this.#checks.onFact(fact)
+  }
+
+  #say(what: string): void {
+    this.#trace.add(this.#clock.now() - this.#begin, what)
+  }
+}
+
+/** Tasks that run here and go on by themselves; with `manyOnly`, none where so few run that losing them is ordinary. */
+function steadyTasks({ machine }: SimNode, manyOnly: boolean): string[] {
+  const ours = [...machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
+  const running = ours.filter(({ state }) => state === 'running')
+  if (manyOnly && running.length <= 3) return []
+  return running.filter(isSteady).map(({ order }) => order.taskId)
+}
+
+function isSteady({ program, runs }: SimContainer): boolean {
+  const ends = program.endsAfterMs !== null && (program.endingRuns === null || runs <= program.endingRuns)
+  return !ends && program.servesAfterMs !== null
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1)
+}
+
+function describeChange({ change, key }: Request): string {
+  const named = change.kind === 'apply' ? Object.keys(change.manifest.services).join(' ') : ''
+  const service = 'service' in change ? change.service : ''
+  return `${change.kind} ${named}${service} ${key ?? 'without a key'}`
+}
+
+function describeAnswer({ answer }: Request): string {
+  if (answer === null) return 'nothing'
+  return answer.kind === 'accepted' ? `manifest ${answer.accepted.revision}` : answer.code
+}

@@ -1,0 +1,143 @@
+import { Agent } from '../../src/agent/agent.ts'
+import { OperationalError } from '../../src/core/errors.ts'
+import { type Resources, RUNTIME_KINDS, type RuntimeKind } from '../../src/core/model/service.ts'
+import type { Rng } from '../../src/lib/rng.ts'
+import type { AgentCalls, ServerConnection } from '../../src/ports/link.ts'
+import { SimConnection } from './connection.ts'
+import { SimDisk, SimFile } from './disk.ts'
+import { type Machine, SimEngine } from './engine.ts'
+import { SimHost } from './host.ts'
+import { Mortal } from './mortal.ts'
+import { SimRuntime } from './runtime.ts'
+import type { SimServer } from './server.ts'
+import { simLog } from './sim-log.ts'
+import type { Surroundings } from './surroundings.ts'
+
+export const CLUSTER_ID = '5ca1ab1e5ca1ab1e'
+
+/** A machine with its engines and its disk, and the agent that runs on it now. */
+export class SimNode {
+  readonly name: string
+  readonly machine: Machine
+  readonly engines: Readonly<Record<RuntimeKind, SimEngine>>
+  readonly cache: SimFile
+  readonly #around: Surroundings
+  readonly #rng: Rng
+  readonly #capacity: Resources
+  readonly #servers: () => readonly SimServer[]
+  #process: Mortal | null = null
+  #agent: Agent | null = null
+  #connection: SimConnection | null = null
+  #partitionedUntil = 0
+
+  constructor(name: string, capacity: Resources, around: Surroundings, servers: () => readonly SimServer[]) {
+    this.name = name
+    this.#around = around
+    this.#rng = around.rng.split(name)
+    this.#capacity = capacity
+    this.#servers = servers
+    const { clock, observe } = around
+    this.machine = { name, containers: new Map(), clock, rng: this.#rng.split('engine'), observe }
+    this.engines = { docker: new SimEngine('docker', this.machine), process: new SimEngine('process', this.machine) }
+    this.cache = new SimFile((text) => observe({ kind: 'cached', node: name, text }))
+  }
+
+  get isUp(): boolean {
+    return this.#process !== null
+  }
+
+  get connection(): SimConnection | null {
+    return this.#connection?.isBroken ? null : this.#connection
+  }
+
+  startAgent(): void {
+    if (this.#process !== null) return
+    const { clock, faults, observe } = this.#around
+    const user = new Mortal(`agent ${this.name}`, clock)
+    this.#process = user
+    const part = (what: string): Rng => this.#rng.split(`${what} ${clock.now()}`)
+    const runtimes = RUNTIME_KINDS.map(
+      (kind) =>
+        new SimRuntime({ engine: this.engines[kind], cluster: CLUSTER_ID, user, rng: part(`runtime ${kind}`), faults }),
+    )
+    this.#agent = new Agent({
+      clock: user.clock,
+      rng: part('agent'),
+      log: simLog(user, observe),
+      host: new SimHost(this.machine, this.#capacity, user, part('host')),
+      link: { connect: (calls) => this.#connect(calls, user) },
+      runtimes,
+      cache: new SimDisk(this.cache, user, part('disk'), faults),
+      config: {
+        name: `${this.name}:7946`,
+        placement: 'default',
+        publicAddress: null,
+        labels: {},
+        version: '0.1.0',
+      },
+    })
+    void this.#agent.start()
+  }
+
+  /** The agent's process is killed; what it runs goes on. */
+  killAgent(): void {
+    this.#process?.kill()
+    this.#process = null
+    this.#agent = null
+    this.#around.observe({ kind: 'agent-died', node: this.name })
+  }
+
+  /** The agent goes down in an orderly way; with `park` it stops its tasks for the time it is away. */
+  async stopAgent(park: boolean): Promise<void> {
+    const [agent, user] = [this.#agent, this.#process]
+    if (park) this.#around.observe({ kind: 'parking', node: this.name })
+    await agent?.stop({ park })
+    if (this.#process !== user) return
+    this.killAgent()
+    this.#around.clock.after(this.#rng.below(3_000), () => this.startAgent())
+  }
+
+  /** Power is lost and comes back; the agent is to be started again by whoever did this. */
+  reboot(): void {
+    this.killAgent()
+    this.#around.observe({ kind: 'rebooted', node: this.name })
+    this.engines.docker.endAll(137)
+    this.engines.process.endAll(null)
+  }
+
+  /** For so long no server can be reached, and nobody is told. */
+  partition(ms: number): void {
+    this.#partitionedUntil = this.#around.clock.now() + ms
+    this.#connection?.break(8_000)
+  }
+
+  async #connect(calls: AgentCalls, user: Mortal): Promise<ServerConnection> {
+    const { clock, observe, copies } = this.#around
+    const rng = this.#rng
+    const server = await user.ask(
+      rng.below(10),
+      () => {
+        const ready = this.#servers().filter((one) => one.accepts)
+        if (ready.length === 0 || clock.now() < this.#partitionedUntil)
+          throw new OperationalError('UNAVAILABLE', 'no server answers')
+        return rng.pick(ready)
+      },
+      rng.below(10),
+    )
+    const process = server.process
+    if (process === null) throw new OperationalError('UNAVAILABLE', 'no server answers')
+    const name = this.name
+    this.#connection = new SimConnection({
+      clock,
+      rng,
+      observe,
+      node: name,
+      agent: user,
+      server: process,
+      calls,
+      copies,
+    })
+    server.accept(this.#connection.forServer())
+    return this.#connection.forAgent()
+  }
+}

@@ -1,0 +1,119 @@
+import type { Api } from '../../src/control/api.ts'
+import { Server } from '../../src/control/server.ts'
+import { OperationalError } from '../../src/core/errors.ts'
+import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
+import type { AgentConnection } from '../../src/ports/link.ts'
+import { Mortal } from './mortal.ts'
+import { simLog } from './sim-log.ts'
+import { SimStore } from './store.ts'
+import type { StoreBackend } from './store-backend.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** One server of the cluster: its process comes and goes, the store stays. */
+export class SimServer {
+  readonly name: string
+  /** Id of the cluster that it would create. */
+  clusterId: string
+  readonly #around: Surroundings
+  readonly #backend: StoreBackend
+  #process: Mortal | null = null
+  #server: Server | null = null
+  #runs = 0
+  #keptDown = false
+
+  constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend) {
+    this.name = name
+    this.clusterId = clusterId
+    this.#around = around
+    this.#backend = backend
+  }
+
+  get process(): Mortal | null {
+    return this.#process
+  }
+
+  /** Whether agents can connect to it. */
+  get accepts(): boolean {
+    return this.#server !== null
+  }
+
+  /** Its API while it serves; null while it is down or waits for its turn to lead. */
+  get api(): Api | null {
+    try {
+      return this.#server?.api ?? null
+    } catch (error) {
+      if (error instanceof OperationalError) return null
+      throw error
+    }
+  }
+
+  get leads(): boolean {
+    return this.#process !== null && this.#backend.lease.holder === this.#process && this.api !== null
+  }
+
+  start(): void {
+    if (this.#process !== null) return
+    const { clock, rng, observe } = this.#around
+    this.#runs += 1
+    this.#keptDown = false
+    const user = new Mortal(`${this.name} run ${this.#runs}`, clock)
+    this.#process = user
+    const server = new Server({
+      store: new SimStore(this.#backend, user, clock),
+      clock: user.clock,
+      rng: rng.split(user.name),
+      log: simLog(user, observe),
+      config: {
+        name: this.name,
+        newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
+        strategy: STRATEGIES[0],
+        version: '0.1.0',
+      },
+    })
+    this.#server = server
+    server.start().catch((error: unknown) => {
+      // What a process meets before it serves ends it; whoever started it starts it again.
+      if (!(error instanceof OperationalError)) throw error
+      if (this.#process === user) this.kill()
+    })
+  }
+
+  accept(connection: AgentConnection): void {
+    if (this.#server === null) connection.close()
+    else this.#server.accept(connection)
+  }
+
+  kill(): void {
+    const user = this.#process
+    if (user === null) return
+    this.#process = null
+    this.#server = null
+    user.kill()
+    const { lease } = this.#backend
+    const { clock, rng } = this.#around
+    // The store sees that the holder is gone when its lease runs out.
+    clock.after(rng.below(2_000), () => {
+      if (lease.holder === user) lease.takeAway(false)
+    })
+  }
+
+  /** Ends leading and serving in an orderly way. */
+  async stop(): Promise<void> {
+    const [user, server] = [this.#process, this.#server]
+    await server?.stop()
+    if (this.#process === user) this.kill()
+  }
+
+  /** Down until `start` is called again. */
+  keepDown(): void {
+    this.#keptDown = true
+    this.kill()
+  }
+
+  /** What a service manager does now and then: starts what is down, and replaces a leader that has lost its lease. */
+  lookAfter(): void {
+    if (this.#keptDown) return
+    if (this.#process === null) this.start()
+    else if (this.api !== null && !this.leads) this.kill()
+  }
+}

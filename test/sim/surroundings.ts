@@ -1,0 +1,14 @@
+import type { Rng } from '../../src/lib/rng.ts'
+import type { VirtualClock } from './clock.ts'
+import type { Observe } from './facts.ts'
+import type { Faults } from './faults.ts'
+
+/** What all parts of one simulated world share. */
+export interface Surroundings {
+  readonly clock: VirtualClock
+  readonly rng: Rng
+  readonly faults: Faults
+  readonly observe: Observe
+  /** Whether messages between agents and servers are copied, as over a network, or handed over, as within a process. */
+  readonly copies: boolean
+}
