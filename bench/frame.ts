@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 
 /** Fewer rounds than this say nothing on a machine that is shared. */
@@ -49,6 +49,21 @@ export interface BenchResult {
   readonly text: string
 }
 
+/** A result with what it was measured on. */
+export interface SavedResult extends BenchResult {
+  /** null where there was no commit to name. */
+  readonly commit: { readonly id: string; readonly changed: boolean } | null
+  readonly machine: {
+    readonly os: string
+    readonly kernel: string
+    readonly cpu: string
+    readonly cores: number
+    readonly memoryMb: number
+    readonly node: string
+  }
+  readonly at: string
+}
+
 /** Runs both sides in turn, the order swapped from round to round, after one round that is not counted. */
 export async function contend(contest: Contest): Promise<BenchResult> {
   const rounds: BenchResult['rounds'][number][] = []
@@ -87,11 +102,11 @@ export function quantile(sorted: readonly number[], part: number): number {
 export function saveResult(result: BenchResult): void {
   const directory = join(process.cwd(), 'bench/results')
   mkdirSync(directory, { recursive: true })
-  const document = { ...result, commit: commit(), machine: machine(), at: new Date().toISOString() }
+  const document: SavedResult = { ...result, commit: commit(), machine: machine(), at: new Date().toISOString() }
   writeFileSync(join(directory, `${result.name}.json`), `${JSON.stringify(document, null, 2)}\n`)
 }
 
-function show({ median, low, high }: Spread): string {
+export function show({ median, low, high }: Spread): string {
   return `${round(median)} (${round(low)}-${round(high)})`
 }
 
@@ -99,14 +114,20 @@ function round(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 }
 
-function machine(): Readonly<Record<string, unknown>> {
+function machine(): SavedResult['machine'] {
   const [cpu] = cpus()
   const memoryMb = Math.round(totalmem() / 2 ** 20)
-  return { cpu: cpu?.model ?? '', cores: cpus().length, memoryMb, kernel: release(), node: process.version }
+  const common = { cpu: cpu?.model ?? '', cores: cpus().length, memoryMb, node: process.version }
+  return { ...common, os: osName(), kernel: release().split('-')[0] ?? '' }
 }
 
-/** null where there is no commit to name. */
-function commit(): { readonly id: string; readonly changed: boolean } | null {
+function osName(): string {
+  const path = '/etc/os-release'
+  if (!existsSync(path)) return type()
+  return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync(path, 'utf8'))?.[1] ?? type()
+}
+
+function commit(): SavedResult['commit'] {
   try {
     const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim()
     return { id: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain') !== '' }

@@ -1,12 +1,14 @@
-import { globSync } from 'node:fs'
+import { globSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { benchmarksPage } from './document.ts'
 import type { BenchResult } from './frame.ts'
 import { saveResult } from './frame.ts'
 
 /**
  * Runs the benches named on the command line, or all: every `bench/<name>.bench.ts` exports `run`. `--long`: those
- * that watch for some time watch for longer. Ends with 1 when a goal is missed.
+ * that watch for some time watch for longer. Results go to
+ * bench/results and docs/benchmarks.md. Ends with 1 when a goal is missed.
  */
 const words = process.argv.slice(2)
 const named = words.filter((word) => word !== '--long')
@@ -28,6 +30,7 @@ for (const name of known.filter((one) => named.length === 0 || named.includes(on
   results.push(...(Array.isArray(result) ? result : [result as BenchResult]))
 }
 for (const result of results) saveResult(result)
+writeFileSync('docs/benchmarks.md', benchmarksPage())
 const width = Math.max(...results.map(({ name }) => name.length))
 for (const { name, text, goal, met } of results) {
   const verdict = met === null ? '' : met ? '  met: ' : '  MISSED: '

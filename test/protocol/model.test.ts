@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { explore } from './explore.ts'
-import { brokenPromise, keyOf, SCENARIOS, steps } from './model.ts'
+import { brokenPromise, SCENARIOS, steps, worldKey } from './model.ts'
 import { ALL_RULES, type Rules, type World } from './state.ts'
 
 const LIMIT = 300_000
 
 function run(scenario: string, rules: Rules): ReturnType<typeof explore> {
   const world = SCENARIOS[scenario] as World
-  return explore(world, (state) => steps(state, rules), brokenPromise, keyOf, LIMIT)
+  return explore(world, (state) => steps(state, rules), brokenPromise, worldKey(), LIMIT)
 }
 
 test.each(Object.keys(SCENARIOS))('with all rules every promise holds in every state: %s', (scenario) => {

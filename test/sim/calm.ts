@@ -63,8 +63,9 @@ function slotUnrest(spec: ServiceSpec, fate: Fate, tasks: readonly Task[], shado
   if (alive.some(({ refusal }) => refusal !== null)) return null
   if (fate === 'never') return alive.length > 2 ? `${alive.length} tasks` : null
   const left = newest?.stoppedByUser && (spec.restart === 'unless-stopped' || spec.restart === 'no')
-  // Whoever stops the new task of a slot leaves the old one where it is.
-  if (old !== undefined && alive.length === 1 && left) return null
+  // Where the new task was stopped by a user, or has failed for good, the old one goes on.
+  const failed = fate === 'either' && newest?.status.state === 'failed'
+  if (old !== undefined && alive.length === 1 && (left || failed)) return null
   if (old !== undefined) return `${old.id} is of an earlier spec`
   if (alive.length > 1) return `${alive.length} tasks`
   if (fate === 'completes') return newest?.status.state === 'completed' ? null : `${newest?.id} has not completed`

@@ -56,6 +56,7 @@ export class TestCluster {
     return this.tasks()
   }
 
+  /** Waits until a revision has ended; with null, that there was nothing to change, the newest. */
   async ended(revision: number | null): Promise<RevisionProgress> {
     const number = revision ?? (await this.client.cluster()).desiredRevision
     return until(
@@ -136,7 +137,8 @@ export class TestCluster {
 
   /** Takes every service away, so that the next test begins with none. */
   async clear(): Promise<void> {
-    mustBeApplied(await this.ended((await this.client.apply({ kind: 'destroy' }, null)).revision))
+    const { revision } = await this.client.apply({ kind: 'destroy' }, null)
+    if (revision !== null) mustBeApplied(await this.ended(revision))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -54,8 +54,7 @@ export function judgeRevision(input: RevisionInput, now: Millis): RevisionVerdic
       const settled = inSlot !== undefined && inSlot.outdated.length + inSlot.stopping.length === 0
       const left = inSlot !== undefined && fresh === undefined ? leftEnd(inSlot, service) : null
       if (settled && (fresh?.status.ready || isAsWanted(left))) continue
-      const failed =
-        left === null ? failureSince(createdAt, service.specHash, inSlot?.ended ?? []) : endedSentence(left)
+      const failed = left === null ? failureSince(createdAt, service.specHash, inSlot?.ended ?? []) : leftSentence(left)
       if (failed !== null) hindrances.push(failed)
       else if (fresh?.refusal != null) unplaceable ||= `${fresh.id} has no node: ${fresh.refusal}`
       else waiting = true
@@ -86,6 +85,11 @@ function leftEnd(slot: SlotTasks, { spec, specHash, retryAt }: JudgedService): T
 /** Its work is done, or the user emptied the slot himself. */
 function isAsWanted(left: Task | null): boolean {
   return left !== null && (left.status.state === 'completed' || left.stoppedByUser)
+}
+
+/** Why the slot will not be what the revision says; null: its work is done, only its predecessor is still there. */
+function leftSentence(left: Task): string | null {
+  return left.status.state === 'completed' ? null : endedSentence(left)
 }
 
 function endedSentence(task: Task): string {

@@ -184,6 +184,7 @@ test.each<{ field: string; spec: Partial<ContainerSpec>; json: object }>([
     json: host({ LogConfig: { Type: 'local', Config: { 'max-size': '1m' } } }),
   },
   { field: 'limits.cpuMillis', spec: limited({ cpuMillis: 250 }), json: host({ NanoCpus: 250_000_000 }) },
+  { field: 'limits.cpuMillis', spec: limited({ cpuMillis: 5 }), json: host({ CpuPeriod: 200_000, CpuQuota: 1_000 }) },
   { field: 'limits.memoryBytes', spec: limited({ memoryBytes: 5 }), json: host({ Memory: 5 }) },
   { field: 'limits.memorySwapBytes', spec: limited({ memorySwapBytes: -1 }), json: host({ MemorySwap: -1 }) },
   { field: 'limits.kernelMemoryBytes', spec: limited({ kernelMemoryBytes: 7 }), json: host({ KernelMemory: 7 }) },

@@ -2,7 +2,11 @@ import { isAbsolute, join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import type { ContainerSpec, Mount } from '../../core/model/service.ts'
 import type { ContainerOrder } from '../../ports/runtime.ts'
+import { cpuQuota } from '../cpu-quota.ts'
 import { CLUSTER_LABEL, containerLabels } from './labels.ts'
+
+/** Of less than that, an engine cannot make nanoseconds. */
+const FEWEST_CPU_MILLIS = 10
 
 export interface CreateContext {
   readonly clusterId: string
@@ -114,9 +118,8 @@ function device(text: string): object {
 
 function limits({ spec, memoryBytes }: ContainerOrder, unsupported: CreateContext['unsupported']): object {
   const { limits } = spec
-  const nanoCpus = limits.cpuMillis === null ? null : limits.cpuMillis * 1_000_000
-  const rows: readonly (readonly [field: string, key: string, value: number | string | null])[] = [
-    ['limits.cpuMillis', 'NanoCpus', nanoCpus],
+  const rows: readonly LimitRow[] = [
+    ...cpuRows(limits.cpuMillis),
     ['limits.memoryBytes', 'Memory', memoryBytes],
     ['limits.memorySwapBytes', 'MemorySwap', limits.memorySwapBytes],
     ['limits.kernelMemoryBytes', 'KernelMemory', limits.kernelMemoryBytes],
@@ -128,6 +131,19 @@ function limits({ spec, memoryBytes }: ContainerOrder, unsupported: CreateContex
   return Object.fromEntries(
     rows.filter(([field, , value]) => value !== null && !Object.hasOwn(unsupported, field)).map((row) => row.slice(1)),
   )
+}
+
+type LimitRow = readonly [field: string, key: string, value: number | string | null]
+
+/** Engines make a quota of the nanoseconds themselves, but one that the kernel refuses when they are few. */
+function cpuRows(cpuMillis: number | null): readonly LimitRow[] {
+  if (cpuMillis === null) return []
+  if (cpuMillis >= FEWEST_CPU_MILLIS) return [['limits.cpuMillis', 'NanoCpus', cpuMillis * 1_000_000]]
+  const { periodUs, quotaUs } = cpuQuota(cpuMillis)
+  return [
+    ['limits.cpuMillis', 'CpuPeriod', periodUs],
+    ['limits.cpuMillis', 'CpuQuota', quotaUs],
+  ]
 }
 
 function given(key: string, value: unknown): object {

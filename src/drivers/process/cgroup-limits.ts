@@ -1,4 +1,5 @@
 import type { Limits } from '../../core/model/service.ts'
+import { cpuQuota } from '../cpu-quota.ts'
 
 /** What a process of ours may be limited in, after percentages were resolved. */
 export type CgroupLimits = Pick<
@@ -16,18 +17,16 @@ export interface LimitFile {
   readonly value: string
 }
 
-const PERIOD_US = 100_000
-
 /** Version 1: swap is counted together with memory, so it must not be below the limit that is set before it. */
 export function limitFilesV1(limits: CgroupLimits): LimitFile[] {
   const { memoryBytes } = limits
-  const quota = limits.cpuMillis === null ? null : (limits.cpuMillis * PERIOD_US) / 1000
+  const cpu = limits.cpuMillis === null ? null : cpuQuota(limits.cpuMillis)
   return present([
     ['memoryBytes', 'memory', 'memory.limit_in_bytes', memoryBytes],
     ['memorySwapBytes', 'memory', 'memory.memsw.limit_in_bytes', limits.memorySwapBytes],
     ['memorySwappiness', 'memory', 'memory.swappiness', limits.memorySwappiness],
-    ['cpuMillis', 'cpu', 'cpu.cfs_period_us', quota === null ? null : PERIOD_US],
-    ['cpuMillis', 'cpu', 'cpu.cfs_quota_us', quota],
+    ['cpuMillis', 'cpu', 'cpu.cfs_period_us', cpu === null ? null : cpu.periodUs],
+    ['cpuMillis', 'cpu', 'cpu.cfs_quota_us', cpu === null ? null : cpu.quotaUs],
     ['cpuShares', 'cpu', 'cpu.shares', limits.cpuShares],
     ['cpusetCpus', 'cpuset', 'cpuset.cpus', limits.cpusetCpus],
     ['blkioWeight', 'blkio', 'blkio.bfq.weight', limits.blkioWeight],
@@ -37,12 +36,13 @@ export function limitFilesV1(limits: CgroupLimits): LimitFile[] {
 /** Version 2: swap is counted by itself, weights have other ranges, and swappiness is gone. */
 export function limitFilesV2(limits: CgroupLimits): LimitFile[] {
   const { memoryBytes, memorySwapBytes, cpuMillis, cpuShares } = limits
+  const cpu = cpuMillis === null ? null : cpuQuota(cpuMillis)
   const swap =
     memorySwapBytes === null || memorySwapBytes === -1 ? memorySwapBytes : memorySwapBytes - (memoryBytes ?? 0)
   return present([
     ['memoryBytes', 'memory', 'memory.max', memoryBytes],
     ['memorySwapBytes', 'memory', 'memory.swap.max', swap === -1 ? 'max' : swap],
-    ['cpuMillis', 'cpu', 'cpu.max', cpuMillis === null ? null : `${(cpuMillis * PERIOD_US) / 1000} ${PERIOD_US}`],
+    ['cpuMillis', 'cpu', 'cpu.max', cpu && `${cpu.quotaUs} ${cpu.periodUs}`],
     ['cpuShares', 'cpu', 'cpu.weight', cpuShares === null ? null : weightOfShares(cpuShares)],
     ['cpusetCpus', 'cpuset', 'cpuset.cpus', limits.cpusetCpus],
     ['blkioWeight', 'io', 'io.bfq.weight', limits.blkioWeight],

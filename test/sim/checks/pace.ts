@@ -56,6 +56,8 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
         if (before === null) {
           const previous = shadow.of(service).find((task) => task.slot === slot && task.attempt === attempt - 1)
           if (previous?.specHash !== specHash) slots.delete(place)
+          // Where nothing is tried again by itself, somebody has asked for it.
+          else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
         } else if (after !== null && wasWanted && (after as Task).desired === 'stopped') {
           known.excused = true
           // Its agent may not have seen the last end as a failure, but as what it was asked for.

@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type BenchResult, type SavedResult, show } from './frame.ts'
+
+const RESULTS = 'bench/results'
+
+interface Explained {
+  readonly title: string
+  /** What is measured on our side, and against what. */
+  readonly about: string
+}
+
+/** In the order of the page. Results of others come after them, under their own name. */
+const EXPLAINED: Readonly<Record<string, Explained>> = {
+  'deploy-host': {
+    title: 'Deploy of 30 replicas, host network',
+    about:
+      'From the accepted manifest to the start of the last of 30 containers, as the engine tells it, without a health check. Server, agent and store (SQLite, every commit durable) run in one process. Peer: the bare calls that create and start the same containers, with the number of calls in flight that was quickest just before.',
+  },
+  'deploy-bridge': {
+    title: 'Deploy of 30 replicas, bridge network',
+    about: 'The same with a network of its own for each container.',
+  },
+  'crash-docker': {
+    title: 'Crashed container serves again',
+    about:
+      'From SIGKILL of the main process of a container until its port takes connections again. Every container crashes once. Peer: the engine’s own `--restart=always`, whose first pause is 100 ms.',
+  },
+  'crash-process': {
+    title: 'Crashed process serves again',
+    about: 'The same for a supervised process. Peer: `--restart=always` of the engine, as above.',
+  },
+  footprint: {
+    title: 'Memory of one node',
+    about:
+      'Proportional set size of `gantry up` (server, agent and API in one process) with 30 tasks that are probed over HTTP every 10 s; the programs themselves are not counted. Peer: the same Node with an empty script. Each has a copy of Node’s program file of its own, because shared pages would count only in part.',
+  },
+  store: {
+    title: 'Durable commits',
+    about:
+      '64 writers on our SQLite store, which writes what waits in one transaction. Peer: one transaction for each write on bare SQLite. Both wait for the disk.',
+  },
+  schedule: {
+    title: 'Placements',
+    about:
+      'Decisions per second of CPU time over 5,000 nodes and 50,000 tasks. Peer: a textbook scheduler that filters and scores every node for every task.',
+  },
+  cli: {
+    title: 'Start of a command',
+    about: 'A command of the built program. Peer: the same Node with an empty script.',
+  },
+}
+
+/** What the design steers by and no bench of this version measures, with the reason. */
+const NOT_MEASURED = `- The deploy is measured on one engine. Three engines, and Docker Swarm as a second peer, need more than one node, which this
+  version does not have.
+- Loss of a node, loss of the leader’s node, loss of etcd’s leader: the same.
+- Rolling update under load: no bench yet; the rules that keep a service served while it rolls are tested in
+  \`src/core/service\` and in simulated lives.`
+
+/** The page docs/benchmarks.md, made of the results that are there. */
+export function benchmarksPage(): string {
+  const results = readdirSync(RESULTS)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(join(RESULTS, name), 'utf8')) as SavedResult)
+    .sort((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1))
+  const missed = results.filter(({ met }) => met === false)
+  return `# Benchmarks
+
+Made by \`npm run bench\` out of [bench/results](../bench/results), which has every round; do not edit.
+
+Both sides of a figure take turns in one run, after one round that is not counted, because what a shared machine gives changes
+from minute to minute. So the ratio (ours : peer) counts, not the absolute figures. Each is the median of all rounds, with the
+lowest and the highest in brackets. A safe default is never weakened for a figure, and peers get the same safety.
+
+| figure | ours | peer | ratio | goal | reached |
+|---|---|---|---|---|---|
+${results.map(row).join('\n')}
+
+${results.map(section).join('\n\n')}
+
+## Not reached yet
+${missed.map(({ name, text, goal }) => `- ${titleOf(name)}: ${text}. Goal: ${goal}.`).join('\n') || 'Every goal that is measured is reached.'}
+
+## Not measured yet
+${NOT_MEASURED}
+`
+}
+
+function place({ name }: BenchResult): number {
+  const at = Object.keys(EXPLAINED).indexOf(name)
+  return at === -1 ? Number.POSITIVE_INFINITY : at
+}
+
+function titleOf(name: string): string {
+  return EXPLAINED[name]?.title ?? name
+}
+
+function row({ name, unit, ours, peer, ratio, goal, met }: SavedResult): string {
+  const cells = [titleOf(name), `${show(ours)} ${unit}`, `${show(peer)} ${unit}`, show(ratio), goal]
+  return `| ${[...cells, met === null ? '–' : met ? 'yes' : 'no'].join(' | ')} |`
+}
+
+function section(result: SavedResult): string {
+  const { name, text, rounds, at, commit, machine } = result
+  const about = EXPLAINED[name]?.about
+  const code = commit === null ? '' : `, commit ${commit.id.slice(0, 10)}${commit.changed ? ' and changes since' : ''}`
+  const { os, kernel, cores, cpu, memoryMb, node } = machine
+  const on = `${os}, Linux ${kernel}, ${cores} cores (${cpu}), ${Math.round(memoryMb / 1024)} GiB, Node ${node.slice(1)}`
+  return `## ${titleOf(name)}
+${about === undefined ? '' : `${about}\n\n`}- Result: ${text}
+- ${rounds.length} rounds on ${at.slice(0, 10)}${code}
+- ${on}
+- \`npm run bench ${name.split('-')[0]}\``
+}
