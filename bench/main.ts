@@ -6,9 +6,9 @@ import type { BenchResult } from './frame.ts'
 import { saveResult } from './frame.ts'
 
 /**
- * Runs the benches named on the command line, or all: every `bench/<name>.bench.ts` exports `run`. `--long`: those
- * that watch for some time watch for longer. Results go to
- * bench/results and docs/benchmarks.md. Ends with 1 when a goal is missed.
+ * Runs the benches named on the command line, or all: every `bench/<name>.bench.ts` exports `run`. `--long`: those that
+ * watch for some time watch for longer. Results go to bench/results and docs/benchmarks.md. Ends with 1 when a goal is
+ * missed.
  */
 const words = process.argv.slice(2)
 const named = words.filter((word) => word !== '--long')

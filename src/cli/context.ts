@@ -41,7 +41,7 @@ export function contextOf(globals: Globals, version: string): Context {
   return context
 }
 
-/** Width of the terminal; wide when there is none, so that nothing is cut in files and pipes. */
+/** Width of the terminal, 80 where it does not know it; wide when there is none, so that nothing is cut in files and pipes. */
 function terminalWidth(): number {
-  return process.stdout.isTTY ? process.stdout.columns : 1_000
+  return process.stdout.isTTY ? process.stdout.columns || 80 : 1_000
 }

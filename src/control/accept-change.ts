@@ -1,5 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
+import type { StoreRevision } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
 import { type Change, isEmptyPlan, type Plan } from '../core/model/plan.ts'
@@ -25,6 +26,8 @@ interface Stage {
 
 const REPLY_LOST_MS = 1_000
 const TRIES = 3
+/** Services in one commit of a stage; the header, or what it is guarded by, needs room too. */
+const PART = MAX_WRITES - 1
 
 /**
  * Makes a change the desired state. Its objects are staged as an immutable manifest revision in as many commits as it
@@ -136,16 +139,31 @@ async function commitStage(
     put: keyOf('spec', `${revision.number}/${spec.name}`),
     value: spec,
   }))
-  const writes = [header, ...rest]
-  for (let at = 0; at < writes.length; at += MAX_WRITES) {
-    const part = writes.slice(at, at + MAX_WRITES)
-    const expect = part.map((write) => ({ key: 'put' in write ? write.put : write.delete, revision: 0 }))
-    if (!(await commitOnce({ epoch: null, expect, writes: part, events: [] }, deps))) return false
+  const begun = await commitOnce(absent([header, ...rest.slice(0, PART)]), deps)
+  if (begun === null) return false
+  // Who collects stages touches the header first: as long as it is as we wrote it, the stage is whole.
+  const staged = { key: keyOf('manifest', revision.number), revision: begun }
+  for (let at = PART; at < rest.length; at += PART) {
+    const part = absent(rest.slice(at, at + PART))
+    if ((await commitOnce({ ...part, expect: [...part.expect, staged] }, deps)) === null) return false
   }
-  return commitOnce(pointerCommit(stage, basis, caller, requestHash, deps), deps)
+  return (await commitOnce(pointerCommit(stage, staged.revision, basis, caller, requestHash, deps), deps)) !== null
 }
 
-function pointerCommit(stage: Stage, basis: number, caller: Caller, requestHash: string, deps: AcceptDeps): Commit {
+/** Writes objects that are not there yet. */
+function absent(writes: readonly Write[]): Commit {
+  const expect = writes.map((write) => ({ key: 'put' in write ? write.put : write.delete, revision: 0 }))
+  return { epoch: null, expect, writes, events: [] }
+}
+
+function pointerCommit(
+  stage: Stage,
+  staged: StoreRevision,
+  basis: number,
+  caller: Caller,
+  requestHash: string,
+  deps: AcceptDeps,
+): Commit {
   const { world, clock } = deps
   const { revision } = stage
   const now = clock.now()
@@ -156,7 +174,7 @@ function pointerCommit(stage: Stage, basis: number, caller: Caller, requestHash:
   ]
   const expect: { key: Key; revision: number }[] = [
     { key: DESIRED_KEY, revision: basis },
-    { key, revision: world.mirror.get(key)?.revision ?? 0 },
+    { key, revision: staged },
   ]
   const event = (kind: EventDraft['kind'], number: number, message: string): EventDraft => ({
     kind,
@@ -194,15 +212,18 @@ function pointerCommit(stage: Stage, basis: number, caller: Caller, requestHash:
   return { epoch: null, expect, writes, events }
 }
 
-/** Commits for a user. False: overtaken, nothing was written. Throws OUTCOME_UNKNOWN when even a later look cannot tell. */
-export async function commitOnce(commit: Commit, deps: AcceptDeps): Promise<boolean> {
+/**
+ * Commits for a user; returns the revision of it. null: overtaken, nothing was written. Throws OUTCOME_UNKNOWN when even
+ * a later look cannot tell.
+ */
+export async function commitOnce(commit: Commit, deps: AcceptDeps): Promise<StoreRevision | null> {
   const outcome = await deps.store.commit(commit)
   switch (outcome.kind) {
     case 'committed':
       await deps.world.mirror.waitFor(outcome.revision)
-      return true
+      return outcome.revision
     case 'conflict':
-      return false
+      return null
     case 'fenced':
       throw new OperationalError('NOT_LEADER', `epoch ${outcome.epoch} reigns`)
     case 'unknown':
@@ -213,12 +234,17 @@ export async function commitOnce(commit: Commit, deps: AcceptDeps): Promise<bool
 }
 
 /** Looks whether a commit whose answer was lost is there: its first written object tells. */
-async function landedAfterAll(commit: Commit, deps: AcceptDeps): Promise<boolean> {
+async function landedAfterAll(commit: Commit, deps: AcceptDeps): Promise<StoreRevision> {
   await sleep(deps.clock, REPLY_LOST_MS)
   const first = commit.writes[0]
-  if (first !== undefined && 'put' in first) {
-    const stored = deps.world.mirror.get(first.put)?.value
-    if (JSON.stringify(stored) === JSON.stringify(first.value)) return true
+  const stored = first !== undefined && 'put' in first ? deps.world.mirror.get(first.put) : null
+  if (
+    stored !== null &&
+    first !== undefined &&
+    'put' in first &&
+    JSON.stringify(stored.value) === JSON.stringify(first.value)
+  ) {
+    return stored.revision
   }
   throw new OperationalError('OUTCOME_UNKNOWN', 'the store did not answer; the change may or may not have been made', {
     hint: 'look at `gantry revisions`, then repeat the command if it is not there',

@@ -40,7 +40,7 @@ export async function createDispatch(
     writes.push({ put: keyOf('idempotency', caller.idempotencyKey), value: record })
   }
   const events = [draft('dispatch.created', dispatch, `task ${request.name} was asked for`, caller, deps)]
-  if (await commitOnce({ epoch: null, expect, writes, events }, deps)) return dispatch
+  if ((await commitOnce({ epoch: null, expect, writes, events }, deps)) !== null) return dispatch
   throw new OperationalError('ALREADY_EXISTS', `there is a task with the id ${request.id} already`)
 }
 
@@ -53,7 +53,8 @@ export async function stopDispatch(id: string, caller: Caller, deps: AcceptDeps)
     const stopped: Dispatch = { ...dispatch, desired: 'stopped' }
     const expect = [{ key, revision: deps.world.mirror.get(key)?.revision ?? 0 }]
     const events = [draft('dispatch.stopped', stopped, `task ${dispatch.name} was stopped`, caller, deps)]
-    if (await commitOnce({ epoch: null, expect, writes: [{ put: key, value: stopped }], events }, deps)) return stopped
+    if ((await commitOnce({ epoch: null, expect, writes: [{ put: key, value: stopped }], events }, deps)) !== null)
+      return stopped
   }
   throw new OperationalError('CONFLICT', `task ${id} was changed by somebody else at the same time`)
 }
@@ -79,7 +80,9 @@ export async function stopTask(id: string, caller: Caller, deps: AcceptDeps): Pr
       at: deps.clock.now(),
     }
     const expect = [{ key, revision: record.revision }]
-    if (await commitOnce({ epoch: null, expect, writes: [{ put: key, value: task }], events: [event] }, deps))
+    if (
+      (await commitOnce({ epoch: null, expect, writes: [{ put: key, value: task }], events: [event] }, deps)) !== null
+    )
       return task
   }
   throw new OperationalError('CONFLICT', `${id} was changed by somebody else at the same time`)

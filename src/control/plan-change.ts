@@ -7,10 +7,15 @@ import type { ServiceSpec } from '../core/model/service.ts'
 import { movedFacts } from '../core/plan/facts.ts'
 import { computePlan } from '../core/plan/plan.ts'
 import { targetOf } from '../core/plan/target.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
 import type { Sessions } from './sessions.ts'
 import type { World } from './world.ts'
 
+/** A plan waits no longer for agents than a person would. */
+const ANSWER_MS = 1_000
+
 export interface PlanDeps {
+  readonly clock: Clock
   readonly world: World
   readonly sessions: Sessions
 }
@@ -91,6 +96,7 @@ function rollbackSpecs(change: Change, world: World): Readonly<Record<ServiceNam
   return world.specs(target.number)
 }
 
+/** Which images are there already, as far as the agents answer soon; that only decides what the plan says of pulls. */
 async function findImages(
   specs: readonly ServiceSpec[],
   deps: PlanDeps,
@@ -98,12 +104,16 @@ async function findImages(
   const images = [...new Set(specs.map((spec) => spec.container.image).filter((image) => image !== null))]
   const found = new Map<NodeId, ReadonlySet<string>>()
   if (images.length === 0) return found
-  await Promise.all(
-    deps.world.nodes().map(async ({ id }) => {
-      const connection = deps.sessions.connection(id)
-      if (connection === null) return
+  const asked = deps.world.nodes().map(async ({ id }) => {
+    const connection = deps.sessions.connection(id)
+    if (connection === null) return
+    try {
       found.set(id, new Set(await connection.calls.presentImages(images)))
-    }),
-  )
-  return found
+    } catch (error) {
+      // A node that does not answer is left out of the plan's list of pulls.
+      if (!(error instanceof OperationalError)) throw error
+    }
+  })
+  await Promise.race([Promise.all(asked), sleep(deps.clock, ANSWER_MS)])
+  return new Map(found)
 }

@@ -87,6 +87,11 @@ export class SimConnection {
     this.forAgent().send(message)
   }
 
+  /** Something that a server said long ago arrives again. */
+  repeat(message: ServerMessage): void {
+    this.#atAgent.arrive(message)
+  }
+
   /** The agent's end. */
   forAgent(): ServerConnection {
     return {

@@ -30,6 +30,8 @@ export const FAULT_CLASSES = [
   'watch gap',
   'client retry',
   'foreign report',
+  'old report',
+  'old assignment',
   'smaller world',
   'cache lost',
 ] as const

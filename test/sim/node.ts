@@ -25,6 +25,9 @@ export class SimNode {
   readonly #rng: Rng
   readonly #capacity: Resources
   readonly #servers: () => readonly SimServer[]
+  /** What was said to and by its agents, for those who repeat it. */
+  readonly heard: ServerMessage[] = []
+  readonly said: Report[] = []
   #process: Mortal | null = null
   #agent: Agent | null = null
   #connection: SimConnection | null = null

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -136,4 +136,9 @@ export async function until<T>(ask: () => Promise<T>, holds: (answer: T) => bool
       throw new Error(`it did not come to hold within ${withinMs} ms: ${JSON.stringify(answer)}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
+}
+
+/** The API token of a cluster. */
+export function tokenOf(gantry: Gantry): string {
+  return readFileSync(join(gantry.dataDir, 'token'), 'utf8').trim()
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { Problem } from '../../core/errors.ts'
+import { OperationalError, type Problem } from '../../core/errors.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { problemText } from '../render/failure.ts'
@@ -29,14 +29,15 @@ export function validateCommand(context: Context): Command {
       'after',
       '\nExamples:\n  gantry validate shop.yaml\n  cat shop.yaml | gantry validate - --json\n  gantry validate --schema > manifest.schema.json',
     )
-    .action(async (named: readonly string[], options: { schema?: boolean; config?: string }, command: Command) => {
+    .action(async (named: readonly string[], options: { schema?: boolean; config?: string }) => {
       if (options.schema === true) {
         const { manifestJsonSchema } = await import('../../core/manifest/json-schema.ts')
         process.stdout.write(`${JSON.stringify(manifestJsonSchema(), null, 2)}\n`)
         return
       }
       const files = options.config === undefined ? named : [...named, options.config]
-      if (files.length === 0) command.error('error: name a manifest to validate')
+      if (files.length === 0)
+        throw new OperationalError('USAGE', 'name a manifest to validate', { hint: '`gantry help validate`' })
       const { loadManifest } = await import('../../core/manifest/load.ts')
       const checked = files.map((file): Checked => {
         const { manifest, problems, notes } = loadManifest(readInput(file), file === '-' ? 'standard input' : file)
@@ -49,7 +50,7 @@ export function validateCommand(context: Context): Command {
 }
 
 function tell({ file, valid, services, problems, notes }: Checked, context: Context): void {
-  for (const problem of problems) context.say(problemText(problem, context.err).trimStart())
+  for (const problem of problems) context.say(problemText(problem, context.err))
   for (const { path, message, line, column } of notes)
     context.say(`${file}:${line}:${column}: ${path}: ${context.err.warning('note:')} ${message}`)
   if (valid)

@@ -1,5 +1,6 @@
 import { OperationalError, type Problem } from '../../core/errors.ts'
 import type { Style } from './style.ts'
+import { printable } from './table.ts'
 
 /** An error as a person reads it: what is wrong, where, and what to do. */
 export function failureText(error: unknown, style: Style, debug: boolean): string {
@@ -8,9 +9,9 @@ export function failureText(error: unknown, style: Style, debug: boolean): strin
     const stack = debug && error instanceof Error ? `\n${error.stack}` : ''
     return `${style.bad('Error:')} a fault of Gantry itself: ${message}${stack}${debug ? '' : '\nTry: the same with --debug, and report what it shows'}`
   }
-  const lines = [`${style.bad('Error:')} ${error.message}`]
+  const lines = [`${style.bad('Error:')} ${printable(error.message)}`]
   for (const problem of error.problems) lines.push(problemText(problem, style))
-  if (error.hint !== '') lines.push(`Try: ${error.hint}`)
+  if (error.hint !== '') lines.push(`Try: ${printable(error.hint)}`)
   if (debug && error.stack !== undefined) lines.push(style.quiet(error.stack))
   return lines.join('\n')
 }
@@ -18,8 +19,8 @@ export function failureText(error: unknown, style: Style, debug: boolean): strin
 /** `file:line:column: path: message`, and below it what would be right. */
 export function problemText({ file, line, column, path, message, hint }: Problem, style: Style): string {
   const where = line === null ? '' : `${file ?? 'manifest'}:${line}:${column ?? 1}: `
-  const head = `  ${style.heading(where)}${path === '' ? '' : `${path}: `}${message}`
-  return hint === '' ? head : `${head}\n      ${style.quiet(hint)}`
+  const text = `${style.heading(where)}${path === '' ? '' : `${path}: `}${printable(message)}`
+  return hint === '' ? text : `${text}\n    ${style.quiet(printable(hint))}`
 }
 
 /** The same as the API's error shape, for programs. */

@@ -242,16 +242,9 @@ function lanes(style: Style): string {
   return [line('web.1.1', 'listening'), line('web.10.1', 'listening'), line('web.1.1', '\u001b[2Jcleared?')].join('\n')
 }
 
+const LEAVING = [service('old', { running: 2 }), service('older', { running: 0 })]
 const progress = (style: Style): string =>
-  progressLines(
-    {
-      revision: revision(4),
-      services: [...SERVICES, service('old', { running: 2 }), service('older', { running: 0 })].map((one) =>
-        one.name === 'older' ? { ...one, name: 'old' } : one,
-      ),
-    },
-    style,
-  )
+  progressLines({ revision: revision(4, { removes: ['old', 'older'] }), services: [...SERVICES, ...LEAVING] }, style)
     .map(({ text, paint = (same: string) => same }) => paint(text))
     .join('\n')
 

@@ -18,8 +18,9 @@ export class LiveBlock {
 
   /** Shows these lines in place of the last ones. What does not fit the screen is counted in a last line. */
   show(lines: readonly Cell[]): void {
-    const { columns, rows } = this.#screen
-    const room = Math.max(2, rows - 1)
+    // A terminal that does not know its size says 0.
+    const columns = this.#screen.columns || 80
+    const room = Math.max(2, (this.#screen.rows || 24) - 1)
     const hidden = lines.length > room ? lines.length - room + 1 : 0
     const kept = hidden === 0 ? lines : lines.slice(0, room - 1)
     const drawn = kept.map(({ text, paint = (same) => same }) => paint(shorten(text, columns - 1)))

@@ -43,8 +43,9 @@ export function nodeText(node: Node, { style, now }: Format): string {
 function runtimeLines({ kind, available, version, message, unsupported }: RuntimeDescription, style: Style): string[] {
   const state = available ? style.good('available') : style.bad('no answer')
   const head = [`${kind} ${version}`.trim(), state, message].filter((part) => part !== '').join(', ')
-  const lacking = Object.entries(unsupported).map(([what, why]) => `  cannot do ${what}: ${printable(why)}`)
-  return [head, ...lacking]
+  const reasons = new Map<string, string[]>()
+  for (const [what, why] of Object.entries(unsupported)) reasons.set(why, [...(reasons.get(why) ?? []), what])
+  return [head, ...[...reasons].map(([why, what]) => `  cannot do ${what.join(', ')}: ${printable(why)}`)]
 }
 
 function status({ status: of }: Node, style: Style): Cell & { readonly paint: (text: string) => string } {

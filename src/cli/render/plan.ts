@@ -1,6 +1,7 @@
 import type { ActionKind, PlanAction, PlanNote } from '../../core/model/plan.ts'
 import type { WirePlan } from '../../transport/wire.ts'
 import type { Style } from './style.ts'
+import { printable } from './table.ts'
 
 const SYMBOLS: Readonly<Record<ActionKind, string>> = { add: '+', update: '~', replace: '-/+', remove: '-' }
 const WORDS: Readonly<Record<ActionKind, string>> = {
@@ -16,7 +17,8 @@ export function planText(plan: WirePlan, style: Style): string {
   if (plan.pulls.length > 0) parts.push(`Images to pull: ${plan.pulls.join(', ')}`)
   if (plan.notes.length > 0) parts.push(notesText('Notes', plan.notes, style.warning))
   if (plan.blockers.length > 0) parts.push(notesText('It cannot be applied', plan.blockers, style.bad))
-  parts.push(plan.actions.length === 0 ? 'No changes: what is wanted is what there is.' : summaryText(plan))
+  if (plan.actions.length > 0) parts.push(summaryText(plan))
+  else if (plan.blockers.length === 0) parts.push('No changes: what is wanted is what there is.')
   return parts.join('\n\n')
 }
 
@@ -28,20 +30,24 @@ export function summaryText({ summary }: Pick<WirePlan, 'summary'>): string {
 function actionText(action: PlanAction, style: Style): string {
   const paint = action.kind === 'add' ? style.added : action.kind === 'remove' ? style.removed : style.changed
   const count = action.tasks.length === 1 ? '1 task' : `${action.tasks.length} tasks`
-  const head = `${SYMBOLS[action.kind].padStart(3)} ${action.service}  ${WORDS[action.kind]}  (${action.subject}, ${count})`
+  const head = `${SYMBOLS[action.kind].padStart(3)} ${action.service}  ${WORDS[action.kind]}  (${printable(action.subject)}, ${count})`
   const lines = [paint(head), `      because ${action.because}`]
   for (const { field, from, to, effect } of action.fields) {
     const forces = effect === 'replace' ? style.warning('  # forces replacement') : ''
-    lines.push(`      ${field}: ${from === '' ? '(none)' : from} → ${to === '' ? '(none)' : to}${forces}`)
+    lines.push(`      ${field}: ${shown(from)} → ${shown(to)}${forces}`)
   }
   if (action.consequence !== '') lines.push(style.heading(`      ${action.consequence}`))
   return lines.join('\n')
 }
 
+function shown(value: string): string {
+  return value === '' ? '(none)' : printable(value)
+}
+
 function notesText(title: string, notes: readonly PlanNote[], paint: (text: string) => string): string {
   const lines = notes.map(({ service, field, message }) => {
     const where = [service, field].filter((part) => part !== null).join(': ')
-    return `  ${where === '' ? '' : `${where}: `}${message}`
+    return `  ${where === '' ? '' : `${where}: `}${printable(message)}`
   })
   return [paint(`${title}:`), ...lines].join('\n')
 }

@@ -8,29 +8,45 @@ const GAP = '  '
 /** No column is made narrower than this to save space. */
 const NARROWEST = 8
 
-/** Lays rows out in columns as wide as their widest cell. Where the line is too long, the widest columns give way. */
+/**
+ * Lays rows out in columns as wide as their widest cell. Where the line is too long, the widest columns give way. A last
+ * column without a name holds remarks: they are never cut, but stand below their rows where they do not fit beside them.
+ */
 export function table(header: readonly string[], rows: readonly (readonly (string | Cell)[])[], width: number): string {
   const cells = [header.map((text): Cell => ({ text })), ...rows.map((row) => row.map(toCell))]
   const natural = header.map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column]?.text ?? ''))))
-  const widths = fittedWidths(natural, width - GAP.length * (header.length - 1))
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) => shown(cell, widths[column] ?? 0))
-        .join(GAP)
-        .trimEnd(),
-    )
+  if (header.at(-1) === '' && lineWidth(natural) > width) return withRemarksBelow(cells, natural.slice(0, -1), width)
+  return inColumns(cells, fittedWidths(natural, width)).join('\n')
+}
+
+function withRemarksBelow(cells: readonly (readonly Cell[])[], natural: readonly number[], width: number): string {
+  const columns = cells.map((row) => row.slice(0, -1))
+  const lines = inColumns(columns, fittedWidths(natural, width))
+  return lines
+    .flatMap((line, at) => {
+      const remark = cells[at]?.at(-1)
+      return remark === undefined || remark.text === '' ? [line] : [line, `${GAP}${painted(remark, remark.text)}`]
+    })
     .join('\n')
+}
+
+function inColumns(cells: readonly (readonly Cell[])[], widths: readonly number[]): readonly string[] {
+  return cells.map((row) =>
+    row
+      .map((cell, column) => shown(cell, widths[column] ?? 0))
+      .join(GAP)
+      .trimEnd(),
+  )
 }
 
 function toCell(cell: string | Cell): Cell {
   return typeof cell === 'string' ? { text: printable(cell) } : { ...cell, text: printable(cell.text) }
 }
 
-/** Takes columns off the widest one until the sum fits, or none can give more. */
-function fittedWidths(natural: readonly number[], sum: number): readonly number[] {
+/** Takes columns off the widest one until the line fits, or none can give more. */
+function fittedWidths(natural: readonly number[], width: number): readonly number[] {
   const widths = [...natural]
-  for (let excess = widths.reduce((a, b) => a + b, 0) - sum; excess > 0; excess--) {
+  for (let excess = lineWidth(natural) - width; excess > 0; excess--) {
     const widest = widths.indexOf(Math.max(...widths))
     if ((widths[widest] ?? 0) <= NARROWEST) break
     widths[widest] = (widths[widest] ?? 0) - 1
@@ -38,9 +54,17 @@ function fittedWidths(natural: readonly number[], sum: number): readonly number[
   return widths
 }
 
-function shown({ text, paint = (same) => same }: Cell, width: number): string {
-  const cut = shorten(text, width)
-  return paint(cut) + ' '.repeat(Math.max(0, width - displayWidth(cut)))
+function lineWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1)
+}
+
+function painted({ paint = (same) => same }: Cell, text: string): string {
+  return paint(text)
+}
+
+function shown(cell: Cell, width: number): string {
+  const cut = shorten(cell.text, width)
+  return painted(cell, cut) + ' '.repeat(Math.max(0, width - displayWidth(cut)))
 }
 
 /** Cuts a text to that many columns; what was cut is marked. */

@@ -42,7 +42,7 @@ export function limitFilesV2(limits: CgroupLimits): LimitFile[] {
   return present([
     ['memoryBytes', 'memory', 'memory.max', memoryBytes],
     ['memorySwapBytes', 'memory', 'memory.swap.max', swap === -1 ? 'max' : swap],
-    ['cpuMillis', 'cpu', 'cpu.max', cpu && `${cpu.quotaUs} ${cpu.periodUs}`],
+    ['cpuMillis', 'cpu', 'cpu.max', cpu === null ? null : `${cpu.quotaUs} ${cpu.periodUs}`],
     ['cpuShares', 'cpu', 'cpu.weight', cpuShares === null ? null : weightOfShares(cpuShares)],
     ['cpusetCpus', 'cpuset', 'cpuset.cpus', limits.cpusetCpus],
     ['blkioWeight', 'io', 'io.bfq.weight', limits.blkioWeight],

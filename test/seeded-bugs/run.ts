@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** What a bug's tree needs of the checkout. */
+const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const UNIT = ['src/core/node', 'src/core/plan', 'src/core/service', 'src/core/schedule']
+
+interface Verdict {
+  readonly caughtBy: string | null
+  /** Why nothing could be said, e.g. because the patch no longer applies. */
+  readonly problem: string | null
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    lives: { type: 'string', default: '1000' },
+    /** Asks the unit tests too when lives have caught the bug. */
+    all: { type: 'boolean', default: false },
+  },
+})
+
+const root = process.cwd()
+const here = join(root, 'test', 'seeded-bugs')
+const patches = readdirSync(here).filter((name) => name.endsWith('.patch') && name.startsWith(values.only ?? ''))
+let missed = 0
+for (const patch of patches.sort()) {
+  const { caughtBy, problem } = hunt(patch)
+  if (caughtBy === null) missed += 1
+  process.stdout.write(`${patch.replace('.patch', '').padEnd(28)} ${problem ?? caughtBy ?? 'NOT CAUGHT'}\n`)
+}
+process.stdout.write(`${patches.length} bugs, ${patches.length - missed} caught\n`)
+process.exitCode = missed === 0 && patches.length > 0 ? 0 : 1
+
+/** Seeds one bug into a copy of the tree and looks whether anything notices. */
+function hunt(patch: string): Verdict {
+  const tree = mkdtempSync(join(tmpdir(), 'seeded-bug-'))
+  try {
+    for (const part of COPIED) cpSync(join(root, part), join(tree, part), { recursive: true })
+    symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
+    const applied = spawnSync('git', ['apply', join(here, patch)], { cwd: tree, encoding: 'utf8' })
+    if (applied.status !== 0) return { caughtBy: null, problem: `does not apply: ${applied.stderr.trim()}` }
+    const byLives = askLives(tree)
+    if (byLives.problem !== null || (byLives.caughtBy !== null && !values.all)) return byLives
+    const byTests = askTests(tree)
+    const both = [byLives.caughtBy, byTests.caughtBy].filter((one) => one !== null)
+    return { caughtBy: both.length === 0 ? null : both.join('; and '), problem: byTests.problem }
+  } finally {
+    rmSync(tree, { recursive: true, force: true })
+  }
+}
+
+function askLives(tree: string): Verdict {
+  const run = spawnSync(process.execPath, [join('test', 'sim', 'main.ts'), '--lives', values.lives], {
+    cwd: tree,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  const found = /^life (\d+) (failed: .*|went another way.*)$/m.exec(run.stdout)
+  if (found !== null)
+    return { caughtBy: `lives, the ${found[1]}th: ${found[2]?.replace('failed: ', '')}`, problem: null }
+  return {
+    caughtBy: null,
+    problem: run.status === 0 ? null : `the lives could not be run: ${run.stderr.slice(0, 500)}`,
+  }
+}
+
+function askTests(tree: string): Verdict {
+  const vitest = join('node_modules', 'vitest', 'vitest.mjs')
+  const run = spawnSync(process.execPath, [vitest, 'run', '--project', 'unit', '--reporter=json', ...UNIT], {
+    cwd: tree,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  const found = /"fullName":"([^"]*)","status":"failed"/.exec(run.stdout)
+  if (found !== null) return { caughtBy: `unit tests: ${found[1]}`, problem: null }
+  return {
+    caughtBy: null,
+    problem: run.status === 0 ? null : `the tests could not be run: ${run.stderr.slice(0, 500)}`,
+  }
+}
