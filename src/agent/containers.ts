@@ -16,6 +16,7 @@ export class Containers {
   readonly #byTask = new Map<TaskId, { readonly kind: RuntimeKind; readonly container: Container }>()
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>()
   readonly #listed = new Set<RuntimeKind>()
+  readonly #everListed = new Set<RuntimeKind>()
   readonly #unwatch: (() => void)[] = []
   /** What a runtime that does not answer said last, so that the same is not logged again and again. */
   readonly #complaints = new Map<RuntimeKind, string>()
@@ -78,6 +79,7 @@ export class Containers {
     const found = await this.#try(kind, () => runtime.list())
     if (found === null || this.#closed) return
     this.#listed.add(kind)
+    this.#everListed.add(kind)
     this.#complaints.delete(kind)
     const seen = new Set(found.map((container) => container.taskId))
     for (const [task, entry] of this.#byTask) {
@@ -143,7 +145,9 @@ export class Containers {
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
       if (this.#complaints.get(kind) !== error.message) {
-        this.#log.warn('runtime does not answer', { runtime: kind, code: error.code, reason: error.message })
+        // One that was never there is no news: the node's description says so. One that is gone is.
+        const level = this.#everListed.has(kind) ? 'warn' : 'info'
+        this.#log[level]('runtime does not answer', { runtime: kind, code: error.code, reason: error.message })
       }
       this.#complaints.set(kind, error.message)
       this.#listed.delete(kind)

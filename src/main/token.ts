@@ -9,9 +9,21 @@ export async function apiToken(path: string): Promise<{ readonly id: string; rea
   if ((statSync(path).mode & 0o077) !== 0) {
     throw new OperationalError('CONFIG_INVALID', `${path} can be read by others`, { hint: `chmod 600 ${path}` })
   }
-  const token = readFileSync(path, 'utf8').trim()
+  const token = readToken(path)
   if (token.length < 16)
     throw new OperationalError('CONFIG_INVALID', `${path} holds no token of at least 16 characters`)
   const sha256 = createHash('sha256').update(token).digest('hex')
   return { id: sha256.slice(0, 8), sha256 }
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause)
+    throw new OperationalError('CONFIG_INVALID', `cannot read the token in ${path}: ${reason}`, {
+      hint: 'the file must be one that this user may read; without it a new token is made',
+      cause,
+    })
+  }
 }

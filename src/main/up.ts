@@ -6,9 +6,9 @@ import { loadManifest } from '../core/manifest/load.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
-import type { LogLevel } from '../ports/log.ts'
-import { startHttp } from '../transport/http/server.ts'
-import { type NodeOptions, startNode } from './node-process.ts'
+import type { Log, LogLevel } from '../ports/log.ts'
+import { type HttpServer, startHttp } from '../transport/http/server.ts'
+import { type NodeOptions, type NodeProcess, startNode } from './node-process.ts'
 import { releaseMemory } from './release-memory.ts'
 import { apiToken } from './token.ts'
 
@@ -35,15 +35,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const token = join(options.dataDir, 'token')
   const node = await startNode(options, log)
   const signal = nextSignal()
-  const http = await startHttp({
-    api: node.server.api,
-    log,
-    listen: options.listen,
-    socketPath: options.socketPath,
-    tokens: [await apiToken(token)],
-    auth: options.auth,
-    version: options.version,
-  }).catch(async (error: unknown) => {
+  const http = await startApi(node, token, options, log).catch(async (error: unknown) => {
     await node.stop({ park: false })
     throw error
   })
@@ -67,6 +59,11 @@ export async function runUp(options: UpOptions): Promise<number> {
   await node.stop({ park })
   say('Stopped.')
   return 0
+}
+
+async function startApi(node: NodeProcess, token: string, options: UpOptions, log: Log): Promise<HttpServer> {
+  const { listen, socketPath, auth, version } = options
+  return startHttp({ api: node.server.api, log, listen, socketPath, tokens: [await apiToken(token)], auth, version })
 }
 
 function nextSignal(): Promise<'SIGINT' | 'SIGTERM' | 'SIGHUP'> {

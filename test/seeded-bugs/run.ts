@@ -24,14 +24,24 @@ const { values } = parseArgs({
 })
 
 const root = process.cwd()
+/** The tree as it was at the beginning, whatever happens to it meanwhile. */
+const base = mkdtempSync(join(tmpdir(), 'seeded-bugs-'))
+for (const part of COPIED) cpSync(join(root, part), join(base, part), { recursive: true })
+symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'))
 const here = join(root, 'test', 'seeded-bugs')
 const patches = readdirSync(here).filter((name) => name.endsWith('.patch') && name.startsWith(values.only ?? ''))
+const sound = askLives(base)
 let missed = 0
+if (sound.caughtBy !== null || sound.problem !== null) {
+  process.stdout.write(`without any bug: ${sound.caughtBy ?? sound.problem}\n`)
+  process.exit(1)
+}
 for (const patch of patches.sort()) {
   const { caughtBy, problem } = hunt(patch)
   if (caughtBy === null) missed += 1
   process.stdout.write(`${patch.replace('.patch', '').padEnd(28)} ${problem ?? caughtBy ?? 'NOT CAUGHT'}\n`)
 }
+rmSync(base, { recursive: true, force: true })
 process.stdout.write(`${patches.length} bugs, ${patches.length - missed} caught\n`)
 process.exitCode = missed === 0 && patches.length > 0 ? 0 : 1
 
@@ -39,8 +49,7 @@ process.exitCode = missed === 0 && patches.length > 0 ? 0 : 1
 function hunt(patch: string): Verdict {
   const tree = mkdtempSync(join(tmpdir(), 'seeded-bug-'))
   try {
-    for (const part of COPIED) cpSync(join(root, part), join(tree, part), { recursive: true })
-    symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
+    cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
     const applied = spawnSync('git', ['apply', join(here, patch)], { cwd: tree, encoding: 'utf8' })
     if (applied.status !== 0) return { caughtBy: null, problem: `does not apply: ${applied.stderr.trim()}` }
     const byLives = askLives(tree)

@@ -65,7 +65,7 @@ function slotUnrest(spec: ServiceSpec, fate: Fate, tasks: readonly Task[], shado
   const left = newest?.stoppedByUser && (spec.restart === 'unless-stopped' || spec.restart === 'no')
   // Where the new task was stopped by a user, or has failed for good, the old one goes on.
   const failed = fate === 'either' && newest?.status.state === 'failed'
-  if (old !== undefined && alive.length === 1 && (left || failed)) return null
+  if (old?.status.ready && alive.length === 1 && (left || failed)) return null
   if (old !== undefined) return `${old.id} is of an earlier spec`
   if (alive.length > 1) return `${alive.length} tasks`
   if (fate === 'completes') return newest?.status.state === 'completed' ? null : `${newest?.id} has not completed`

@@ -1,3 +1,4 @@
+import { TASK_STATES, type Task, type TaskStatus } from '../../src/core/model/task.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import { aContainer } from '../builders.ts'
 import type { SimContainer } from './container.ts'
@@ -136,6 +137,20 @@ const STRIKES: Partial<Record<FaultClass, Strike>> = {
     node.connection.say({ kind: 'report', statuses: [{ taskId, status: { ...status, ...end } }] })
     return true
   },
+  'old report': ({ nodes, shadow }, rng) => {
+    const node = rng.pick(nodes)
+    const told = node.said.flatMap(({ statuses }) => statuses)
+    const old = told.filter(({ taskId, status }) => isPast(status, shadow.tasks.get(taskId)))
+    if (node.connection === null || old.length === 0) return false
+    node.connection.say({ kind: 'report', statuses: [rng.pick(old)] })
+    return true
+  },
+  'old assignment': ({ nodes }, rng) => {
+    const { connection, heard } = rng.pick(nodes)
+    if (connection === null || heard.length === 0) return false
+    connection.repeat(rng.pick(heard))
+    return true
+  },
   partition: ({ nodes }, rng) => {
     rng.pick(nodes).partition(2_000 + rng.below(20_000))
     return true
@@ -160,6 +175,11 @@ function strikeContainer(
   const engine = rng.chance(0.6) ? engines.docker : engines.process
   const containers = engine.all(CLUSTER_ID)
   return containers.length > 0 && strike(engine, rng.pick(containers))
+}
+
+/** Whether the task is further than that by now. */
+function isPast(status: TaskStatus, task: Task | undefined): boolean {
+  return task !== undefined && TASK_STATES.indexOf(task.status.state) > TASK_STATES.indexOf(status.state)
 }
 
 function breakConnection(node: SimNode, noticedWithinMs: number): boolean {

@@ -268,6 +268,9 @@ class Life {
     const line = describeFact(fact)
     if (line !== null) this.#say(line)
     if (fact.kind === 'commit') this.#commits += 1
+    const node = this.#nodes.find(({ name }) => 'node' in fact && name === fact.node)
+    if (fact.kind === 'to-server' && fact.message.kind === 'report') node?.said.push(fact.message)
+    if (fact.kind === 'to-agent') node?.heard.push(fact.message)
     if (!this.#regressed) this.#checks.onFact(fact)
   }
 

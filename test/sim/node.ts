@@ -1,5 +1,6 @@
 import { Agent } from '../../src/agent/agent.ts'
 import { OperationalError } from '../../src/core/errors.ts'
+import type { Report, ServerMessage } from '../../src/core/model/message.ts'
 import { type Resources, RUNTIME_KINDS, type RuntimeKind } from '../../src/core/model/service.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentCalls, ServerConnection } from '../../src/ports/link.ts'

@@ -8,6 +8,9 @@ import { join } from 'node:path'
 /** The built program, as users run it from a checkout. */
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
 
+/** A command that takes longer hangs. */
+const LONGEST_MS = 60_000
+
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
@@ -103,7 +106,12 @@ function start(gantry: Gantry, args: readonly string[]): Promise<void> {
 }
 
 async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
-  const child = spawn(process.execPath, [BUNDLE, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BUNDLE, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LONGEST_MS,
+    killSignal: 'SIGKILL',
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data: Buffer) => {

@@ -34,11 +34,12 @@ export function planRollout(rollout: Rollout, actions: ServiceAction[]): Millis 
     if (fresh === undefined && isLeft(slot, input)) {
       // It goes on while it serves and the new one did not do its work; one that was still on its way has nowhere to go.
       const done = slot.ended[0]?.status.state === 'completed'
-      if (old !== null && (done || !old.status.ready)) stop(old, 'nothing is to follow in its slot', actions)
+      if (old !== null && (done || old.status.startedAt === null)) stop(old, 'nothing is to follow in its slot', actions)
       continue
     }
     if (fresh === undefined) {
-      if (moving >= spec.update.parallelism) continue
+      // Where nothing serves there is nothing to lose, and such a slot may be what the others wait for.
+      if (moving >= spec.update.parallelism && isServed(slot)) continue
       const crowded = slot.outdated.length + slot.stopping.length > roomBeside(spec.update.order)
       const desired = crowded || input.hold !== null ? 'prepared' : 'running'
       const before = actions.length

@@ -61,11 +61,13 @@ export class EventFeed {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    // A first hint comes even if the engine is not there: whoever watches learns that from asking.
     let connected = true
+    let reached = false
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         for await (const event of this.#events(signal)) {
-          if (event === null) [connected, failures] = [true, 0]
+          if (event === null) [connected, reached, failures] = [true, true, 0]
           this.#take(event)
         }
       } catch (error) {
@@ -76,7 +78,7 @@ export class EventFeed {
       // It may speak another version when it is back.
       this.#connection.renegotiate()
       if (connected) {
-        this.#log.warn('events of the engine broke off', { address: this.#connection.address })
+        if (reached) this.#log.warn('events of the engine broke off', { address: this.#connection.address })
         this.#hint(null)
       }
       connected = false

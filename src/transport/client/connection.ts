@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { OperationalError } from '../../core/errors.ts'
 import { API_PREFIX, IDEMPOTENCY_HEADER } from '../wire.ts'
@@ -70,7 +69,7 @@ function reading(method: 'GET' | 'POST', path: string, body: unknown): Request {
 
 function writing(path: string, body: unknown): Request {
   const { headers, body: bytes } = encoded(body)
-  const keyed = { ...headers, [IDEMPOTENCY_HEADER]: randomUUID() }
+  const keyed = { ...headers, [IDEMPOTENCY_HEADER]: crypto.randomUUID() }
   const outgoing: Outgoing = {
     method: 'POST',
     path,

@@ -60,7 +60,11 @@ async function openRequest(target: Target, outgoing: Outgoing): Promise<ClientRe
   if (body !== null) headers['content-length'] = String(Buffer.byteLength(body))
   if (!('socketPath' in target) && target.token !== null) headers['authorization'] = `Bearer ${target.token}`
   const common: RequestOptions = { method, path, headers, agent: false, ...(signal === null ? {} : { signal }) }
-  if ('socketPath' in target) return requestHttp({ ...common, socketPath: target.socketPath, host: 'localhost' })
+  if ('socketPath' in target) {
+    // The empty server name keeps Node from looking for one: that would be the slowest part of a listing.
+    const local = { ...common, socketPath: target.socketPath, host: 'localhost', servername: '' }
+    return requestHttp(local)
+  }
   const { hostname, port, protocol } = baseOf(target.url)
   const address = { host: hostname.replace(/^\[|\]$/g, ''), ...(port === '' ? {} : { port }) }
   if (protocol === 'http:') return requestHttp({ ...common, ...address })

@@ -12,6 +12,7 @@ import type { Gate } from './auth.ts'
 import { checkInput } from './check-input.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
 import type { RequestCounter } from './metrics.ts'
+import { readOff } from './read-off.ts'
 import type { Route, RouteRequest } from './routes/route.ts'
 import { sendEvents, sendLines } from './streams.ts'
 
@@ -47,7 +48,10 @@ export function createApp(deps: AppDeps): FastifyInstance {
   app.decorateRequest('by', '')
   app.addHook('onRequest', async (request) => admit(request, deps))
   app.addHook('onResponse', async (_request, reply) => deps.requests.count(reply.statusCode))
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps))
+  app.setErrorHandler(async (error, request, reply) => {
+    if (asOperational(error)?.code === 'LIMIT_EXCEEDED') await readOff(request.raw)
+    return sendError(error, request, reply, deps)
+  })
   app.setNotFoundHandler((request, reply) => {
     const allowed = methodsOf(request.url, deps.routes)
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '))
