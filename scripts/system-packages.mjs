@@ -9,7 +9,7 @@ const NEEDED = [
   { package: 'docker-registry', file: '/usr/bin/docker-registry' },
   { package: 'apache2-utils', file: '/usr/bin/htpasswd' },
   { package: 'iptables', file: '/usr/sbin/iptables' },
-  { package: 'redis-server', file: '/usr/bin/redis-server' },
+  { package: 'redis-tools', file: '/usr/bin/redis-check-rdb' },
 ]
 
 /** Installs what is missing as root on Debian; elsewhere names the command. Never fails: the tests say what they miss. */

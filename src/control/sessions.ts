@@ -4,7 +4,7 @@ import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
 import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
 import type { Node } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
-import type { Task } from '../core/model/task.ts'
+import { judge, type Task } from '../core/model/task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
@@ -79,7 +79,15 @@ export class Sessions {
   /** Only the newest connection of a node may speak for it. */
   #take(report: Report, nodeId: NodeId | null, connection: AgentConnection): void {
     if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
-    for (const { taskId, status } of report.statuses) this.#deps.inbox.set(taskId, { node: nodeId, status })
+    const { inbox } = this.#deps
+    const mirror = this.#deps.leading()?.world.mirror
+    for (const { taskId, status } of report.statuses) {
+      // What waits to be stored must not give way to the word of another node, or to an older one.
+      if (mirror?.get(keyOf('task', taskId))?.value.node !== nodeId) continue
+      const waiting = inbox.get(taskId)
+      if (waiting !== undefined && judge(waiting.status.state, status.state, 'agent') === 'stale') continue
+      inbox.set(taskId, { node: nodeId, status })
+    }
     this.#deps.wake('reports')
   }
 

@@ -21,6 +21,7 @@ const PROGRAMS = [
   { program: '/usr/sbin/iptables', from: 'iptables' },
   { program: '/usr/bin/docker-registry', from: 'docker-registry' },
   { program: '/usr/bin/htpasswd', from: 'apache2-utils' },
+  { program: '/usr/bin/redis-check-rdb', from: 'redis-tools' },
 ]
 
 /**

@@ -239,9 +239,13 @@ class Life {
     }
   }
 
-  /** Nothing is left to do, so nothing may be written. Only services that cannot work keep the cluster busy. */
+  /**
+   * Nothing is left to do, so nothing may be written. Only services that cannot work keep the cluster busy, and old tasks
+   * that serve until there is room for the new ones.
+   */
   async #stayQuiet(): Promise<void> {
-    if (this.#profile.withFailures) return
+    const crowded = this.#shadow.alive().some(({ refusal }) => refusal !== null)
+    if (this.#profile.withFailures || crowded) return
     const before = this.#commits
     await this.#pass(QUIET_MS)
     const after = unrest({ shadow: this.#shadow, nodes: this.#nodes })

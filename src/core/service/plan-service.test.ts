@@ -233,7 +233,7 @@ const ROWS: readonly {
   {
     name: 'stop-first: never goes below what parallelism allows',
     given: { spec: spec({ replicas: 2 }), tasks: [old(1, 1, { ready: false }), old(2), prepared(2, 2)] },
-    plan: [],
+    plan: ['+ 1.2 prepared'],
   },
   {
     name: 'replaces a slot in trouble first',

@@ -34,7 +34,8 @@ export function planRollout(rollout: Rollout, actions: ServiceAction[]): Millis 
     if (fresh === undefined && isLeft(slot, input)) {
       // It goes on while it serves and the new one did not do its work; one that was still on its way has nowhere to go.
       const done = slot.ended[0]?.status.state === 'completed'
-      if (old !== null && (done || old.status.startedAt === null)) stop(old, 'nothing is to follow in its slot', actions)
+      if (old !== null && (done || old.status.startedAt === null))
+        stop(old, 'nothing is to follow in its slot', actions)
       continue
     }
     if (fresh === undefined) {
