@@ -45,9 +45,14 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     about:
       'Decisions per second of CPU time over 5,000 nodes and 50,000 tasks. Peer: a textbook scheduler that filters and scores every node for every task.',
   },
-  cli: {
+  'cli-version': {
     title: 'Start of a command',
-    about: 'A command of the built program. Peer: the same Node with an empty script.',
+    about: '`gantry version` of the single executable. Peer: the same Node with an empty script.',
+  },
+  'cli-listing': {
+    title: 'A listing',
+    about:
+      '`gantry services` of the single executable with 20 services, over the socket of a running server. Peer: the same Node with an empty script.',
   },
 }
 

@@ -68,6 +68,7 @@ async function startGantry(directory: string): Promise<ChildProcess> {
     GANTRY_RUNTIME: 'process',
     // As bin/gantry has it.
     NODE_COMPILE_CACHE: join(process.cwd(), 'dist/compiled'),
+    MALLOC_ARENA_MAX: '1',
   }
   const gantry = spawn(ownNode(directory, 'gantry'), [BUNDLE, 'up', '--first', manifest], {
     env,

@@ -1,4 +1,4 @@
-// The single executable: a copy of the pinned Node that carries the bundle and what V8 compiled of it.
+// The single executable: a copy of the pinned Node that carries the program and what V8 compiled of it.
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -11,42 +11,51 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { bundle } from './bundle.mjs'
 import { fail, root } from './runtime.mjs'
 
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
-/** Makes the file `target` from a bundle. Where no Node is pinned for this machine it says so and makes nothing. */
-export async function buildExecutable(bundle, target) {
+/** In the main script of the executable, src/cli/main.ts is what comes as an asset. */
+const programAsAsset = {
+  name: 'program-as-asset',
+  setup(build) {
+    const path = join(root, 'scripts', 'executable-program.cjs')
+    build.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path }))
+  },
+}
+
+/** Makes the file `target`. Where no Node is pinned for this machine it says so and makes nothing. */
+export async function buildExecutable(target) {
   const node = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node')
   if (!existsSync(node)) {
     process.stderr.write(`No pinned Node for ${process.platform}-${process.arch}: only the bundle was built.\n`)
     return
   }
   const work = mkdtempSync(`${target}-`)
-  try {
-    const blob = prepareBlob(node, bundle, work)
-    const executable = join(work, 'gantry')
-    copyFileSync(node, executable)
-    chmodSync(executable, 0o755)
-    await inject(executable, blob)
-    // Whoever runs the old one meanwhile keeps it.
-    renameSync(executable, target)
-  } finally {
-    rmSync(work, { recursive: true })
-  }
+  process.once('exit', () => rmSync(work, { recursive: true }))
+  const blob = await prepareBlob(node, work)
+  const executable = join(work, 'gantry')
+  copyFileSync(node, executable)
+  chmodSync(executable, 0o755)
+  const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js')
+  mustSucceed(node, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE], work)
+  // Whoever runs the old one meanwhile keeps it.
+  renameSync(executable, target)
 }
 
-function prepareBlob(node, bundle, work) {
-  const source = readFileSync(bundle, 'latin1')
-  const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`
-  writeFileSync(join(work, 'bundle.js'), wrapped, 'latin1')
-  mustSucceed(node, [join(root, 'scripts', 'compile-bundle.cjs'), 'bundle.js', 'compiled'], work)
-  copyFileSync(join(root, 'scripts', 'executable-main.cjs'), join(work, 'main.cjs'))
+async function prepareBlob(node, work) {
+  await bundle('start.ts', join(work, 'start.js'), [programAsAsset])
+  const program = join(work, 'program.js')
+  await bundle('main.ts', program)
+  const source = readFileSync(program, 'latin1')
+  writeFileSync(program, `(function (exports, require, module, __filename, __dirname) {${source}\n})`, 'latin1')
+  mustSucceed(node, [join(root, 'scripts', 'compile-program.cjs'), 'program.js', 'compiled'], work)
   const config = {
     // These names stay in the executable, so they must not say where it was built.
-    main: 'main.cjs',
+    main: 'start.js',
     output: 'blob',
-    assets: { bundle: 'bundle.js', compiled: 'compiled' },
+    assets: { program: 'program.js', compiled: 'compiled' },
     disableExperimentalSEAWarning: true,
     // The warning is about the loader that module-host.ts uses.
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -55,15 +64,12 @@ function prepareBlob(node, bundle, work) {
   }
   writeFileSync(join(work, 'config.json'), JSON.stringify(config))
   mustSucceed(node, ['--experimental-sea-config', 'config.json'], work)
-  return readFileSync(join(work, 'blob'))
+  return join(work, 'blob')
 }
 
+/** What the programs say matters only when they fail. */
 function mustSucceed(node, args, cwd) {
-  const { status } = spawnSync(node, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
-  if (status !== 0) fail('The executable could not be prepared; the reason is above.', 1)
-}
-
-async function inject(executable, blob) {
-  const api = await import(join(root, 'node_modules', 'postject', 'dist', 'api.js'))
-  await (api.default ?? api).inject(executable, 'NODE_SEA_BLOB', blob, { sentinelFuse: FUSE })
+  // Settings of whoever builds have no part in it.
+  const { status, stdout, stderr } = spawnSync(node, args, { cwd, env: {}, encoding: 'utf8' })
+  if (status !== 0) fail(`${stdout}${stderr}\nThe executable could not be built; the reason is above.`, 1)
 }

@@ -9,4 +9,5 @@ const data = process.env.GANTRY_DATA ?? join(root, '.gantry')
 become(runtimeNode(), [join(root, 'dist', 'gantry.cjs'), 'up', '--first', first, ...process.argv.slice(2)], {
   GANTRY_DATA: data,
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'dist', 'compiled'),
+  MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1',
 })

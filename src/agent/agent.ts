@@ -64,6 +64,7 @@ export class Agent {
     const { clock, log, host, link, runtimes, rng } = deps
     this.#containers = new Containers(runtimes, log, {
       onChange: () => this.#loop.wake(),
+      onReach: () => void this.#describe(),
       isActing: (containerId) => this.#loop.isActing(containerId),
     })
     this.#loop = new TaskLoop({

@@ -42,7 +42,11 @@ function aContainer(state: Container['state']): Container {
 
 async function started(isActing: () => boolean = () => false) {
   const { runtime, hint, asked } = aRuntime()
-  const containers = new Containers([runtime], SILENT, { onChange: () => undefined, isActing })
+  const containers = new Containers([runtime], SILENT, {
+    onChange: () => undefined,
+    onReach: () => undefined,
+    isActing,
+  })
   await containers.start()
   return { containers, hint, asked }
 }

@@ -12,6 +12,8 @@ export class Containers {
   readonly #runtimes: ReadonlyMap<RuntimeKind, Runtime>
   readonly #log: Log
   readonly #onChange: () => void
+  /** Called when a runtime begins to answer, or no longer does. */
+  readonly #onReach: () => void
   readonly #isActing: (containerId: string) => boolean
   readonly #byTask = new Map<TaskId, { readonly kind: RuntimeKind; readonly container: Container }>()
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>()
@@ -28,11 +30,16 @@ export class Containers {
   constructor(
     runtimes: readonly Runtime[],
     log: Log,
-    { onChange, isActing }: { onChange: () => void; isActing: (containerId: string) => boolean },
+    {
+      onChange,
+      onReach,
+      isActing,
+    }: { onChange: () => void; onReach: () => void; isActing: (containerId: string) => boolean },
   ) {
     this.#runtimes = new Map(runtimes.map((runtime) => [runtime.kind, runtime]))
     this.#log = log
     this.#onChange = onChange
+    this.#onReach = onReach
     this.#isActing = isActing
   }
 
@@ -78,8 +85,10 @@ export class Containers {
     const look = ++this.#looks
     const found = await this.#try(kind, () => runtime.list())
     if (found === null || this.#closed) return
+    const isNews = !this.#listed.has(kind)
     this.#listed.add(kind)
     this.#everListed.add(kind)
+    if (isNews) this.#onReach()
     this.#complaints.delete(kind)
     const seen = new Set(found.map((container) => container.taskId))
     for (const [task, entry] of this.#byTask) {
@@ -150,7 +159,7 @@ export class Containers {
         this.#log[level]('runtime does not answer', { runtime: kind, code: error.code, reason: error.message })
       }
       this.#complaints.set(kind, error.message)
-      this.#listed.delete(kind)
+      if (this.#listed.delete(kind)) this.#onReach()
       return null
     }
   }

@@ -7,6 +7,8 @@ import { seconds } from './values.ts'
 import { waitForRevision } from './wait.ts'
 
 const TIMEOUT_MS = 660_000
+const DECLINED = 1
+const INTERRUPTED = 130
 
 export interface WaitFlags {
   readonly detach?: boolean
@@ -41,12 +43,15 @@ export async function carryOut(
 ): Promise<void> {
   const client = context.client()
   const plan = given ?? (await client.plan(change))
-  if (!context.globals.json) context.say(planText(plan, context.err))
-  const asks = plan.actions.length > 0 && plan.blockers.length === 0
-  if (asks && !(await confirm('Apply this plan?', flags.yes === true))) {
-    context.say('Nothing was changed.')
-    context.exitCode = 1
-    return
+  // Programs read the plan from the answer; whoever is asked must see it first.
+  if (!context.globals.json || flags.yes !== true) context.say(planText(plan, context.err))
+  if (plan.actions.length > 0 && plan.blockers.length === 0) {
+    const answer = await confirm('Apply this plan?', flags.yes === true)
+    if (answer !== 'yes') {
+      context.say(`${answer === 'interrupted' ? '\n' : ''}Nothing was changed.`)
+      context.exitCode = answer === 'interrupted' ? INTERRUPTED : DECLINED
+      return
+    }
   }
   const accepted = await client.apply(change, plan)
   if (accepted.revision === null || flags.detach === true) {

@@ -25,6 +25,8 @@ async function run(words: readonly string[]): Promise<number> {
 /** Ends at once, once all is written: to wait until every connection is taken apart costs a listing milliseconds. */
 function end(code: number): void {
   if (process.stdout.writableLength === 0) process.exit(code)
+  // Should all be written without a `drain`, the process ends by itself, with the same code.
+  process.exitCode = code
   process.stdout.once('drain', () => process.exit(code))
 }
 

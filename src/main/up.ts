@@ -8,8 +8,8 @@ import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
 import type { Log, LogLevel } from '../ports/log.ts'
 import { type HttpServer, startHttp } from '../transport/http/server.ts'
+import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, startNode } from './node-process.ts'
-import { releaseMemory } from './release-memory.ts'
 import { apiToken } from './token.ts'
 
 export interface UpOptions extends NodeOptions {
@@ -22,9 +22,6 @@ export interface UpOptions extends NodeOptions {
   /** A manifest to apply when the cluster has none yet. */
   readonly first: string | null
 }
-
-/** By then everything that runs has been looked at, and first tasks are on their way. */
-const STARTED_MS = 5_000
 
 /** Runs server and agent in the foreground until a signal ends them. Returns the exit code. */
 export async function runUp(options: UpOptions): Promise<number> {
@@ -48,10 +45,9 @@ export async function runUp(options: UpOptions): Promise<number> {
   if (options.first !== null) await showFirst(options.first, api, say, ended.signal)
   if (!ended.signal.aborted) say(welcome(http.address, token, options))
 
-  const idle = setTimeout(releaseMemory, STARTED_MS)
-
+  const endKeeping = keepMemorySmall()
   const name = await signal
-  clearTimeout(idle)
+  endKeeping()
   const park = name === 'SIGINT' && !options.leave
   say(park ? '\nStopping tasks (Ctrl-C again leaves them running) ...' : '\nLeaving tasks running ...')
   process.once('SIGINT', () => process.exit(130))

@@ -56,7 +56,7 @@ export async function buildImages(socket: string, workDirectory: string): Promis
   })
 }
 
-export interface ImageSource {
+interface ImageSource {
   readonly name: string
   /** Lines of its Dockerfile. */
   readonly settings: readonly string[]

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -79,12 +79,14 @@ function askLives(tree: string): Verdict {
 
 function askTests(tree: string): Verdict {
   const vitest = join('node_modules', 'vitest', 'vitest.mjs')
-  const run = spawnSync(process.execPath, [vitest, 'run', '--project', 'unit', '--reporter=json', ...UNIT], {
+  const report = join(tree, 'report.json')
+  const reporting = ['--reporter=json', `--outputFile.json=${report}`]
+  const run = spawnSync(process.execPath, [vitest, 'run', '--project', 'unit', ...reporting, ...UNIT], {
     cwd: tree,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   })
-  const found = /"fullName":"([^"]*)","status":"failed"/.exec(run.stdout)
+  const found = /"fullName":"([^"]*)","status":"failed"/.exec(readFileSync(report, 'utf8'))
   if (found !== null) return { caughtBy: `unit tests: ${found[1]}`, problem: null }
   return {
     caughtBy: null,

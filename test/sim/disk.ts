@@ -25,14 +25,14 @@ export class SimDisk implements DurableText {
   readonly #file: SimFile
   readonly #user: Mortal
   readonly #rng: Rng
-  readonly #pending = new Set<string>()
+  readonly #pending = new Set<{ readonly text: string }>()
 
   constructor(file: SimFile, user: Mortal, rng: Rng, faults: Faults) {
     this.#file = file
     this.#user = user
     this.#rng = rng
     user.onDeath(() => {
-      for (const text of this.#pending) {
+      for (const { text } of this.#pending) {
         if (rng.chance(0.5)) file.write(text)
         else faults.count('disk write lost')
       }
@@ -44,11 +44,12 @@ export class SimDisk implements DurableText {
   }
 
   async write(text: string): Promise<void> {
-    this.#pending.add(text)
+    const write = { text }
+    this.#pending.add(write)
     const done = (): void => {
       // After the death of the process its fate is decided already.
       if (this.#user.alive) this.#file.write(text)
-      this.#pending.delete(text)
+      this.#pending.delete(write)
     }
     // Most disks are quick, and each has its bad moments.
     const ms = this.#rng.below(this.#rng.chance(0.1) ? 300 : 6)

@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -17,7 +27,7 @@ const PROCESS_ONLY = { GANTRY_RUNTIME: 'process' }
 const STEADY = (greeting: string): string => `
 services:
   steady:
-    command: [sh, -c, 'exec sleep 1000']
+    command: [sh, -c, 'echo $$; exec sleep 1000']
     env: { GREETING: ${greeting} }
 `
 
@@ -231,6 +241,32 @@ engineTests((engine) => {
     expect(await api.services()).toMatchObject([{ name: 'steady', health: 'healthy', ready: 1 }])
   })
 
+  test('a program that dies while the disk is full runs again, at the latest once there is room', async () => {
+    await using disk = await aSmallDisk(16 * MIB)
+    await using small = await aGantry({ ...PROCESS_ONLY, GANTRY_DATA: disk.path })
+    await small.up()
+    const api = clientOf(disk.path)
+    await applied(api, STEADY('hello'))
+    const pid = await until(
+      () => pidIn(api),
+      (told) => told > 1,
+    )
+    disk.fill()
+    process.kill(pid, 'SIGKILL')
+    await until(
+      async () => existsSync(`/proc/${pid}`),
+      (isThere) => !isThere,
+    )
+    expect((await api.health()).status).toBe('ok')
+    disk.free()
+    const tasks = await until(
+      () => api.tasks({ service: 'steady', all: true }),
+      (all) => all.some((task) => task.ready && (task.restarts > 0 || task.attempt > 1)),
+      60_000,
+    )
+    expect(tasks.filter(({ ready }) => ready)).toHaveLength(1)
+  })
+
   test.each([
     'docker',
     'process',
@@ -254,6 +290,13 @@ services:
     await cluster.untilService('blocked', ({ health }) => health === 'healthy')
     expect(await cluster.ended(revision)).toMatchObject({ revision: { state: 'applied' } })
   })
+
+  /** What the program has told of itself; 0 while it has not. */
+  async function pidIn(api: Client): Promise<number> {
+    const query = { follow: false, tail: 1, since: null }
+    for await (const { text } of api.serviceLogs('steady', query, AbortSignal.timeout(10_000))) return Number(text)
+    return 0
+  }
 
   async function holdPort(): Promise<{ port: number; stop: () => Promise<void> }> {
     const server = createServer().listen(0, '0.0.0.0')

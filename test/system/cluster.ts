@@ -155,6 +155,7 @@ export interface EngineContainer {
   readonly Config: { readonly Labels: Readonly<Record<string, string>>; readonly StopSignal?: string }
   readonly HostConfig: {
     readonly LogConfig: { readonly Type: string; readonly Config: Readonly<Record<string, string>> }
+    readonly Dns: readonly string[]
     readonly RestartPolicy: { readonly Name: string }
   }
 }

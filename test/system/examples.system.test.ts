@@ -1,13 +1,14 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { TaskView } from '../../src/core/model/view.ts'
 import { engineTests } from '../engine/engine-tests.ts'
 import { buildStandIns, postgresHome } from '../engine/stand-ins.ts'
 import { TestCluster } from './cluster.ts'
-import { freePort, until } from './gantry.ts'
+import { freePort } from './gantry.ts'
 
 const MIB = 1024 * 1024
+const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers')
 const PUBLIC_ADDRESS = '192.0.2.7'
 
 const every = readdirSync('examples', { recursive: true, encoding: 'utf8' })
@@ -247,16 +248,19 @@ engineTests((engine) => {
     expect(mounts).toMatch(/ \/scratch tmpfs .*size=1024k/)
     expect(await cluster.shell(server?.id ?? '', 'cat /proc/1/comm; cat /mounted/note')).toBe('docker-init\nseen')
     expect(await limitsOf(server)).toEqual({ millicores: 500, bytes: 64 * MIB })
+    const files = isV2
+      ? ['memory.swap.max', 'cpuset.cpus']
+      : ['memory/memory.memsw.limit_in_bytes', 'cpuset/cpuset.cpus', 'cpu/cpu.shares', 'memory/memory.swappiness']
+    const values = isV2 ? [`${64 * MIB}`, '0'] : [`${128 * MIB}`, '0', '512', '60']
+    const paths = files.map((file) => `/sys/fs/cgroup/${file}`).join(' ')
+    expect((await cluster.shell(server?.id ?? '', `cat ${paths}`)).split('\n')).toEqual(values)
     const container = await cluster.container(server)
     expect(container.Config.Labels).toMatchObject({ tier: 'test' })
     expect(container.HostConfig.LogConfig.Config).toEqual({ 'max-size': '1m', 'max-file': '3' })
     const [node] = await cluster.client.nodes()
     expect(await limitsOf(client)).toMatchObject({ bytes: Math.floor((node?.capacity.memoryBytes ?? 0) / 10) })
     expect(client?.startedAt ?? 0).toBeGreaterThanOrEqual(server?.startedAt ?? 0)
-    await until(
-      () => cluster.exec(client?.id ?? '', 'ls', '/data'),
-      ({ code }) => code !== 0,
-    )
+    expect((await cluster.exec(client?.id ?? '', 'ls', '/data')).code).not.toBe(0)
   })
 
   test('the manifest of the README runs as it stands', async () => {

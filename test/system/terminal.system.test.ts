@@ -42,9 +42,17 @@ function manifest(): string {
   return path
 }
 
-test('on a terminal an apply asks, and anything but yes changes nothing', async () => {
-  const { code, shown } = await onTerminal(['apply', '-c', manifest()], 'n\n', { NO_COLOR: '1' })
-  expect(code).toBe(1)
+test.each([
+  { answer: 'n\n', ends: 1 },
+  { answer: '\n', ends: 1 },
+  { answer: '\u0004', ends: 1 },
+  { answer: '\u0003', ends: 130 },
+])('on a terminal an apply asks, and after $answer it ends with $ends and changes nothing', async ({
+  answer,
+  ends,
+}) => {
+  const { code, shown } = await onTerminal(['apply', '-c', manifest()], answer, { NO_COLOR: '1' })
+  expect(code).toBe(ends)
   expect(shown).toContain('Apply this plan? [y/N]')
   expect(shown).toContain('Nothing was changed.')
   expect(await gantry.json<unknown[]>('services')).toEqual([])

@@ -1,8 +1,7 @@
 import { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { follow } from '../follow.ts'
-import { LogLanes } from '../render/logs.ts'
-import { printable } from '../render/table.ts'
+import { LogLanes, printedText } from '../render/logs.ts'
 import { seconds, wholeNumber } from '../values.ts'
 
 interface LogFlags {
@@ -26,13 +25,15 @@ export function logsCommand(context: Context): Command {
       const since = flags.since === undefined ? null : Date.now() - flags.since
       const query = { follow: flags.follow === true, tail: flags.tail ?? null, since }
       const client = context.client()
+      // A file or a program gets what was printed, byte for byte.
+      const textOf = process.stdout.isTTY ? printedText : (text: string) => text
       if (isTask(name))
         return follow(
           context,
           (signal) => client.taskLogs(name, query, signal),
-          ({ text }) => printable(text),
+          ({ text }) => textOf(text),
         )
-      const lanes = new LogLanes(context.out)
+      const lanes = new LogLanes(context.out, textOf)
       await follow(
         context,
         (signal) => client.serviceLogs(name, query, signal),

@@ -13,7 +13,7 @@ import { dispatchText } from './dispatches.ts'
 import { eventText, explanationText } from './events.ts'
 import { failureText } from './failure.ts'
 import type { Format } from './format.ts'
-import { LogLanes } from './logs.ts'
+import { LogLanes, printedText } from './logs.ts'
 import { nodesText, nodeText } from './nodes.ts'
 import { planText } from './plan.ts'
 import { progressLines } from './progress.ts'
@@ -237,9 +237,11 @@ const FAILURE = new OperationalError('SPEC_INVALID', 'the manifest has problems'
 })
 
 function lanes(style: Style): string {
-  const all = new LogLanes(style)
+  const all = new LogLanes(style, printedText)
   const line = (of: string, text: string): string => all.line({ task: of, text, stream: 'stdout', at: NOW })
-  return [line('web.1.1', 'listening'), line('web.10.1', 'listening'), line('web.1.1', '\u001b[2Jcleared?')].join('\n')
+  return [line('web.1.1', 'listening'), line('web.10.1', 'listening'), line('web.1.1', '\u001b[2Jcleared?\tyes')].join(
+    '\n',
+  )
 }
 
 const LEAVING = [service('old', { running: 2 }), service('older', { running: 0 })]

@@ -25,7 +25,7 @@ export class LiveBlock {
     const kept = hidden === 0 ? lines : lines.slice(0, room - 1)
     const drawn = kept.map(({ text, paint = (same) => same }) => paint(shorten(text, columns - 1)))
     if (hidden > 0) drawn.push(`  ... and ${hidden} more`)
-    if (drawn.join('\n') === this.#drawn.join('\n')) return
+    if (drawn.length === this.#drawn.length && drawn.every((line, at) => line === this.#drawn[at])) return
     const back = this.#drawn.length === 0 ? '' : `\x1b[${this.#drawn.length}A\r\x1b[J`
     this.#screen.write(`${back}${drawn.map((line) => `${line}\n`).join('')}`)
     this.#drawn = drawn

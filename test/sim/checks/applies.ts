@@ -1,7 +1,6 @@
 import type { Change } from '../../../src/core/model/plan.ts'
 import type { ServiceSpec } from '../../../src/core/model/service.ts'
 import type { Check, CheckContext } from '../checks.ts'
-import type { Request } from '../workload.ts'
 
 /**
  * Promise 2: an apply is there whole when it becomes the desired one, says what its user asked for, is made once however
@@ -85,6 +84,3 @@ function sameContainers(expected: Iterable<ServiceSpec>, after: ReadonlyMap<stri
   }
   return null
 }
-
-/** Requests by id, as the checks get them. */
-export type Requests = Map<string, Request>

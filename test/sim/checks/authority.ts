@@ -33,20 +33,23 @@ interface Kept {
   readonly records: ReadonlyMap<string, TaskRecord>
 }
 
-/** What one agent keeps on disk, newest first, parsed when somebody asks. */
-class Cache {
-  #texts: string[] = []
-  #parsed: Kept[] | null = []
+/** One state that an agent kept, parsed when somebody asks. */
+class Text {
+  readonly #text: string
+  #kept: Kept | null = null
 
-  add(text: string): void {
-    this.#texts = [text, ...this.#texts.slice(0, 1)]
-    this.#parsed = null
+  constructor(text: string) {
+    this.#text = text
   }
 
-  /** The newest state and the one before, which the agent may still be acting on. */
-  recent(): readonly Kept[] {
-    this.#parsed ??= this.#texts.map(parse)
-    return this.#parsed
+  /** Whether the task is in it, without parsing: texts are long, and most questions are no more than this. */
+  assigns(taskId: string): boolean {
+    return this.#text.includes(`"id":"${taskId}"`)
+  }
+
+  get kept(): Kept {
+    this.#kept ??= parse(this.#text)
+    return this.#kept
   }
 }
 
@@ -56,21 +59,17 @@ class Cache {
  * is assigned, whatever servers are there or not.
  */
 export function agentsObeyTheHighest({ broken }: CheckContext): Check {
-  const caches = new Map<string, Cache>()
+  /** The newest state of each node and the one before, which its agent may still be acting on. */
+  const caches = new Map<string, readonly Text[]>()
   const highest = new Map<string, Authority>()
   /** Nodes whose agent is going down and takes its tasks with it. */
   const parking = new Set<string>()
   /** Tasks whose first start may have come to nothing, so that their agent begins anew. */
   const doubtful = new Set<string>()
-  const cacheOf = (node: string): Cache => {
-    const present = caches.get(node) ?? new Cache()
-    caches.set(node, present)
-    return present
-  }
   return {
     onFact: (fact) => {
       if (fact.kind === 'cached') {
-        cacheOf(fact.node).add(fact.text)
+        caches.set(fact.node, [new Text(fact.text), ...(caches.get(fact.node) ?? []).slice(0, 1)])
         const authority = authorityIn(fact.text)
         const before = highest.get(fact.node)
         if (before !== undefined && (authority === null || isBelow(authority, before)))
@@ -85,25 +84,23 @@ export function agentsObeyTheHighest({ broken }: CheckContext): Check {
         fact.call === 'stop' &&
         (parking.has(fact.node) || doubtful.has(fact.container.order.taskId))
       if (fact.kind === 'call' && !excused) {
-        const wrong = objection(fact, cacheOf(fact.node).recent())
+        const wrong = objection(fact, caches.get(fact.node) ?? [])
         if (wrong !== null) broken(`${fact.node} carried out ${fact.call} of ${fact.container.order.taskId}: ${wrong}`)
       }
     },
   }
 }
 
-function objection({ call, container }: Fact & { kind: 'call' }, states: readonly Kept[]): string | null {
+function objection({ call, container }: Fact & { kind: 'call' }, states: readonly Text[]): string | null {
   const { taskId } = container.order
-  const tasks = states.map(({ tasks }) => tasks.get(taskId))
-  const records = states.map(({ records }) => records.get(taskId))
-  const unassigned = tasks.some((task) => task === undefined)
-  if (call === 'remove') return unassigned || states.length === 0 ? null : 'it is assigned'
-  if (call === 'create' || call === 'start')
-    return tasks.some((task) => task !== undefined) ? null : 'it is not assigned'
-  const mayStop =
-    unassigned ||
-    tasks.some((task) => task?.desired === 'stopped' || task?.spec.health != null) ||
-    records.some((record) => record?.parked || (record && isTerminal(record.status.state)))
+  const assigned = states.filter((state) => state.assigns(taskId)).length
+  if (call === 'remove') return assigned < states.length || states.length === 0 ? null : 'it is assigned'
+  if (call === 'create' || call === 'start') return assigned > 0 ? null : 'it is not assigned'
+  const mayStop = states.some(({ kept }) => {
+    const [task, record] = [kept.tasks.get(taskId), kept.records.get(taskId)]
+    if (task === undefined || task.desired === 'stopped' || task.spec.health !== null) return true
+    return record !== undefined && (record.parked || isTerminal(record.status.state))
+  })
   return mayStop ? null : 'it is wanted'
 }
 

@@ -1,7 +1,9 @@
 import type { Task } from '../../../src/core/model/task.ts'
 import { retryDelayMs } from '../../../src/lib/backoff.ts'
+import type { ContainerOrder } from '../../../src/ports/runtime.ts'
 import type { Check, CheckContext } from '../checks.ts'
 import { CLUSTER_ID } from '../node.ts'
+import type { Shadow } from '../shadow.ts'
 
 const WINDOW_MS = 30_000
 /** The pauses 0, 1, 2, 4, 8, 16 s allow six tries in the window; lost answers add some. */
@@ -47,36 +49,14 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
-        if (!key.startsWith('task/')) continue
-        const { service, slot, attempt, specHash } = (before ?? after) as Task
-        const place = `${service}.${slot}`
-        const known = slots.get(place)
-        if (known === undefined) continue
-        const wasWanted = before !== null && (before as Task).desired !== 'stopped'
-        if (before === null) {
-          const previous = shadow.of(service).find((task) => task.slot === slot && task.attempt === attempt - 1)
-          if (previous?.specHash !== specHash) slots.delete(place)
-          // Where nothing is tried again by itself, somebody has asked for it.
-          else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
-        } else if (after !== null && wasWanted && (after as Task).desired === 'stopped') {
-          known.excused = true
-          // Its agent may not have seen the last end as a failure, but as what it was asked for.
-          known.failures -= 1
-        } else if (after === null && !shadow.of(service).some((task) => task.slot === slot)) slots.delete(place)
+        if (key.startsWith('task/')) forgive(before as Task | null, after as Task | null, slots, shadow)
       }
     },
     onFact: (fact) => {
       if (fact.kind === 'agent-died') for (const slot of slots.values()) slot.failures -= 1
-      if (fact.kind !== 'started' && fact.kind !== 'ended') return
-      const { order, cluster } = fact.container
-      if (cluster !== CLUSTER_ID) return
-      const place = `${order.service}.${order.slot}`
-      const known = slots.get(place)
-      const slot =
-        known?.specHash === order.specHash
-          ? known
-          : { specHash: order.specHash, failures: 0, endedAt: 0, excused: false }
-      slots.set(place, slot)
+      if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
+      const { order } = fact.container
+      const slot = slotOf(order, slots)
       if (fact.kind === 'ended') {
         if (fact.cause !== 'program' || shadow.tasks.get(order.taskId)?.desired !== 'running') return
         slot.excused = false
@@ -88,5 +68,36 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
       if (slot.excused || slot.failures <= 1 || now() - slot.endedAt >= pause) return
       broken(`${order.taskId} started ${now() - slot.endedAt} ms after failure ${slot.failures}, not ${pause} ms`)
     },
+  }
+}
+
+/** Another spec begins with a clean record. */
+function slotOf({ service, slot, specHash }: ContainerOrder, slots: Map<string, Slot>): Slot {
+  const place = `${service}.${slot}`
+  const known = slots.get(place)
+  if (known?.specHash === specHash) return known
+  const fresh = { specHash, failures: 0, endedAt: 0, excused: false }
+  slots.set(place, fresh)
+  return fresh
+}
+
+/** What a user or a change of the spec does to the record of a slot. */
+function forgive(before: Task | null, after: Task | null, slots: Map<string, Slot>, shadow: Shadow): void {
+  const task = before ?? after
+  const place = `${task?.service}.${task?.slot}`
+  const known = slots.get(place)
+  if (task === null || known === undefined) return
+  const inSlot = shadow.of(task.service).filter(({ slot }) => slot === task.slot)
+  if (before === null) {
+    const previous = inSlot.find(({ attempt }) => attempt === task.attempt - 1)
+    if (previous?.specHash !== task.specHash) slots.delete(place)
+    // Where nothing is tried again by itself, somebody has asked for it.
+    else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
+  } else if (after === null) {
+    if (inSlot.length === 0) slots.delete(place)
+  } else if (before.desired !== 'stopped' && after.desired === 'stopped') {
+    known.excused = true
+    // Its agent may not have seen the last end as a failure, but as what it was asked for.
+    known.failures -= 1
   }
 }

@@ -1,0 +1,22 @@
+/** rngSeeds of lives that once found a fault, oldest first, with what it was. They are lived before all others. */
+export const REGRESSIONS: readonly (readonly [number, string])[] = [
+  [2, 'an orderly end of an agent was broken off by one task that could not be stopped'],
+  [5, 'three tasks in a slot when a newer spec overtook a rollout'],
+  [21, 'two changes at once: the second undid the first'],
+  [71, 'a task whose first start was not answered was called failed while its container ran'],
+  [105, 'a task that was to stop ended as failed, and its slot stayed empty when it was wanted again'],
+  [117, 'a slot that a user had emptied was called as wanted although it was asked for again'],
+  [148, 'pauses between retries were forgotten while the last attempt was still stopping'],
+  [173, 'a spec that came back found its own earlier attempt, and the other one stayed'],
+  [198, 'a slot that a user had emptied held up a stop-first rollout for ever'],
+  [324, "a foreign report took the place of the node's own"],
+  [342, 'a task that shared the port of its predecessor was started beside it'],
+  [368, 'a revision with a slot that its user had emptied never ended'],
+  [403, 'a task that failed for good before the revision was reported after it, and the revision never ended'],
+  [446, 'the old task of a slot whose new one a user stopped'],
+  [527, 'a slot without anything that serves waited for a rollout that waited for it'],
+  [871, 'an update that became stop-first before its task had a node'],
+  [892, 'a task was taken down for one that had ceased to serve in the meantime'],
+  [967, 'a rollout that waited for an outdated task that would never start'],
+  [1117, 'a new task that completed at once left the old one in place'],
+]
