@@ -57,9 +57,9 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
 }
 
 /** What the design steers by and no bench of this version measures, with the reason. */
-const NOT_MEASURED = `- The deploy is measured on one engine. Three engines, and Docker Swarm as a second peer, need more than one node, which this
-  version does not have.
-- Loss of a node, loss of the leader’s node, loss of etcd’s leader: the same.
+const NOT_MEASURED = `- Deploy on three engines, loss of a node, of the leader’s node, of etcd’s leader: this version has one node.
+- Docker Swarm as a peer: no bench yet.
+- Simulated lives a second on one core: \`npm run sim\` prints them.
 - Rolling update under load: no bench yet; the rules that keep a service served while it rolls are tested in
   \`src/core/service\` and in simulated lives.`
 

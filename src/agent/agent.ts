@@ -56,6 +56,8 @@ export class Agent {
   #pending: Assignment | null = null
   #dirty = false
   #writing: Promise<void> | null = null
+  #describing: Promise<void> | null = null
+  #describeAgain = false
   #cancelResync: (() => void) | null = null
   #stopped = false
 
@@ -64,7 +66,6 @@ export class Agent {
     const { clock, log, host, link, runtimes, rng } = deps
     this.#containers = new Containers(runtimes, log, {
       onChange: () => this.#loop.wake(),
-      onReach: () => void this.#describe(),
       isActing: (containerId) => this.#loop.isActing(containerId),
     })
     this.#loop = new TaskLoop({
@@ -180,10 +181,22 @@ export class Agent {
     }
   }
 
-  async #describe(): Promise<void> {
-    const before = JSON.stringify(this.#descriptions)
-    this.#descriptions = await Promise.all(this.#deps.runtimes.map((runtime) => runtime.describe()))
-    if (before !== JSON.stringify(this.#descriptions)) this.#session.introduce()
+  /** Asks the runtimes what they are; one asking at a time, so that an older answer never follows a newer one. */
+  #describe(): Promise<void> {
+    this.#describeAgain = this.#describing !== null
+    this.#describing ??= this.#describeAll().finally(() => {
+      this.#describing = null
+    })
+    return this.#describing
+  }
+
+  async #describeAll(): Promise<void> {
+    do {
+      this.#describeAgain = false
+      const before = JSON.stringify(this.#descriptions)
+      this.#descriptions = await Promise.all(this.#deps.runtimes.map((runtime) => runtime.describe()))
+      if (before !== JSON.stringify(this.#descriptions)) this.#session.introduce()
+    } while (this.#describeAgain)
   }
 
   #resync(): void {

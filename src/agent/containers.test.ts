@@ -44,7 +44,6 @@ async function started(isActing: () => boolean = () => false) {
   const { runtime, hint, asked } = aRuntime()
   const containers = new Containers([runtime], SILENT, {
     onChange: () => undefined,
-    onReach: () => undefined,
     isActing,
   })
   await containers.start()

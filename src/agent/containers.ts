@@ -12,8 +12,6 @@ export class Containers {
   readonly #runtimes: ReadonlyMap<RuntimeKind, Runtime>
   readonly #log: Log
   readonly #onChange: () => void
-  /** Called when a runtime begins to answer, or no longer does. */
-  readonly #onReach: () => void
   readonly #isActing: (containerId: string) => boolean
   readonly #byTask = new Map<TaskId, { readonly kind: RuntimeKind; readonly container: Container }>()
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>()
@@ -30,16 +28,11 @@ export class Containers {
   constructor(
     runtimes: readonly Runtime[],
     log: Log,
-    {
-      onChange,
-      onReach,
-      isActing,
-    }: { onChange: () => void; onReach: () => void; isActing: (containerId: string) => boolean },
+    { onChange, isActing }: { onChange: () => void; isActing: (containerId: string) => boolean },
   ) {
     this.#runtimes = new Map(runtimes.map((runtime) => [runtime.kind, runtime]))
     this.#log = log
     this.#onChange = onChange
-    this.#onReach = onReach
     this.#isActing = isActing
   }
 
@@ -85,10 +78,8 @@ export class Containers {
     const look = ++this.#looks
     const found = await this.#try(kind, () => runtime.list())
     if (found === null || this.#closed) return
-    const isNews = !this.#listed.has(kind)
     this.#listed.add(kind)
     this.#everListed.add(kind)
-    if (isNews) this.#onReach()
     this.#complaints.delete(kind)
     const seen = new Set(found.map((container) => container.taskId))
     for (const [task, entry] of this.#byTask) {
@@ -159,7 +150,7 @@ export class Containers {
         this.#log[level]('runtime does not answer', { runtime: kind, code: error.code, reason: error.message })
       }
       this.#complaints.set(kind, error.message)
-      if (this.#listed.delete(kind)) this.#onReach()
+      this.#listed.delete(kind)
       return null
     }
   }

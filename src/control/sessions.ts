@@ -2,7 +2,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
 import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
-import type { Node } from '../core/model/node.ts'
+import type { Availability, Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { judge, type Task } from '../core/model/task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
@@ -69,6 +69,7 @@ export class Sessions {
   async publish(node: NodeId, deps: PassDeps): Promise<Millis | null> {
     const session = this.#byNode.get(node)
     if (session === undefined) return this.#noteAbsence(node, deps)
+    if (deps.world.mirror.get(keyOf('node', node))?.value.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
     if (session.told !== null && !differs(session.told, tasks)) return null
     session.told = new Map(tasks.map((task) => [task.id, task]))
@@ -117,6 +118,7 @@ export class Sessions {
     const id = known ?? this.#idFor(hello, deps)
     const present = deps.world.mirror.get(keyOf('node', id))?.value ?? null
     const node = nodeOf(hello, id, present, deps.clock.now())
+    this.#lostAt.delete(id)
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
         kind: present === null ? 'node.joined' : 'node.changed',
@@ -137,7 +139,6 @@ export class Sessions {
         return null
       }
     }
-    this.#lostAt.delete(id)
     if (this.#byNode.get(id)?.connection !== connection) {
       this.#byNode.get(id)?.connection.close()
       this.#byNode.set(id, { connection, told: null })
@@ -164,17 +165,28 @@ export class Sessions {
     const since = this.#lostAt.get(id) ?? deps.clock.now()
     this.#lostAt.set(id, since)
     if (deps.clock.now() < since + UNREACHABLE_AFTER_MS) return since + UNREACHABLE_AFTER_MS
+    return this.#setStatus(node, 'unreachable', deps)
+  }
+
+  /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
+  async #noteReturn(id: NodeId, deps: PassDeps): Promise<Millis | null> {
+    const node = deps.world.mirror.get(keyOf('node', id))?.value
+    return node === undefined ? null : this.#setStatus(node, statusWhenThere(node.availability), deps)
+  }
+
+  async #setStatus(node: Node, status: NodeStatus, deps: PassDeps): Promise<Millis | null> {
     const event: EventDraft = {
       kind: 'node.changed',
-      object: `node/${id}`,
+      object: `node/${node.id}`,
       service: null,
-      message: `node ${id} (${node.name}) is unreachable`,
+      message: `node ${node.id} (${node.name}) is ${status}`,
       by: 'control',
       at: deps.clock.now(),
     }
-    const writes = [{ put: keyOf('node', id), value: { ...node, status: 'unreachable' as const } }]
+    const writes = [{ put: keyOf('node', node.id), value: { ...node, status } }]
     const landed = await commitDecision(deps, { basis: [], writes, events: [event] })
-    return landed ? null : deps.clock.now() + 100
+    // A return is followed by its assignment.
+    return landed && status === 'unreachable' ? null : deps.clock.now() + (landed ? 0 : 100)
   }
 }
 
@@ -196,13 +208,17 @@ function refusalOf(hello: Hello, deps: PassDeps): string | null {
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
 }
 
+function statusWhenThere(availability: Availability): NodeStatus {
+  return availability === 'drain' ? 'draining' : 'ready'
+}
+
 function nodeOf(hello: Hello, id: NodeId, present: Node | null, now: Millis): Node {
   return {
     id,
     name: hello.name,
     hostname: hello.hostname,
     availability: present?.availability ?? 'active',
-    status: present?.availability === 'drain' ? 'draining' : 'ready',
+    status: statusWhenThere(present?.availability ?? 'active'),
     placement: hello.placement,
     publicAddress: hello.publicAddress,
     region: present?.region ?? null,

@@ -14,6 +14,10 @@ export interface CalmDeps {
 export function unrest({ shadow, nodes }: CalmDeps): string | null {
   const lonely = nodes.find(({ connection, isUp }) => !isUp || connection === null)
   if (lonely !== undefined) return `${lonely.name} has no server`
+  for (const { name } of nodes) {
+    const status = shadow.nodeNamed(name)?.status
+    if (status !== 'ready') return `${name} is ${status ?? 'unknown'}`
+  }
   for (const spec of shadow.wanted().values()) {
     const wrong = serviceUnrest(spec, shadow)
     if (wrong !== null) return wrong
@@ -70,8 +74,15 @@ function slotUnrest(spec: ServiceSpec, fate: Fate, tasks: readonly Task[], shado
   if (alive.length > 1) return `${alive.length} tasks`
   if (fate === 'completes') return newest?.status.state === 'completed' ? null : `${newest?.id} has not completed`
   if (task?.desired === 'running' && task.status.ready) return null
-  if (task === undefined && (left || fate === 'either') && newest !== null) return null
+  if (task === undefined && newest !== null && (left || (fate === 'either' && isFinal(spec, newest)))) return null
   return `${newest?.id} is ${newest?.status.state}, desired ${newest?.desired}: ${newest?.status.message}`
+}
+
+/** Whether nothing is tried again after this end of a task whose policy forbids it, or that is a job. */
+function isFinal({ restart }: ServiceSpec, { status }: Task): boolean {
+  return (
+    status.state === 'completed' || (status.state === 'failed' && (restart === 'no' || status.failure !== 'runtime'))
+  )
 }
 
 /** Containers and tasks belong together: nothing runs that nobody wants, and what is said to run does. */

@@ -22,9 +22,11 @@ const SAFETY_MS = 40_000
 const CALM_WITHIN_MS = 240_000
 /** In which a calm cluster must do nothing: longer than the agents' own rounds. */
 const QUIET_MS = 35_000
-const LOOK_EVERY_MS = 500
+const LOOK_EVERY_MS = 1_000
 /** News of what just happened may still be on its way. */
 const WELL_FOR_MS = 6_000
+/** Agents look at everything so often. */
+const ROUND_MS = 31_000
 
 const CAPACITY: Resources = { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3, diskBytes: 100 * 1024 ** 3 }
 
@@ -39,6 +41,8 @@ export interface LifeOutcome {
   /** Equal for lives that went alike. */
   readonly hash: string
   readonly events: number
+  /** Virtual time that it took. */
+  readonly lastedMs: number
   readonly faults: ReadonlyMap<string, number>
   readonly failure: { readonly message: string; readonly trace: readonly string[] } | null
 }
@@ -166,6 +170,7 @@ class Life {
       rngSeed: this.#rngSeed,
       hash: this.#trace.hash,
       events: this.#clock.events,
+      lastedMs: this.#clock.now() - this.#begin,
       faults: this.#faults.counts,
       failure: this.#failure === null ? null : { message: this.#failure, trace },
     }
@@ -230,10 +235,12 @@ class Life {
   async #settle(look: () => string | null): Promise<void> {
     const until = this.#clock.now() + CALM_WITHIN_MS
     let wellSince: number | null = null
+    // What a lost hint would have told is seen with the next round at the latest.
+    const wellForMs = this.#profile.withFailures ? WELL_FOR_MS : ROUND_MS
     while (this.#failure === null) {
       const wrong = look()
       wellSince = wrong === null ? (wellSince ?? this.#clock.now()) : null
-      if (wellSince !== null && this.#clock.now() - wellSince >= WELL_FOR_MS) return
+      if (wellSince !== null && this.#clock.now() - wellSince >= wellForMs) return
       if (this.#clock.now() >= until) return this.fail(`after ${CALM_WITHIN_MS / 1_000} calm seconds: ${wrong}`)
       await this.#pass(LOOK_EVERY_MS)
     }

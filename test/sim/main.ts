@@ -21,11 +21,13 @@ const faults = new Map<string, number>(FAULT_CLASSES.map((fault) => [fault, 0]))
 const out = (line: string): void => void process.stdout.write(`${line}\n`)
 const began = process.cpuUsage()
 let events = 0
+let lastedMs = 0
 let failures = 0
 
 for (let rngSeed = first; rngSeed < first + lives; rngSeed++) {
   const outcome = await live({ rngSeed, ...(values.verbose ? { onLine: out } : {}) })
   events += outcome.events
+  lastedMs += outcome.lastedMs
   for (const [fault, count] of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + count)
   if (outcome.failure !== null) {
     failures += 1
@@ -48,7 +50,9 @@ if (lives > 1) {
   out(`faults: ${[...faults].map(([fault, count]) => `${fault} ${count}`).join(', ')}`)
   const missed = [...faults].filter(([, count]) => count === 0).map(([fault]) => fault)
   if (missed.length > 0) out(`never struck: ${missed.join(', ')}`)
-  out(`${lives} lives, ${failures} failed, ${speed(lives)}, ${Math.round(events / lives)} events a life`)
+  out(
+    `${lives} lives, ${failures} failed, ${speed(lives)}, ${Math.round(events / lives)} events and ${Math.round(lastedMs / lives / 1_000)} s a life`,
+  )
 }
 process.exitCode = failures === 0 ? 0 : 1
 

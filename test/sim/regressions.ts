@@ -17,6 +17,8 @@ export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [527, 'a slot without anything that serves waited for a rollout that waited for it'],
   [871, 'an update that became stop-first before its task had a node'],
   [892, 'a task was taken down for one that had ceased to serve in the meantime'],
+  [2010, 'the absence of a node was noted while it was coming back, and stayed'],
+  [2805, 'an outdated task without a node was given the port of its successor'],
   [967, 'a rollout that waited for an outdated task that would never start'],
   [1117, 'a new task that completed at once left the old one in place'],
 ]

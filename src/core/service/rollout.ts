@@ -72,7 +72,9 @@ function stop({ id }: Task, because: string, actions: ServiceAction[]): void {
  * way when a newer spec overtook them: they stop now, or a slot would hold more than a rollout may add.
  */
 function stopOvertaken({ outdated }: SlotTasks, actions: ServiceAction[]): Task | null {
-  const kept = outdated.find((task) => task.status.ready) ?? outdated[0] ?? null
+  // One without a node holds nothing yet, and must not get what its successor has been given.
+  const begun = outdated.filter((task) => task.status.state !== 'pending')
+  const kept = begun.find((task) => task.status.ready) ?? begun[0] ?? null
   for (const task of outdated) {
     if (task === kept) continue
     stop(task, 'a newer spec came before it served', actions)

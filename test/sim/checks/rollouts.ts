@@ -4,17 +4,23 @@ import { isTerminal, type Task } from '../../../src/core/model/task.ts'
 import type { Check, CheckContext } from '../checks.ts'
 import type { Shadow } from '../shadow.ts'
 
+/** Whoever decides cannot know yet what has failed a moment ago: commits and their news take that long in bad times. */
+const NEWS_MS = 4_000
+
 /**
  * Promise 7: taking a serving task down for a newer one never leaves more slots unserved than the update allows, and
  * with `start-first` none; and never more tasks exist beside the wanted ones than the update allows.
  */
-export function rolloutsKeepTheirPromise({ shadow, broken }: CheckContext): Check {
+export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckContext): Check {
+  /** When a slot ceased to be served by itself. */
+  const failedAt = new Map<string, number>()
   return {
     onCommit: (written) => {
       const touched = new Set<string>()
       for (const { key, before, after } of written) {
         if (!key.startsWith('task/') || before === null || after === null) continue
         const [old, now] = [before as Task, after as Task]
+        if (serves(old) && !serves(now) && now.desired === 'running') failedAt.set(`${now.service}.${now.slot}`, time())
         if (old.desired === 'stopped' || now.desired !== 'stopped' || now.stoppedByUser) continue
         const spec = shadow.wanted().get(now.service)
         if (spec === undefined || !shadow.slots(spec).includes(now.slot)) continue
@@ -32,7 +38,8 @@ export function rolloutsKeepTheirPromise({ shadow, broken }: CheckContext): Chec
       }
       for (const service of touched) {
         const spec = shadow.wanted().get(service)
-        const unserved = spec === undefined ? [] : unservedSlots(spec, shadow)
+        const isNews = (slot: number): boolean => time() - (failedAt.get(`${service}.${slot}`) ?? 0) < NEWS_MS
+        const unserved = spec === undefined ? [] : unservedSlots(spec, shadow).filter((slot) => !isNews(slot))
         const most = spec?.update.parallelism ?? 0
         if (unserved.length > most) broken(`${service} has ${unserved.length} slots unserved, ${most} may be`)
       }
