@@ -66,6 +66,7 @@ export class Agent {
     const { clock, log, host, link, runtimes, rng } = deps
     this.#containers = new Containers(runtimes, log, {
       onChange: () => this.#loop.wake(),
+      onReach: () => void this.#describe().then(() => this.#resync()),
       isActing: (containerId) => this.#loop.isActing(containerId),
     })
     this.#loop = new TaskLoop({
@@ -199,13 +200,18 @@ export class Agent {
     } while (this.#describeAgain)
   }
 
+  /** Looks and asks again after a while, counted from the last call. */
   #resync(): void {
     const { clock, runtimes } = this.#deps
-    const broken = runtimes.some((runtime) => !this.#containers.isKnown(runtime.kind))
+    this.#cancelResync?.()
+    if (this.#stopped) return
+    const broken =
+      runtimes.some((runtime) => !this.#containers.isKnown(runtime.kind)) ||
+      this.#descriptions.some(({ available }) => !available)
     this.#cancelResync = clock.callAt(clock.now() + (broken ? RESYNC_BROKEN_MS : RESYNC_MS), () => {
-      void Promise.all([this.#describe(), ...runtimes.map(({ kind }) => this.#containers.lookAtAll(kind))]).then(() => {
-        if (!this.#stopped) this.#resync()
-      })
+      void Promise.all([this.#describe(), ...runtimes.map(({ kind }) => this.#containers.lookAtAll(kind))]).then(() =>
+        this.#resync(),
+      )
     })
   }
 }

@@ -44,6 +44,7 @@ async function started(isActing: () => boolean = () => false) {
   const { runtime, hint, asked } = aRuntime()
   const containers = new Containers([runtime], SILENT, {
     onChange: () => undefined,
+    onReach: () => undefined,
     isActing,
   })
   await containers.start()

@@ -12,6 +12,7 @@ export class Containers {
   readonly #runtimes: ReadonlyMap<RuntimeKind, Runtime>
   readonly #log: Log
   readonly #onChange: () => void
+  readonly #onReach: () => void
   readonly #isActing: (containerId: string) => boolean
   readonly #byTask = new Map<TaskId, { readonly kind: RuntimeKind; readonly container: Container }>()
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>()
@@ -24,16 +25,24 @@ export class Containers {
   #lookOf = new Map<TaskId, number>()
   #closed = false
 
-  /** `isActing`: whether a call is on its way that ends with a look, so that a hint before its end needs none. */
+  /**
+   * `onReach`: a runtime answers that did not, or the other way round. `isActing`: whether a call is on its way that
+   * ends with a look, so that a hint before its end needs none.
+   */
   constructor(
     runtimes: readonly Runtime[],
     log: Log,
-    { onChange, isActing }: { onChange: () => void; isActing: (containerId: string) => boolean },
+    on: {
+      readonly onChange: () => void
+      readonly onReach: () => void
+      readonly isActing: (containerId: string) => boolean
+    },
   ) {
     this.#runtimes = new Map(runtimes.map((runtime) => [runtime.kind, runtime]))
     this.#log = log
-    this.#onChange = onChange
-    this.#isActing = isActing
+    this.#onChange = on.onChange
+    this.#onReach = on.onReach
+    this.#isActing = on.isActing
   }
 
   /** Follows the hints of all runtimes and takes a first full look. */
@@ -78,6 +87,7 @@ export class Containers {
     const look = ++this.#looks
     const found = await this.#try(kind, () => runtime.list())
     if (found === null || this.#closed) return
+    if (!this.#listed.has(kind)) this.#onReach()
     this.#listed.add(kind)
     this.#everListed.add(kind)
     this.#complaints.delete(kind)
@@ -150,7 +160,7 @@ export class Containers {
         this.#log[level]('runtime does not answer', { runtime: kind, code: error.code, reason: error.message })
       }
       this.#complaints.set(kind, error.message)
-      this.#listed.delete(kind)
+      if (this.#listed.delete(kind)) this.#onReach()
       return null
     }
   }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TaskLogLine } from '../../src/control/api.ts'
 import type { Event } from '../../src/core/model/event.ts'
+import type { Node } from '../../src/core/model/node.ts'
 import type { RevisionProgress, ServiceView, TaskView } from '../../src/core/model/view.ts'
 import { parseEngineAddress } from '../../src/drivers/docker/address.ts'
 import { EngineConnection } from '../../src/drivers/docker/connection.ts'
@@ -88,6 +89,15 @@ export class TestCluster {
   /** Asks for the tasks of a service until they are so. */
   untilTasks(service: string, holds: (tasks: readonly TaskView[]) => boolean): Promise<readonly TaskView[]> {
     return until(() => this.allTasks(service), holds, 60_000)
+  }
+
+  /** Asks until the node says so about its engine. */
+  async untilEngine(available: boolean): Promise<void> {
+    const isSo = (nodes: readonly Node[]): boolean =>
+      nodes.every(({ runtimes }) =>
+        runtimes.every(({ kind, ...runtime }) => kind !== 'docker' || runtime.available === available),
+      )
+    await until(() => this.client.nodes(), isSo, 10_000)
   }
 
   events(service: string): Promise<readonly Event[]> {
