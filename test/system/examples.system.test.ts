@@ -228,6 +228,14 @@ engineTests((engine) => {
     expect(await limitsOf(mailer)).toEqual({ millicores: 5, bytes: 16 * MIB })
   })
 
+  test('the example in the form of Clusterlite that needs no overlay runs as it stands', async () => {
+    const text = read('clusterlite/standalone.yaml').replace('8080: 80', `${await freePort()}: 80`)
+    const [clock, front] = await cluster.run(text)
+    expect(await get(url(front, 80))).toContain('Welcome to nginx!')
+    expect(await limitsOf(front)).toEqual({ millicores: 500, bytes: 64 * MIB })
+    expect(clock?.startedAt ?? 0).toBeGreaterThanOrEqual(front?.startedAt ?? 0)
+  })
+
   test('a manifest in the form of Clusterlite runs with all that its placement promises', async () => {
     const mounted = cluster.directory('mounted')
     writeFileSync(join(mounted, 'note'), 'seen')
