@@ -51,7 +51,7 @@ function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock): AgentCalls 
       }
     },
     exec: async (_taskId, request) => echo(request),
-    presentImages: async (images) => images,
+    survey: async (images) => ({ runtimes: aNode().runtimes, presentImages: images }),
     samples: async () =>
       [...held].map(([taskId]) => ({ taskId, cpuMillis: 1.5, memoryBytes: 1_000_000, at: clock.now() })),
     hostStats: async () => ({

@@ -81,7 +81,10 @@ export class Agent {
       }),
       onRecords: () => this.#save(),
     })
-    const calls = agentCalls(this.#containers, runtimes, host)
+    const calls = agentCalls(this.#containers, runtimes, host, async () => {
+      await this.#describe()
+      return this.#descriptions
+    })
     this.#session = new Session({
       clock,
       rng,

@@ -1,13 +1,19 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { TaskSample } from '../core/model/message.ts'
+import type { RuntimeDescription } from '../core/model/node.ts'
 import type { Host } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
 import type { Container, ContainerStats, Runtime } from '../ports/runtime.ts'
 import type { Containers } from './containers.ts'
 
 /** What servers may ask of this agent at any time. */
-export function agentCalls(containers: Containers, runtimes: readonly Runtime[], host: Host): AgentCalls {
+export function agentCalls(
+  containers: Containers,
+  runtimes: readonly Runtime[],
+  host: Host,
+  describe: () => Promise<readonly RuntimeDescription[]>,
+): AgentCalls {
   const lastStats = new Map<TaskId, ContainerStats>()
   return {
     async *logs(taskId, query, signal) {
@@ -19,9 +25,12 @@ export function agentCalls(containers: Containers, runtimes: readonly Runtime[],
       if (container.state !== 'running') throw new OperationalError('CONFLICT', `${taskId} is not running`)
       return runtime.exec(container.id, request)
     },
-    presentImages: async (images) => {
-      const present = await Promise.all(runtimes.map((runtime) => runtime.presentImages(images).catch(unanswered)))
-      return [...new Set(present.flat())]
+    survey: async (images) => {
+      const [descriptions, ...present] = await Promise.all([
+        describe(),
+        ...runtimes.map((runtime) => runtime.presentImages(images).catch(unanswered)),
+      ])
+      return { runtimes: descriptions, presentImages: [...new Set(present.flat())] }
     },
     samples: async () => {
       const running = [...containers.all()].filter(({ container }) => container.state === 'running')

@@ -8,6 +8,7 @@ import { movedFacts } from '../core/plan/facts.ts'
 import { computePlan } from '../core/plan/plan.ts'
 import { targetOf } from '../core/plan/target.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
+import type { Survey } from '../ports/link.ts'
 import type { Sessions } from './sessions.ts'
 import type { World } from './world.ts'
 
@@ -28,11 +29,11 @@ export async function planChange(
   const { world } = deps
   const targetNow = (): Readonly<Record<ServiceName, ServiceSpec>> =>
     targetOf(change, world.specs(world.desired), rollbackSpecs(change, world))
-  const presentImages = await findImages(Object.values(targetNow()), deps)
+  const surveys = await surveyNodes(Object.values(targetNow()), deps)
   // The world may have moved while the agents were asked: all of the plan is of one moment.
   const current = world.specs(world.desired)
   const target = targetNow()
-  const nodes = world.nodes()
+  const nodes = world.nodes().map((node) => ({ ...node, runtimes: surveys.get(node.id)?.runtimes ?? node.runtimes }))
   const plan = computePlan({
     clusterId: world.mirror.get(CLUSTER_KEY)?.value.id ?? '',
     desiredRevision: world.desired,
@@ -41,7 +42,7 @@ export async function planChange(
     nodes,
     change,
     target,
-    presentImages,
+    presentImages: new Map([...surveys].map(([id, { presentImages }]) => [id, new Set(presentImages)])),
     notes: [],
     support: { unsupportedFields, refusedFeatures },
   })
@@ -96,24 +97,21 @@ function rollbackSpecs(change: Change, world: World): Readonly<Record<ServiceNam
   return world.specs(target.number)
 }
 
-/** Which images are there already, as far as the agents answer soon; that only decides what the plan says of pulls. */
-async function findImages(
-  specs: readonly ServiceSpec[],
-  deps: PlanDeps,
-): Promise<ReadonlyMap<NodeId, ReadonlySet<string>>> {
+/** What the nodes say of themselves right now if they answer soon; of the others their records are believed. */
+async function surveyNodes(specs: readonly ServiceSpec[], deps: PlanDeps): Promise<ReadonlyMap<NodeId, Survey>> {
   const images = [...new Set(specs.map((spec) => spec.container.image).filter((image) => image !== null))]
-  const found = new Map<NodeId, ReadonlySet<string>>()
-  if (images.length === 0) return found
+  const surveys = new Map<NodeId, Survey>()
+  if (images.length === 0) return surveys
   const asked = deps.world.nodes().map(async ({ id }) => {
     const connection = deps.sessions.connection(id)
     if (connection === null) return
     try {
-      found.set(id, new Set(await connection.calls.presentImages(images)))
+      surveys.set(id, await connection.calls.survey(images))
     } catch (error) {
       // A node that does not answer is left out of the plan's list of pulls.
       if (!(error instanceof OperationalError)) throw error
     }
   })
   await Promise.race([Promise.all(asked), sleep(deps.clock, ANSWER_MS)])
-  return new Map(found)
+  return new Map(surveys)
 }

@@ -1,13 +1,22 @@
 import type { TaskId } from '../core/model/ids.ts'
 import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
+import type { RuntimeDescription } from '../core/model/node.ts'
 import type { HostStats } from './host.ts'
 import type { ExecRequest, ExecSession, LogLine, LogQuery } from './runtime.ts'
+
+/** What a plan rests on that only the node itself knows. */
+export interface Survey {
+  /** As they are now; what the node told before may be older. */
+  readonly runtimes: readonly RuntimeDescription[]
+  /** Those of the images in question that need no pull. */
+  readonly presentImages: readonly string[]
+}
 
 /** What a server can ask of a connected agent at any time. Failures are OperationalErrors. */
 export interface AgentCalls {
   logs(taskId: TaskId, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
   exec(taskId: TaskId, request: ExecRequest): Promise<ExecSession>
-  presentImages(images: readonly string[]): Promise<readonly string[]>
+  survey(images: readonly string[]): Promise<Survey>
   samples(): Promise<readonly TaskSample[]>
   hostStats(): Promise<HostStats>
 }

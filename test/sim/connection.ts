@@ -171,7 +171,7 @@ export class SimConnection {
     return {
       logs: (taskId, query, signal) => calls.logs(taskId, query, signal),
       exec: (taskId, request) => remote(() => calls.exec(taskId, request)),
-      presentImages: (images) => remote(() => calls.presentImages(images)),
+      survey: (images) => remote(() => calls.survey(images)),
       samples: () => remote(() => calls.samples()),
       hostStats: () => remote(() => calls.hostStats()),
     }

@@ -70,7 +70,6 @@ engineTests((engine) => {
     expect(lives(await cluster.tasks('steady'))).toEqual(lives(before))
     await expect(cluster.client.scale('steady', 3)).rejects.toThrow('no node runs containers')
     await engine.launch()
-    await cluster.untilEngine(true)
     await cluster.ended((await cluster.client.scale('steady', 3)).revision)
     const after = await cluster.tasks('steady')
     expect(after).toHaveLength(3)
