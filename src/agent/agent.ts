@@ -66,7 +66,10 @@ export class Agent {
     const { clock, log, host, link, runtimes, rng } = deps
     this.#containers = new Containers(runtimes, log, {
       onChange: () => this.#loop.wake(),
-      onReach: () => void this.#describe().then(() => this.#resync()),
+      onReach: () => {
+        this.#loop.wake()
+        void this.#describe().then(() => this.#resync())
+      },
       isActing: (containerId) => this.#loop.isActing(containerId),
     })
     this.#loop = new TaskLoop({

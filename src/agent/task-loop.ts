@@ -3,7 +3,7 @@ import type { Millis, TaskId } from '../core/model/ids.ts'
 import { runtimeOf } from '../core/model/service.ts'
 import { isTerminal, type Task } from '../core/model/task.ts'
 import type { OrderContext } from '../core/node/order.ts'
-import { newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
+import { afterInterruption, newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
 import { stepTask, type TaskAction } from '../core/node/step-task.ts'
 import { guardRemovals } from '../core/plan/guard.ts'
 import { compareText, earlier } from '../lib/collections.ts'
@@ -85,7 +85,7 @@ export class TaskLoop {
   /** Goes on from what an earlier agent left. */
   restore(tasks: readonly Task[], records: ReadonlyMap<TaskId, TaskRecord>): void {
     this.#tasks = new Map(tasks.map((task) => [task.id, task]))
-    for (const [id, record] of records) this.#records.set(id, record)
+    for (const [id, record] of records) this.#records.set(id, afterInterruption(record))
   }
 
   /** Takes the tasks that a server with sufficient authority asks for. */
@@ -161,7 +161,11 @@ export class TaskLoop {
       const kind = runtimeOf(task.spec)
       const before = this.#records.get(task.id) ?? newRecord(task)
       if (!this.#records.has(task.id)) this.#records.set(task.id, before)
-      if (!this.#deps.containers.isKnown(kind)) continue
+      if (!this.#deps.containers.isKnown(kind)) {
+        const interrupted = afterInterruption(before)
+        if (interrupted !== before) this.#note(interrupted)
+        continue
+      }
       const container = this.#deps.containers.of(task.id)
       if (container?.state === 'running' && !isTerminal(before.status.state)) running.push({ task, container })
       if (this.#calls.has(task.id)) continue

@@ -16,11 +16,29 @@ export interface TaskRecord {
   readonly failedAt: Millis | null
   /** The agent itself stopped it to go down in an orderly way; it starts again with the agent, and nothing is counted. */
   readonly parked: boolean
+  /**
+   * Whether it was ready once. `interrupted`: not yet, and its runtime or the agent went away meanwhile, which may have
+   * left its container half made.
+   */
+  readonly proof: 'none' | 'interrupted' | 'ready'
 }
 
 /** The record of a task that this agent has not touched: what the server knows of it is where it goes on. */
 export function newRecord(task: Task): TaskRecord {
-  return { taskId: task.id, status: task.status, restartedAt: [], countedRun: null, failedAt: null, parked: false }
+  return {
+    taskId: task.id,
+    status: task.status,
+    restartedAt: [],
+    countedRun: null,
+    failedAt: null,
+    parked: false,
+    proof: 'none',
+  }
+}
+
+/** Takes in that the runtime, or the agent, was gone for a while. */
+export function afterInterruption(record: TaskRecord): TaskRecord {
+  return record.proof !== 'none' || record.status.containerId === null ? record : { ...record, proof: 'interrupted' }
 }
 
 /** The record with parts of its status changed; the same object when nothing differs, so that identity tells news. */

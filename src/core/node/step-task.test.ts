@@ -141,6 +141,22 @@ const ROWS: readonly Row[] = [
     is: 'running (unhealthy: HTTP 500) -> stop to restart',
   },
   {
+    name: 'gives up a container whose runtime broke off before it was ready, once it is unhealthy',
+    task: checked,
+    record: record({ ready: false, readyAt: null, message: '' }, { proof: 'interrupted' }),
+    seen: container(),
+    health: health('unhealthy', 'no answer'),
+    is: 'running (its runtime broke off before it was ready, and now it is unhealthy: no answer) -> stop',
+  },
+  {
+    name: 'does not doubt a container that was ready before its runtime broke off',
+    task: checked,
+    record: record({}, { proof: 'ready' }),
+    seen: container(),
+    health: health('unhealthy', 'no answer'),
+    is: 'running (unhealthy: no answer) -> stop to restart',
+  },
+  {
     name: 'leaves an unhealthy container running when the policy is no',
     task: aTask({ spec: aService({ health: aHealthCheck(), restart: 'no' }) }),
     seen: container(),

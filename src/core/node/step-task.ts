@@ -2,7 +2,7 @@ import { retryDelayMs } from '../../lib/backoff.ts'
 import type { Millis } from '../model/ids.ts'
 import { isTerminal, TASK_STATES, type Task } from '../model/task.ts'
 import type { HealthState } from './health.ts'
-import { ended, type TaskRecord, withStatus } from './record.ts'
+import { afterHindrance, ended, type TaskRecord, withStatus } from './record.ts'
 
 /** A container as far as decisions need to know it; see ports/runtime. */
 export interface SeenContainer {
@@ -54,7 +54,7 @@ export function stepTask(
   if (task.desired === 'stopped') return stopStep(record, container, now)
   if (container === null) return missingStep(record, now)
   const known = withStatus(record, { containerId: container.id, prepared: true })
-  if (record.status.failure === 'runtime' && record.status.startedAt === null) return brokenStep(known, container, now)
+  if (record.status.failure === 'runtime' && record.proof !== 'ready') return brokenStep(known, container, now)
   switch (container.state) {
     case 'created':
       return createdStep(task, known, container, now)
@@ -111,8 +111,8 @@ function forward(record: TaskRecord, state: 'preparing' | 'starting'): TaskRecor
 }
 
 /**
- * An engine that dies in the middle of a first start leaves a container that may never be reachable; a new one costs
- * less. But the start may have worked, and until that has ended the slot is not free.
+ * An engine that dies around a first start leaves a container that may never be reachable; a new one costs less. But the
+ * start may have worked, and until that has ended the slot is not free.
  */
 function brokenStep(record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
   if (container.state !== 'running') return still(ended(record, 'failed', {}, now))
@@ -149,7 +149,8 @@ function runningStep(
   const becameReady = ready && !record.status.ready
   const readyAt = becameReady ? now : ready ? record.status.readyAt : null
   const forgiven = ready && readyAt !== null && now - readyAt >= HEALTHY_AGAIN_MS && record.status.failures > 0
-  const next = withStatus(record.parked ? { ...record, parked: false } : record, {
+  const awake = record.parked ? { ...record, parked: false } : record
+  const next = withStatus(ready && record.proof !== 'ready' ? { ...awake, proof: 'ready' } : awake, {
     state: 'running',
     ready,
     readyAt,
@@ -177,6 +178,14 @@ function unhealthyStep(
   now: Millis,
 ): TaskStep {
   const message = `unhealthy: ${health.message}`
+  if (record.proof === 'interrupted') {
+    const why = `its runtime broke off before it was ready, and now it is ${message}`
+    return brokenStep(
+      withStatus(afterHindrance(record, why, now), { ready: false, failure: 'runtime' }),
+      container,
+      now,
+    )
+  }
   const counted =
     record.countedRun === run
       ? record

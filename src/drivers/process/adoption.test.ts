@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
@@ -185,6 +185,17 @@ test('files and strange names among the directories are left alone', async () =>
   mkdirSync(join(processes, `.removed-${damagedId}`))
   writeFileSync(join(processes, 'file'), '')
   expect(await bed.runtime().list()).toEqual([])
+})
+
+test('what an earlier Gantry was removing when it died is removed by the next', async () => {
+  const first = bed.runtime()
+  const id = await startProcess(first, aProcessOrder({ script: 'exit 0' }))
+  await exited(first, id)
+  await first.close()
+  const processes = join(bed.dataDir, 'processes')
+  renameSync(join(processes, id), join(processes, `.removed-${id}`))
+  expect(await bed.runtime().list()).toEqual([])
+  expect(readdirSync(processes)).toEqual([])
 })
 
 test('a directory that somebody copied in is seen, and one that somebody removed is gone', async () => {

@@ -10,7 +10,7 @@ import { readOrder, writeOrder } from './order-file.ts'
 import { programOf } from './program.ts'
 import { refusalOf } from './refusal.ts'
 import { signalNumber } from './signal.ts'
-import { removeDirectory, SupervisedProcess, TRASH_PREFIX } from './supervised-process.ts'
+import { removeDirectory, removeTrash, SupervisedProcess, TRASH_PREFIX } from './supervised-process.ts'
 import { TaskCgroup } from './task-cgroup.ts'
 import { containerIdOf, taskDirectory, taskIdOf } from './task-directory.ts'
 
@@ -29,6 +29,7 @@ export class ProcessTable {
   readonly #entries = new Map<string, Entry>()
   #last: Promise<unknown> = Promise.resolve()
   #cancelTick: (() => void) | null = null
+  #swept = false
   #closed = false
   #ticks = 0
 
@@ -128,9 +129,25 @@ export class ProcessTable {
   #refresh(): Promise<void> {
     return this.#inTurn(async () => {
       const names = await this.#names()
+      if (!this.#swept) await this.#sweep()
+      this.#swept = true
       for (const id of [...this.#entries.keys()]) if (!names.has(id)) this.#forget(id)
       for (const id of names) await this.#load(id)
     })
+  }
+
+  /** Removes what an earlier Gantry was removing when it died; nothing of ours is being removed yet. */
+  async #sweep(): Promise<void> {
+    const { processesDir, clusterId } = this.#machine
+    const ours = (await readdir(processesDir))
+      .filter((name) => name.startsWith(TRASH_PREFIX))
+      .map((name) => name.slice(TRASH_PREFIX.length))
+      .filter((id) => taskIdOf(id, clusterId) !== null)
+    for (const id of ours) {
+      await removeTrash(taskDirectory(processesDir, id).path).catch((error: unknown) => {
+        this.#machine.log.warn('the rest of a removed process is left', { process: id, reason: String(error) })
+      })
+    }
   }
 
   async #names(): Promise<Set<string>> {

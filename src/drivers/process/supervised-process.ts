@@ -357,12 +357,20 @@ export class SupervisedProcess {
 
 /** Begins with a change of name, so that half a directory is never taken for a task. */
 export async function removeDirectory(path: string): Promise<void> {
-  const trash = join(dirname(path), `${TRASH_PREFIX}${basename(path)}`)
-  await rm(trash, { recursive: true, force: true })
+  await removeTrash(path)
   try {
-    await rename(path, trash)
+    await rename(path, trashOf(path))
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error
   }
-  await rm(trash, { recursive: true, force: true })
+  await removeTrash(path)
+}
+
+/** Removes what is left of a directory whose removal had begun. */
+export async function removeTrash(path: string): Promise<void> {
+  await rm(trashOf(path), { recursive: true, force: true })
+}
+
+function trashOf(path: string): string {
+  return join(dirname(path), `${TRASH_PREFIX}${basename(path)}`)
 }
