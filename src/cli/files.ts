@@ -6,8 +6,8 @@ export function readInput(path: string): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8')
   } catch (error) {
-    const reason =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String((error as Error).message)
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' }[code] ?? message
     throw new OperationalError('USAGE', `${path} cannot be read: ${reason}`, { cause: error })
   }
 }

@@ -1,10 +1,11 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { StoreRevision } from '../core/model/ids.ts'
+import type { ServiceName, StoreRevision } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
 import { type Change, isEmptyPlan, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
+import { isTerminal } from '../core/model/task.ts'
 import { unreachable } from '../lib/assert.ts'
 import { contentHash } from '../lib/canonical-json.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
@@ -22,6 +23,8 @@ export interface AcceptDeps {
 interface Stage {
   readonly revision: ManifestRevision
   readonly specs: Readonly<Record<string, ServiceSpec>>
+  /** The services that stay, and of which the plan says something. */
+  readonly touched: readonly ServiceName[]
 }
 
 const REPLY_LOST_MS = 1_000
@@ -49,7 +52,7 @@ export async function acceptChange(
     if (isEmptyPlan(plan) && sameManifest(change, deps)) return { revision: null, plan }
     const basis = deps.world.mirror.get(DESIRED_KEY)?.revision ?? 0
     if (deps.world.desired === plan.baseRevision) {
-      const stage = stageOf(change, target, caller, deps)
+      const stage = stageOf(plan, target, caller, deps)
       if (await commitStage(stage, basis, caller, requestHash, deps)) return { revision: stage.revision.number, plan }
     }
     if (tries >= TRIES)
@@ -78,7 +81,7 @@ function sameManifest(change: Change, deps: AcceptDeps): boolean {
 }
 
 function stageOf(
-  change: Change,
+  { change, actions }: Plan,
   specs: Readonly<Record<string, ServiceSpec>>,
   caller: Caller,
   deps: AcceptDeps,
@@ -103,7 +106,7 @@ function stageOf(
     createdAt: clock.now(),
     finishedAt: null,
   }
-  return { revision, specs }
+  return { revision, specs, touched: actions.map(({ service }) => service).filter((name) => specs[name] !== undefined) }
 }
 
 /** Words for what made a revision. */
@@ -196,9 +199,9 @@ function pointerCommit(
     events.push(event('manifest.superseded', before.number, `manifest ${before.number} is superseded: ${message}`))
   }
   // Attempts that ended for good before now may be tried again: that is what applying once more means.
-  for (const name of stage.revision.services.slice(0, MAX_WRITES - 10)) {
+  for (const name of stage.touched.slice(0, MAX_WRITES - 10)) {
     const record = world.mirror.get(keyOf('service', name))
-    const ended = world.tasksOf(name).some((task) => task.status.state === 'failed' || task.stoppedByUser)
+    const ended = world.tasksOf(name).some((task) => isTerminal(task.status.state))
     if (!ended) continue
     const value = { name, attemptFloor: record?.value.attemptFloor ?? 0, retryAt: now }
     writes.push({ put: keyOf('service', name), value })

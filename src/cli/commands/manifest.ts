@@ -9,6 +9,8 @@ import { planText } from '../render/plan.ts'
 import { revisionNumber } from '../values.ts'
 
 const CHANGES_PENDING = 10
+/** What an apply of the same would end with. */
+const BLOCKED = 3
 
 interface PlanFlags {
   readonly config?: string
@@ -34,7 +36,8 @@ export function planCommand(context: Context): Command {
       const plan = await context.client().plan(destroy === true ? { kind: 'destroy' } : changeOf(config))
       if (output !== undefined) writePlan(output, plan)
       context.print(plan, (value) => planText(value, context.out))
-      if (exitCode === true && plan.actions.length > 0) context.exitCode = CHANGES_PENDING
+      if (plan.blockers.length > 0) context.exitCode = BLOCKED
+      else if (exitCode === true && plan.actions.length > 0) context.exitCode = CHANGES_PENDING
     })
 }
 

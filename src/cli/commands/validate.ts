@@ -39,8 +39,9 @@ export function validateCommand(context: Context): Command {
       if (files.length === 0)
         throw new OperationalError('USAGE', 'name a manifest to validate', { hint: '`gantry help validate`' })
       const { loadManifest } = await import('../../core/manifest/load.ts')
-      const checked = files.map((file): Checked => {
-        const { manifest, problems, notes } = loadManifest(readInput(file), file === '-' ? 'standard input' : file)
+      const checked = files.map((path): Checked => {
+        const file = path === '-' ? 'standard input' : path
+        const { manifest, problems, notes } = loadManifest(readInput(path), file)
         return { file, valid: manifest !== null, services: Object.keys(manifest?.services ?? {}), problems, notes }
       })
       if (context.globals.json) context.print(checked.length === 1 ? checked[0] : checked, () => '')

@@ -90,10 +90,16 @@ export function namedPairs(
       return { name, value: textOf(item, path, report), path }
     })
   }
+  const seen = new Set<string>()
   return value.flatMap((entry: string, i) => {
     const path = partPath(source, i)
     const split = entry.indexOf('=')
-    if (split > 0) return [{ name: entry.slice(0, split), value: entry.slice(split + 1), path }]
+    const name = entry.slice(0, Math.max(split, 0))
+    if (seen.has(name)) report.problem(path, `${name} is there twice`, 'keep one of them')
+    if (split > 0) {
+      seen.add(name)
+      return [{ name, value: entry.slice(split + 1), path }]
+    }
     report.problem(
       path,
       `"${entry}" is not of the form NAME=value`,

@@ -16,7 +16,7 @@ export interface LoadedAgentSections {
 export function loadAgentSections(text: string, file: string | null): LoadedAgentSections {
   const { tree, problems } = parseDocument(text, file)
   if (tree === null) return { sections: {}, problems, notes: [] }
-  const report = new Report(tree, file)
+  const report = new Report(tree, file, problems)
   const sections = readRoot(tree.value, report)
   return { sections: report.problems.length > 0 ? {} : sections, problems: report.problems, notes: report.notes }
 }

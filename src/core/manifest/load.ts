@@ -33,7 +33,7 @@ export interface LoadedManifest {
 export function loadManifest(text: string, file: string | null): LoadedManifest {
   const { tree, problems } = parseDocument(text, file)
   if (tree === null) return { manifest: null, problems, notes: [], agentSections: {} }
-  const report = new Report(tree, file)
+  const report = new Report(tree, file, problems)
   const loaded = loadRoot(tree.value, report)
   const failed = report.problems.length > 0
   return {

@@ -4,6 +4,7 @@ import { parseImageRef } from './image-ref.ts'
 import { argvOf } from './normalize-health.ts'
 import { normalizeDns, normalizeExtraHosts, normalizeNetwork } from './normalize-network.ts'
 import { normalizeCapabilities, normalizeDevices, normalizeTmpfs, normalizeUlimits } from './normalize-rights.ts'
+import { signalName } from './signals.ts'
 import { DURATION_FORM, parseDuration } from './units.ts'
 
 const STOP_GRACE_MS = 30_000
@@ -24,7 +25,7 @@ export function normalizeContainer(fields: Fields, decided: Decided): ContainerS
     command: readArgv(fields, 'command'),
     env: readEnv(fields),
     ...decided,
-    ...normalizeNetwork(fields),
+    ...normalizeNetwork(fields, decided.ports.length > 0),
     dns: normalizeDns(fields),
     extraHosts: normalizeExtraHosts(fields),
     hostname: readHostname(fields),
@@ -133,15 +134,13 @@ function readLogging(fields: Fields): ContainerSpec['logging'] {
   return { driver: source.value.driver, options: Object.fromEntries(options) }
 }
 
-const SIGNAL = /^(SIG)?[A-Z][A-Z0-9+-]{1,10}$|^\d{1,2}$/
-
 function readStopSignal(fields: Fields): string | null {
   const signal = single(fields, 'stop_signal')
   if (signal === null) return null
-  const name = signal.value.toUpperCase()
-  if (!SIGNAL.test(name))
+  const name = signalName(signal.value)
+  if (name === null)
     fields.report.problem(signal.path, `"${signal.value}" is not a signal`, 'write one such as SIGTERM or SIGINT')
-  return /^\d/.test(name) || name.startsWith('SIG') ? name : `SIG${name}`
+  return name
 }
 
 function readStopGrace(fields: Fields): number {

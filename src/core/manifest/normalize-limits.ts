@@ -32,10 +32,13 @@ export function normalizeLimits(form: LimitsForm, path: Path, report: Report): L
   const swap = pick('memory_swap')
   const kernel = pick('kernel_memory')
   const cpuset = pick('cpuset_cpus').value
+  const swapBytes = Number(swap.value) === -1 ? -1 : readSize(swap.value, swap.path, report)
+  if (swapBytes !== null && swapBytes >= 0 && memory.memoryBytes !== null && swapBytes < memory.memoryBytes)
+    report.problem(swap.path, 'less than memory, which it includes', 'make it larger, or -1 for no limit')
   return {
     ...memory,
     cpuMillis: readCpus(form, path, report),
-    memorySwapBytes: Number(swap.value) === -1 ? -1 : readSize(swap.value, swap.path, report),
+    memorySwapBytes: swapBytes,
     kernelMemoryBytes: readSize(kernel.value, kernel.path, report),
     memorySwappiness: pick('memory_swappiness').value ?? null,
     cpuShares: pick('cpu_shares').value ?? null,

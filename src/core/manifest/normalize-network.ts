@@ -1,4 +1,4 @@
-import { type Fields, partPath, single, sources, valueOr } from './fields.ts'
+import { type Fields, partPath, single, sources } from './fields.ts'
 import { isIp } from './names.ts'
 
 /** Servers that a container asks for names. */
@@ -43,9 +43,15 @@ function splitHost(text: string): [string, string] {
 }
 
 /** Network and mode; a named network needs the mode bridge. */
-export function normalizeNetwork(fields: Fields): { network: string | null; networkMode: 'bridge' | 'host' | 'none' } {
+export function normalizeNetwork(
+  fields: Fields,
+  hasPorts: boolean,
+): { network: string | null; networkMode: 'bridge' | 'host' | 'none' } {
   const network = single(fields, 'network')
-  const networkMode = valueOr(fields, 'bridge' as const, 'network_mode')
+  const mode = single(fields, 'network_mode')
+  const networkMode = mode?.value ?? 'bridge'
+  if (mode?.value === 'none' && hasPorts)
+    fields.report.problem(mode.path, 'a task with network_mode none has no ports', 'remove ports or network_mode')
   if (network !== null && !/^[A-Za-z0-9][\w.-]*$/.test(network.value)) {
     fields.report.problem(
       network.path,

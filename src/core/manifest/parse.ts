@@ -7,7 +7,7 @@ import { createTree, type Tree } from './tree.ts'
 export type { Tree } from './tree.ts'
 
 export interface Parsed {
-  /** null if and only if there are problems. */
+  /** null: the text could not be read. A tree may come with problems, such as doubled keys. */
   readonly tree: Tree | null
   readonly problems: readonly Problem[]
 }
@@ -37,8 +37,7 @@ export function parseDocument(text: string, file: string | null): Parsed {
       report([], error.pos[0], message, hint)
   }
   if (problems.length > 0) return { tree: null, problems }
-  const tree = createTree(document, lines, report)
-  return problems.length > 0 ? { tree: null, problems } : { tree, problems }
+  return { tree: createTree(document, lines, report), problems }
 }
 
 /** After the first mistakes in the syntax the rest is guesswork of the parser. */
@@ -94,6 +93,11 @@ function wording(error: YAMLError): { message: string; hint: string } {
     case 'TAG_RESOLVE_FAILED':
       return { message: 'this tag is not supported', hint: 'remove the tag; a manifest needs only plain values' }
     case 'BAD_INDENT':
+      if (error.message.startsWith('Flow'))
+        return {
+          message: 'a { or [ is not closed before the indentation ends',
+          hint: 'close it, or indent what belongs into it further',
+        }
       return {
         message: 'the indentation does not fit its surroundings',
         hint: 'keys of one mapping start in the same column',

@@ -24,9 +24,11 @@ export class Report {
   /** Lists that lost items, by their path: the original indices of those that are left. */
   readonly #kept = new Map<string, readonly number[]>()
 
-  constructor(tree: Tree, file: string | null) {
+  /** `before`: problems that were found while the tree was made. */
+  constructor(tree: Tree, file: string | null, before: readonly Problem[]) {
     this.#tree = tree
     this.#file = file
+    this.#problems.push(...before.slice(0, MAX_PROBLEMS))
   }
 
   get problems(): readonly Problem[] {

@@ -7,8 +7,8 @@ import type { TaskChanges } from './task-changes.ts'
 export function consequenceOf(spec: ServiceSpec, tasks: readonly Task[], changes: TaskChanges): string {
   const running = tasks.filter((task) => isWanted(task) && task.status.state === 'running').length
   const replaced = new Set(changes.outdated.map(({ slot }) => slot)).size
-  if (replaced > 0 && running > 0) return whileReplaced(spec, running, replaced, gapOf(tasks))
   const after = running + changes.empty.length - changes.surplus.filter(isRunning).length
+  if (replaced > 0 && running > 0) return whileReplaced(spec, running, after, replaced, gapOf(tasks))
   return after === running || running === 0 ? '' : `${running} → ${after} running`
 }
 
@@ -22,14 +22,27 @@ function isRunning(task: Task): boolean {
   return task.status.state === 'running'
 }
 
-function whileReplaced(spec: ServiceSpec, running: number, replaced: number, gap: string | null): string {
+/** Slots are filled and emptied at once; `after` of them run while one after the other is replaced. */
+function whileReplaced(
+  spec: ServiceSpec,
+  running: number,
+  after: number,
+  replaced: number,
+  gap: string | null,
+): string {
   const atOnce = Math.min(Math.max(1, spec.update.parallelism), replaced)
-  if (!waitsForPredecessor(spec))
-    return `${running} → ${running + atOnce} running while ${theyAre(atOnce, running)} replaced`
-  const left = Math.max(0, running - atOnce)
-  if (running === 1) return `1 → 0 running ${gap === null ? 'while its task is replaced' : `for ${gap}`}`
+  const scaled = after === running ? '' : `${running} → ${after} running, `
+  if (!waitsForPredecessor(spec)) {
+    const most = after + atOnce
+    const change = scaled === '' ? `${running} → ${most} running` : `${scaled}up to ${most}`
+    return `${change} while ${theyAre(atOnce, after)} replaced`
+  }
+  const left = Math.max(0, after - atOnce)
+  if (scaled === '' && running === 1)
+    return `1 → 0 running ${gap === null ? 'while its task is replaced' : `for ${gap}`}`
   const each = gap === null ? '' : ` (${gap} each${atOnce === 1 ? '' : ' time'})`
-  return `${running} → ${left} running while ${theyAre(atOnce, running)} replaced${each}`
+  const change = scaled === '' ? `${running} → ${left} running` : `${scaled}down to ${left}`
+  return `${change} while ${theyAre(atOnce, after)} replaced${each}`
 }
 
 function theyAre(atOnce: number, running: number): string {

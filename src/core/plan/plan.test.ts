@@ -248,7 +248,19 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     },
     lines: [
       'replace web (example/web:2) [web.1.1 on 1, web.3.1 on 3, web.4.1 on 3] 2 tasks of another spec still there, 1 task more than wanted' +
-        ' | 4 → 3 running while each task is replaced (about 1 s each)',
+        ' | 4 → 3 running, down to 2 while each task is replaced (about 1 s each)',
+    ],
+  },
+  {
+    name: 'a replacement with fewer replicas never has more running than there are',
+    situation: {
+      before: specs(aService({ replicas: 4, ...startFirst })),
+      after: specs({ ...newer, ...startFirst }),
+      tasks: [1, 2, 3, 4].map((slot) => running(aService({ replicas: 4, ...startFirst }), { slot })),
+    },
+    lines: [
+      'replace web (example/web:2) [web.1.1 on 1, web.2.1 on 1, web.3.1 on 1, web.4.1 on 1]' +
+        ' image cannot change in a running task | 4 → 3 running, up to 4 while each task is replaced',
     ],
   },
   {
@@ -268,6 +280,27 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
       tasks: [ended(aService({ restart: 'no' }), 'failed', 'exit code 3')],
     },
     lines: ['update web (example/web:1) [slot 1] web.1.1 failed: exit code 3, and its restart policy is no'],
+  },
+  {
+    name: 'so is one whose program came to its end, when its policy is no',
+    situation: {
+      before: specs(aService({ restart: 'no' })),
+      tasks: [ended(aService({ restart: 'no' }), 'completed')],
+    },
+    lines: ['update web (example/web:1) [slot 1] web.1.1 completed, and its restart policy is no'],
+  },
+  {
+    name: 'a change that names a service leaves the others as they are',
+    situation: {
+      before: specs(web, aService({ name: 'batch', restart: 'no' })),
+      after: specs({ ...web, restartCount: 1 }, aService({ name: 'batch', restart: 'no' })),
+      tasks: [...runningAll(web), ended(aService({ name: 'batch', restart: 'no' }), 'failed')],
+      change: { kind: 'restart', service: 'web' },
+    },
+    lines: [
+      'replace web (example/web:1) [web.1.1 on 1, web.2.1 on 2, web.3.1 on 3] a restart was asked for' +
+        ' | 3 → 2 running while each task is replaced (about 1 s each)',
+    ],
   },
   {
     name: 'a slot that comes back by itself needs no apply',

@@ -76,7 +76,8 @@ export function computePlan(input: PlanInput): Plan {
 type TasksOf = (service: ServiceName) => readonly Task[]
 
 function actionsOf({ current, target, change }: PlanInput, tasksOf: TasksOf, nodes: readonly Node[]): PlanAction[] {
-  const wanted = Object.values(target).flatMap(
+  const judged = Object.values(target).filter(({ name }) => isAbout(change, name))
+  const wanted = judged.flatMap(
     (to) => actionFor({ from: specIn(current, to.name), to, tasks: tasksOf(to.name), nodes }) ?? [],
   )
   const removed = Object.values(current)
@@ -95,7 +96,7 @@ function removalReason(change: Change): string {
   return change.kind === 'rollback' ? 'it was not in that revision' : 'it is no longer in the manifest'
 }
 
-/** Remarks on services that a change does not name would only hide those on the one that it does. */
+/** A change that names a service leaves the others as they are, whatever there is to say of them. */
 function isAbout(change: Change, service: ServiceName): boolean {
   return (change.kind !== 'scale' && change.kind !== 'restart') || change.service === service
 }

@@ -3,7 +3,7 @@ import type { Slot } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { isWanted, type Task } from '../model/task.ts'
-import { comesBack } from '../service/restart.ts'
+import { comesBack, comesWithApply } from '../service/restart.ts'
 import { emptySlot, sortSlots, wantedSlots } from '../service/slots.ts'
 
 export interface SlotToFill {
@@ -52,5 +52,5 @@ export function taskChanges(spec: ServiceSpec, tasks: readonly Task[], nodes: re
 }
 
 function needsApply(spec: ServiceSpec, hash: string, last: Task): boolean {
-  return last.specHash !== hash || (last.status.state !== 'completed' && !comesBack(spec, last))
+  return last.specHash !== hash || (comesWithApply(spec, last) && !comesBack(spec, last))
 }

@@ -2,8 +2,8 @@ import type { Slot } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import type { Task } from '../model/task.ts'
-import { comesBack, endedAs } from './restart.ts'
-import { emptySlot, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
+import { comesBack, comesWithApply, endedAs } from './restart.ts'
+import { emptySlot, lastAttempt, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
 
 /** What keeps a slot from being served by a ready task of the newest spec, in a sentence. */
 export interface Hindrance {
@@ -38,7 +38,11 @@ function hindranceIn(inSlot: SlotTasks, spec: ServiceSpec, specHash: string): Hi
   const [fresh] = current
   if (fresh !== undefined && !fresh.status.ready) return { slot, ...unready(fresh) }
   const [old] = outdated
-  if (old !== undefined) return hindrance(OUTDATED, `${old.id} is still of another spec`)
+  if (old !== undefined) {
+    const failed = lastAttempt(inSlot, specHash)
+    if (fresh !== undefined || failed === null) return hindrance(OUTDATED, `${old.id} is still of another spec`)
+    return hindrance(ENDED, `${failed.id} ${endedAs(failed)}; ${old.id} goes on, ${whatNext(spec, failed)}`)
+  }
   if (fresh !== undefined) return null
 
   const [leaving] = stopping
@@ -46,8 +50,7 @@ function hindranceIn(inSlot: SlotTasks, spec: ServiceSpec, specHash: string): Hi
   const last = ended[0]
   if (last === undefined || last.specHash !== specHash) return hindrance(ON_ITS_WAY, `slot ${slot} has no task yet`)
   if (spec.mode === 'job' && last.status.state === 'completed') return null
-  const next = comesBack(spec, last) ? 'the next attempt follows' : 'it stays so until the next apply'
-  return hindrance(ENDED, `${last.id} ${endedAs(last)}; ${next}`)
+  return hindrance(ENDED, `${last.id} ${endedAs(last)}; ${whatNext(spec, last)}`)
 }
 
 function unready({ id, refusal, status }: Task): Pick<Hindrance, 'rank' | 'message'> {
@@ -56,6 +59,12 @@ function unready({ id, refusal, status }: Task): Pick<Hindrance, 'rank' | 'messa
   if (status.state !== 'running') return { rank: ON_ITS_WAY, message: `${id} is ${status.state}${why}` }
   const restarted = status.restarts === 0 ? '' : ` after ${restarts(status.restarts)} in place`
   return { rank: UNREADY, message: `${id} is running, but not ready${restarted}${why}` }
+}
+
+function whatNext(spec: ServiceSpec, last: Task): string {
+  if (comesBack(spec, last)) return 'the next attempt follows'
+  if (comesWithApply(spec, last)) return 'it stays so until the next apply'
+  return 'it stays so until its spec changes or it is restarted'
 }
 
 function restarts(count: number): string {

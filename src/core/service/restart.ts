@@ -21,7 +21,7 @@ export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Mill
   const because = `${last.id} ${endedAs(last)}`
   switch (status.state) {
     case 'completed':
-      return { kind: 'leave' }
+      return spec.restart === 'no' && spec.mode !== 'job' ? askedAgain(last, retryAt) : { kind: 'leave' }
     case 'stopped':
       if (last.stoppedByUser && (spec.restart === 'unless-stopped' || spec.restart === 'no'))
         return askedAgain(last, retryAt)
@@ -63,7 +63,12 @@ export function endedAs(task: Task): string {
   return message === '' ? state : `${state}: ${message}`
 }
 
-/** Whether the slot gets a new attempt by itself, sooner or later; if not, only an apply brings it back. */
+/** Whether an apply brings the slot back, even one that changes nothing else. */
+export function comesWithApply(spec: ServiceSpec, last: Task): boolean {
+  return retryVerdict(spec, last, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).kind !== 'leave'
+}
+
+/** Whether the slot gets a new attempt by itself, sooner or later. */
 export function comesBack(spec: ServiceSpec, last: Task): boolean {
   return retryVerdict(spec, last, null, Number.MAX_SAFE_INTEGER).kind !== 'leave'
 }

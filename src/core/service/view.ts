@@ -2,7 +2,7 @@ import { specHash } from '../manifest/diff.ts'
 import type { Millis } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import { runtimeOf, type ServiceHealth, type ServiceSpec } from '../model/service.ts'
-import { isWanted, type Task } from '../model/task.ts'
+import { isTerminal, isWanted, type Task } from '../model/task.ts'
 import type { ServiceView, TaskView } from '../model/view.ts'
 import { hindrancesOf } from './hindrance.ts'
 import { wantedSlots } from './slots.ts'
@@ -13,7 +13,9 @@ export function viewTask(task: Task): TaskView {
   const { state, ready, restarts, address, containerId, exitCode, startedAt, finishedAt } = status
   const runtime = runtimeOf(spec)
   const { image } = spec.container
-  const message = task.refusal ?? (status.message === '' ? task.because : status.message)
+  // Why it was made is of interest until it is there.
+  const because = isTerminal(state) ? '' : task.because
+  const message = task.refusal ?? (status.message === '' ? because : status.message)
   return {
     ...{ id, service, slot, attempt, node, state, desired, ready, restarts, runtime, image, ports },
     ...{ address, containerId, exitCode, message, createdAt, startedAt, finishedAt },
