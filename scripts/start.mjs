@@ -8,6 +8,11 @@ const first = join(root, 'examples', 'hello', 'manifest.yaml')
 const data = process.env.GANTRY_DATA ?? join(root, '.gantry')
 become(runtimeNode(), [join(root, 'dist', 'gantry.cjs'), 'up', '--first', first, ...process.argv.slice(2)], {
   GANTRY_DATA: data,
+  // Tasks are not to find what npm puts in front for its scripts.
+  PATH: (process.env.PATH ?? '')
+    .split(':')
+    .filter((path) => !path.includes('node_modules'))
+    .join(':'),
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'dist', 'compiled'),
   MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1',
 })

@@ -38,3 +38,8 @@ export function list(text: string, before: readonly string[] = []): string[] {
 export function programWords(words: readonly string[]): string[] {
   return words[0] === '--' ? words.slice(1) : [...words]
 }
+
+/** Whether this names a task, `web.1.2`, and not a service. */
+export function isTask(name: string): boolean {
+  return /\.\d+\.\d+$/.test(name)
+}

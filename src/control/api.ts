@@ -1,12 +1,13 @@
 import type { Event } from '../core/model/event.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
-import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
+import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type { Node } from '../core/model/node.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
   ClusterView,
+  DispatchView,
   Explanation,
   RevisionProgress,
   ServiceDetail,
@@ -70,11 +71,11 @@ export interface Api {
   dispatch(
     request: { readonly id: string; readonly name: string; readonly spec: ServiceSpec },
     caller: Caller,
-  ): Promise<Dispatch>
-  dispatches(): readonly Dispatch[]
+  ): Promise<DispatchView>
+  dispatches(): readonly DispatchView[]
   /** The dispatch and the tasks made for it, newest first. */
-  dispatched(id: string): { readonly dispatch: Dispatch; readonly tasks: readonly TaskView[] }
-  stopDispatch(id: string, caller: Caller): Promise<Dispatch>
+  dispatched(id: string): { readonly dispatch: DispatchView; readonly tasks: readonly TaskView[] }
+  stopDispatch(id: string, caller: Caller): Promise<DispatchView>
   nodes(): readonly Node[]
   node(id: NodeId): Node
   hostStats(id: NodeId): Promise<HostStats>

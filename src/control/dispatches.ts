@@ -32,6 +32,7 @@ export async function createDispatch(
     desired: 'running',
     by: caller.by,
     createdAt: clock.now(),
+    last: null,
   }
   const writes: Write[] = [{ put: key, value: dispatch }]
   const expect = [{ key, revision: 0 }]

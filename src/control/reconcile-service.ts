@@ -1,8 +1,10 @@
 import type { EventDraft, EventKind } from '../core/model/event.ts'
 import { type Millis, type ServiceName, taskId } from '../core/model/ids.ts'
-import { type Key, keyOf, type ServiceRecord } from '../core/model/objects.ts'
-import { isAlive, NEW_STATUS, type Task } from '../core/model/task.ts'
+import type { Dispatch } from '../core/model/manifest.ts'
+import { DESIRED_KEY, type Key, keyOf, type ServiceRecord } from '../core/model/objects.ts'
+import { isAlive, NEW_STATUS, newestOf, type Task } from '../core/model/task.ts'
 import { planService, type ServiceAction } from '../core/service/plan-service.ts'
+import { endedAs } from '../core/service/restart.ts'
 import { invariant } from '../lib/assert.ts'
 import type { Write } from '../ports/store.ts'
 import { commitPart, type PassDeps } from './pass.ts'
@@ -36,7 +38,9 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
   const steps = new Map<string, Step>()
   for (const action of plan.actions) addStep(steps, action, name, wanted, deps)
   for (const step of floorStep(plan.actions, record)) steps.set('floor', step)
-  const source = wanted?.source ?? 'desired/self'
+  const dispatch = world.dispatchOf(name)
+  for (const step of lastStep(plan.actions, dispatch, deps)) steps.set('last', step)
+  const source = wanted?.source ?? (dispatch === null ? DESIRED_KEY : keyOf('dispatch', dispatch.id))
   return commitPart(deps, [source, ...slotMates(plan.actions, name, deps)], [...steps.values()], plan.wakeAt)
 }
 
@@ -46,6 +50,17 @@ function slotMates(actions: readonly ServiceAction[], name: ServiceName, { world
   const tasks = world.tasksOf(name)
   const slots = new Set(tasks.filter(({ id }) => moved.has(id)).map(({ slot }) => slot))
   return tasks.filter((task) => slots.has(task.slot) && isAlive(task)).map(({ id }) => keyOf('task', id))
+}
+
+/** A dispatch keeps what became of it. */
+function lastStep(actions: readonly ServiceAction[], dispatch: Dispatch | null, deps: PassDeps): Step[] {
+  const last = dispatch === null ? null : newestOf(deps.world.tasksOf(dispatch.spec.name))
+  const forgotten = actions.some((action) => action.kind === 'removeTask' && action.taskId === last?.id)
+  if (dispatch === null || last === null || !forgotten) return []
+  const key = keyOf('dispatch', dispatch.id)
+  const message = `task ${dispatch.name} has ended: ${last.id} ${endedAs(last)}`
+  const event = { ...draft(deps, 'dispatch.ended', last.id, last.service, message), object: key }
+  return [{ writes: [{ put: key, value: { ...dispatch, last } }], events: [event] }]
 }
 
 function floorStep(actions: readonly ServiceAction[], record: ServiceRecord): Step[] {

@@ -10,6 +10,7 @@ import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
   ClusterView,
+  DispatchView,
   Explanation,
   RevisionProgress,
   ServiceDetail,
@@ -17,7 +18,7 @@ import type {
   TaskView,
 } from '../core/model/view.ts'
 import { explainService, explainTask } from '../core/service/explain.ts'
-import { viewService, viewTask } from '../core/service/view.ts'
+import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
 import type { HostStats } from '../ports/host.ts'
@@ -128,27 +129,32 @@ export class ServerApi implements Api {
     return viewTask(await stopTask(id, caller, this.#deps))
   }
 
-  dispatch(
+  async dispatch(
     request: { readonly id: string; readonly name: string; readonly spec: ServiceSpec },
     caller: Caller,
-  ): Promise<Dispatch> {
-    return createDispatch(request, caller, this.#deps)
+  ): Promise<DispatchView> {
+    return this.#viewDispatch(await createDispatch(request, caller, this.#deps))
   }
 
-  dispatches(): readonly Dispatch[] {
+  dispatches(): readonly DispatchView[] {
     return [...this.#deps.world.mirror.list('dispatch')]
-      .map(({ value }) => value)
+      .map(({ value }) => this.#viewDispatch(value))
       .sort((a, b) => a.createdAt - b.createdAt)
   }
 
-  dispatched(id: string): { readonly dispatch: Dispatch; readonly tasks: readonly TaskView[] } {
-    const dispatch = findDispatch(id, this.#deps)
+  dispatched(id: string): { readonly dispatch: DispatchView; readonly tasks: readonly TaskView[] } {
+    const dispatch = this.#viewDispatch(findDispatch(id, this.#deps))
     const tasks = this.#deps.world.tasksOf(dispatch.spec.name).sort((a, b) => b.attempt - a.attempt)
-    return { dispatch, tasks: tasks.map(viewTask) }
+    const views = tasks.map(viewTask)
+    return { dispatch, tasks: views.length === 0 && dispatch.task !== null ? [dispatch.task] : views }
   }
 
-  stopDispatch(id: string, caller: Caller): Promise<Dispatch> {
-    return stopDispatch(id, caller, this.#deps)
+  async stopDispatch(id: string, caller: Caller): Promise<DispatchView> {
+    return this.#viewDispatch(await stopDispatch(id, caller, this.#deps))
+  }
+
+  #viewDispatch(dispatch: Dispatch): DispatchView {
+    return viewDispatch(dispatch, this.#deps.world.tasksOf(dispatch.spec.name))
   }
 
   nodes(): readonly Node[] {
@@ -175,7 +181,7 @@ export class ServerApi implements Api {
   events(query: EventQuery): readonly Event[] {
     const found: Event[] = []
     for (const { value } of this.#deps.world.mirror.list('event')) if (matches(value, query)) found.push(value)
-    return query.limit === null ? found : found.slice(-query.limit)
+    return query.limit === null ? found : found.slice(Math.max(0, found.length - query.limit))
   }
 
   async *watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {

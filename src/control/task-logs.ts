@@ -1,8 +1,9 @@
 import { OperationalError } from '../core/errors.ts'
 import type { ServiceName, TaskId } from '../core/model/ids.ts'
 import { keyOf } from '../core/model/objects.ts'
-import type { LogQuery } from '../ports/runtime.ts'
+import type { LogLine, LogQuery } from '../ports/runtime.ts'
 import type { TaskLogLine } from './api.ts'
+import { followRuns } from './follow-runs.ts'
 import type { Sessions } from './sessions.ts'
 import { Channel, pour } from './streams.ts'
 import type { World } from './world.ts'
@@ -93,5 +94,6 @@ async function pourTask(
   if (task.node === null) return
   const connection = deps.sessions.connection(task.node)
   if (connection === null) throw new OperationalError('UNAVAILABLE', `node ${task.node} is not connected`)
-  await pour(connection.calls.logs(id, query, signal), channel, (line) => ({ task: id, ...line }))
+  const read = (from: LogQuery): AsyncIterable<LogLine> => connection.calls.logs(id, from, signal)
+  await pour(followRuns(id, read, query, signal, deps.world), channel, (line) => ({ task: id, ...line }))
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '../agent/agent.ts'
@@ -17,6 +16,7 @@ import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { SqliteStore } from '../store/sqlite.ts'
+import { makeDataDir } from './data-dir.ts'
 
 export interface NodeOptions {
   readonly dataDir: string
@@ -41,7 +41,7 @@ export interface NodeProcess {
 
 /** Starts the control plane and the agent of a one-node cluster. On failure nothing is left running. */
 export async function startNode(options: NodeOptions, log: Log): Promise<NodeProcess> {
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o711 })
+  makeDataDir(options.dataDir)
   const clock = systemClock()
   const name = options.name ?? `${hostname()}:7946`
   const store = await SqliteStore.open(join(options.dataDir, 'state.db'))
@@ -100,13 +100,13 @@ function openRuntime(kind: RuntimeKind, clusterId: string, options: NodeOptions,
   return new ProcessRuntime({ clusterId, dataDir, clock: systemClock(), log })
 }
 
-/** Reads GANTRY_RUNTIME: a comma list of runtimes. Empty: all. */
+/** Reads `--runtime` or GANTRY_RUNTIME: a comma list of runtimes. Empty: all. */
 export function parseRuntimes(text: string | undefined): readonly RuntimeKind[] {
   if (text === undefined || text.trim() === '') return RUNTIME_KINDS
   return text.split(',').map((part) => {
     const kind = RUNTIME_KINDS.find((known) => known === part.trim())
     if (kind !== undefined) return kind
-    throw new OperationalError('CONFIG_INVALID', `GANTRY_RUNTIME names ${part.trim()}, which is no runtime`, {
+    throw new OperationalError('USAGE', `${part.trim()} is no runtime`, {
       hint: `use a comma list of ${RUNTIME_KINDS.join(', ')}`,
     })
   })

@@ -1,11 +1,12 @@
 import type { EventQuery, TaskLogLine } from '../control/api.ts'
 import type { Event } from '../core/model/event.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
-import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
+import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type { Node } from '../core/model/node.ts'
 import type {
   ClusterView,
+  DispatchView,
   Explanation,
   RevisionProgress,
   ServiceDetail,
@@ -62,10 +63,10 @@ export interface Client {
   events(query: EventQuery): Promise<readonly Event[]>
   /** Those kept and then each as it happens; goes on after the last one seen when the connection breaks. */
   watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event>
-  dispatch(request: DispatchRequest): Promise<Dispatch>
-  dispatches(): Promise<readonly Dispatch[]>
+  dispatch(request: DispatchRequest): Promise<DispatchView>
+  dispatches(): Promise<readonly DispatchView[]>
   dispatched(id: string): Promise<DispatchDetail>
-  stopDispatch(id: string): Promise<Dispatch>
+  stopDispatch(id: string): Promise<DispatchView>
   explain(object: string): Promise<Explanation>
 }
 

@@ -1,8 +1,7 @@
 import type { ErrorCode, Problem, Retry } from '../core/errors.ts'
 import type { ServiceName } from '../core/model/ids.ts'
-import type { Dispatch } from '../core/model/manifest.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
-import type { TaskView } from '../core/model/view.ts'
+import type { DispatchView, TaskView } from '../core/model/view.ts'
 
 /** Where the routes of version 1 begin. */
 export const API_PREFIX = '/api/v1'
@@ -50,7 +49,7 @@ export type DispatchRequest = { readonly name: string; readonly id?: string } & 
 
 /** A task that was started by hand, and the attempts made for it, newest first. */
 export interface DispatchDetail {
-  readonly dispatch: Dispatch
+  readonly dispatch: DispatchView
   readonly tasks: readonly TaskView[]
 }
 

@@ -129,6 +129,32 @@ engineTests((engine) => {
     expect(stranger.stderr).toContain('inside.9.9')
   })
 
+  test('following the logs goes on when a container is started again', async () => {
+    const tasks = await cluster.run(`
+services:
+  phoenix:
+    image: ${BUSYBOX_IMAGE}
+    replicas: 2
+    stop_signal: SIGKILL
+    command: [sh, -c, 'echo "up $GANTRY_SLOT"; exec sleep 1000']
+`)
+    const stop = new AbortController()
+    const seen: string[] = []
+    const following = (async () => {
+      const query = { follow: true, tail: null, since: null }
+      for await (const { text } of cluster.client.serviceLogs('phoenix', query, stop.signal)) seen.push(text.trim())
+    })()
+    await expect.poll(() => seen.toSorted(), { timeout: 10_000 }).toEqual(['up 1', 'up 2'])
+    for (const restarts of [1, 2]) {
+      process.kill((await cluster.container(tasks[0])).State.Pid, 'SIGKILL')
+      await cluster.untilTasks('phoenix', ([first]) => first?.restarts === restarts && first.ready)
+    }
+    await expect.poll(() => seen, { timeout: 10_000 }).toHaveLength(4)
+    expect(seen.toSorted()).toEqual(['up 1', 'up 1', 'up 1', 'up 2'])
+    stop.abort()
+    await following
+  })
+
   test('the logs at the command line have every replica in one stream', async () => {
     await cluster.run(`
 services:

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { OperationalError } from '../../core/errors.ts'
 import type { Context } from '../context.ts'
 import { follow } from '../follow.ts'
 import { eventText } from '../render/events.ts'
@@ -21,6 +22,10 @@ export function eventsCommand(context: Context): Command {
     .addHelpText('after', '\nExamples:\n  gantry events -f\n  gantry events --service web --limit 20')
     .action(async (flags: EventFlags) => {
       const { service = null, limit = null, since: after = null } = flags
+      if (after !== null && !/^\d{16}\.\d{3,}$/.test(after))
+        throw new OperationalError('USAGE', `${after} is no event`, {
+          hint: 'the ids of events are in `gantry events --json`',
+        })
       const query = { after, service, object: null, limit }
       const client = context.client()
       if (flags.follow === true)

@@ -24,7 +24,10 @@ export function tasksCommand(context: Context): Command {
     .option('-a, --all', 'ended ones that are still kept, too')
     .addHelpText('after', '\nExamples:\n  gantry tasks\n  gantry tasks web --all')
     .action(async (service: string | undefined, { all }: { all?: boolean }) => {
-      const tasks = await context.client().tasks({ service: service ?? null, all: all === true })
+      const client = context.client()
+      const tasks = await client.tasks({ service: service ?? null, all: all === true })
+      // An empty list would hide a misspelt name.
+      if (tasks.length === 0 && service !== undefined) await client.service(service)
       context.print(tasks, tasksText)
     })
 }

@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import type { Context } from '../context.ts'
+import { findRun } from '../find-run.ts'
 import { follow } from '../follow.ts'
 import { LogLanes, printedText } from '../render/logs.ts'
-import { seconds, wholeNumber } from '../values.ts'
+import { isTask, seconds, wholeNumber } from '../values.ts'
 
 interface LogFlags {
   readonly follow?: boolean
@@ -13,7 +14,7 @@ interface LogFlags {
 export function logsCommand(context: Context): Command {
   return new Command('logs')
     .description('what tasks print: all replicas in one stream, ended tasks too')
-    .argument('<name>', 'service or task')
+    .argument('<name>', 'service or task; or a task started by hand, by its id or name')
     .option('-f, --follow', 'go on with what comes')
     .option('-n, --tail <lines>', 'begin with so many last lines of each task', wholeNumber)
     .option('--since <time>', 'only what is younger, for example 5m', seconds)
@@ -34,15 +35,11 @@ export function logsCommand(context: Context): Command {
           ({ text }) => textOf(text),
         )
       const lanes = new LogLanes(context.out, textOf)
+      const run = await findRun(client, name)
       await follow(
         context,
-        (signal) => client.serviceLogs(name, query, signal),
+        (signal) => client.serviceLogs(run?.spec.name ?? name, query, signal),
         (line) => lanes.line(line),
       )
     })
-}
-
-/** Whether this names a task, `web.1.2`, and not a service. */
-function isTask(name: string): boolean {
-  return /\.\d+\.\d+$/.test(name)
 }

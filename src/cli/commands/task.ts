@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander'
 import { RESTART_POLICIES } from '../../core/model/service.ts'
 import type { Context } from '../context.ts'
+import { findRun } from '../find-run.ts'
 import { dispatchesText, dispatchText } from '../render/dispatches.ts'
 import { tasksText } from '../render/tasks.ts'
 import { type RunFlags, requestOf } from '../run-request.ts'
-import { list, pair, programWords } from '../values.ts'
+import { isTask, list, pair, programWords } from '../values.ts'
 
 export function taskCommand(context: Context): Command {
   return new Command('task')
@@ -51,35 +52,33 @@ function listCommand(context: Context): Command {
 
 function getCommand(context: Context): Command {
   return new Command('get')
-    .description('show one by its id, or any task by its name')
-    .argument('<id>', 'id that `task run` printed, or a task such as web.1.1')
+    .description('show one, or any other task')
+    .argument('<id>', 'id or name of a task run, or a task such as web.1.1')
     .addHelpText(
       'after',
       '\nExamples:\n  gantry task get 0b7c1d2e-5a55-4f0f-9d43-3a1f5f3a7c11\n  gantry task get web.1.1',
     )
     .action(async (id: string) => {
       const client = context.client()
-      if (isUuid(id)) return context.print(await client.dispatched(id), dispatchText)
+      const run = isTask(id) ? null : await findRun(client, id)
+      if (run !== null) return context.print(await client.dispatched(run.id), dispatchText)
       context.print(await client.task(id), (task, format) => tasksText([task], format))
     })
 }
 
 function stopCommand(context: Context): Command {
   return new Command('stop')
-    .description('stop one by its id; or one task of a service, whose slot gets another by its restart policy')
-    .argument('<id>', 'id that `task run` printed, or a task such as web.1.1')
+    .description('stop one; or one task of a service, whose slot gets another by its restart policy')
+    .argument('<id>', 'id or name of a task run, or a task such as web.1.1')
     .addHelpText(
       'after',
       '\nExamples:\n  gantry task stop 0b7c1d2e-5a55-4f0f-9d43-3a1f5f3a7c11\n  gantry task stop web.1.1',
     )
     .action(async (id: string) => {
       const client = context.client()
-      if (isUuid(id))
-        return context.print(await client.stopDispatch(id), (dispatch) => `${dispatch.id} is being stopped`)
+      const run = isTask(id) ? null : await findRun(client, id)
+      if (run !== null)
+        return context.print(await client.stopDispatch(run.id), (dispatch) => `${dispatch.id} is being stopped`)
       context.print(await client.stopTask(id), (task) => `${task.id} is being stopped`)
     })
-}
-
-function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 }

@@ -1,22 +1,23 @@
-import type { Dispatch } from '../../core/model/manifest.ts'
+import type { DispatchView } from '../../core/model/view.ts'
 import type { DispatchDetail } from '../../transport/wire.ts'
 import { age } from './age.ts'
 import type { Format } from './format.ts'
 import { table } from './table.ts'
-import { tasksText } from './tasks.ts'
+import { stateOf, tasksText } from './tasks.ts'
 
 /** Tasks that were started by hand, one line each. */
-export function dispatchesText(dispatches: readonly Dispatch[], { width, now }: Format): string {
+export function dispatchesText(dispatches: readonly DispatchView[], { style, width, now }: Format): string {
   if (dispatches.length === 0) return 'No tasks were started by hand.'
-  const rows = dispatches.map(({ id, name, desired, spec, by, createdAt }) => [
+  const rows = dispatches.map(({ id, name, task, spec, by, createdAt }) => [
     id,
     name,
-    desired,
+    task === null ? 'pending' : stateOf(task, style),
     spec.container.image ?? [...(spec.container.entrypoint ?? []), ...(spec.container.command ?? [])].join(' '),
     by,
     age(createdAt, now),
+    task === null || task.ready ? '' : task.message,
   ])
-  return table(['ID', 'NAME', 'DESIRED', 'RUNS', 'BY', 'AGE'], rows, width)
+  return table(['ID', 'NAME', 'STATE', 'RUNS', 'BY', 'AGE', ''], rows, width)
 }
 
 /** One of them with its attempts. */

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import { aContainer, aNode, aService } from '../../../test/builders.ts'
 import { OperationalError, type Problem } from '../../core/errors.ts'
 import type { Event } from '../../core/model/event.ts'
-import type { Dispatch, ManifestRevision } from '../../core/model/manifest.ts'
+import type { ManifestRevision } from '../../core/model/manifest.ts'
 import type { PlanAction } from '../../core/model/plan.ts'
-import type { ServiceView, TaskView } from '../../core/model/view.ts'
+import type { DispatchView, ServiceView, TaskView } from '../../core/model/view.ts'
 import type { WirePlan } from '../../transport/wire.ts'
 import { clusterText, healthText } from './cluster.ts'
 import { dispatchText } from './dispatches.ts'
@@ -200,7 +200,7 @@ const EVENTS: readonly Event[] = [
     at: ago(5),
   },
 ]
-const DISPATCH: Dispatch = {
+const DISPATCH: DispatchView = {
   ...{
     id: '0b7c1d2e-5a55-4f0f-9d43-3a1f5f3a7c11',
     name: 'migrate',
@@ -209,6 +209,7 @@ const DISPATCH: Dispatch = {
     createdAt: ago(30),
   },
   spec: aService({ container: aContainer({ image: null, command: ['./migrate', '--all'] }) }),
+  task: task('migrate.1.1'),
 }
 const problem = (change: Partial<Problem>): Problem => ({
   ...{

@@ -12,7 +12,7 @@ export function tasksText(tasks: readonly TaskView[], { style, width, now }: For
   if (tasks.length === 0) return 'No tasks.'
   const rows = tasks.map((task) => [
     task.id,
-    state(task, style),
+    stateOf(task, style),
     task.node === null ? '-' : String(task.node),
     task.ports.map(portText).join(' ') || '-',
     String(task.restarts),
@@ -27,7 +27,8 @@ function portText({ host, container, protocol }: PortBinding): string {
   return `${host}→${container}${protocol === 'tcp' ? '' : `/${protocol}`}`
 }
 
-function state({ state: of, ready }: TaskView, style: Style): Cell {
+/** In a word, as a cell of a table. */
+export function stateOf({ state: of, ready }: TaskView, style: Style): Cell {
   switch (of) {
     case 'running':
       return ready ? { text: 'ready', paint: style.good } : { text: 'running', paint: style.warning }

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
 import { aService } from '../../../test/builders.ts'
-import type { Dispatch } from '../model/manifest.ts'
 import { TASK_STATES } from '../model/task.ts'
-import type { TaskView } from '../model/view.ts'
+import type { DispatchView, TaskView } from '../model/view.ts'
 import { GOKUBE_STATES, gokubeService, gokubeTask, withGokubeResources } from './gokube.ts'
 
-function aDispatch(change: Partial<Dispatch> = {}): Dispatch {
+function aDispatch(change: Partial<DispatchView> = {}): DispatchView {
   return {
     id: 'id',
     name: 'echo',
@@ -13,6 +12,7 @@ function aDispatch(change: Partial<Dispatch> = {}): Dispatch {
     desired: 'running',
     by: '',
     createdAt: 0,
+    task: null,
     ...change,
   }
 }
@@ -54,7 +54,7 @@ const WANTED = {
 }
 
 const iso = (at: number): string => `at ${at}`
-const stateOf = (dispatch: Dispatch, tasks: readonly TaskView[]): string | undefined =>
+const stateOf = (dispatch: DispatchView, tasks: readonly TaskView[]): string | undefined =>
   GOKUBE_STATES[gokubeTask(dispatch, tasks, iso).State]
 
 test('each state of a task is one of gokube’s five', () => {

@@ -1,8 +1,7 @@
 import type { Millis } from '../model/ids.ts'
-import type { Dispatch } from '../model/manifest.ts'
 import type { RestartPolicy, ServiceSpec } from '../model/service.ts'
 import { isTerminal, type TaskState } from '../model/task.ts'
-import type { TaskView } from '../model/view.ts'
+import type { DispatchView, TaskView } from '../model/view.ts'
 
 /** `7777/tcp` or `7777` */
 export type GokubePort = string
@@ -99,8 +98,10 @@ export function withGokubeResources(
   }
 }
 
+type Started = Pick<DispatchView, 'id' | 'name' | 'spec' | 'desired'>
+
 /** A task that was started by hand in gokube's form. `tasks`: all its attempts, newest first. `iso` prints a time. */
-export function gokubeTask(dispatch: Dispatch, tasks: readonly TaskView[], iso: (at: Millis) => string): GokubeTask {
+export function gokubeTask(dispatch: Started, tasks: readonly TaskView[], iso: (at: Millis) => string): GokubeTask {
   const { id, name, spec } = dispatch
   const { container } = spec
   const [newest] = tasks
@@ -125,7 +126,7 @@ export function gokubeTask(dispatch: Dispatch, tasks: readonly TaskView[], iso: 
   }
 }
 
-function gokubeState(dispatch: Dispatch, newest: TaskView | undefined): number {
+function gokubeState(dispatch: Started, newest: TaskView | undefined): number {
   if (newest === undefined) return dispatch.desired === 'stopped' ? COMPLETED : PENDING
   // What was stopped has ended as wanted, however its last attempt ended.
   if (dispatch.desired === 'stopped' && isTerminal(newest.state)) return COMPLETED

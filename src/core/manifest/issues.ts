@@ -39,6 +39,11 @@ function unionFindings(issue: z.core.$ZodIssueInvalidUnion, path: Path): readonl
   )
   const [best] = fitting.toSorted((a, b) => a.length - b.length)
   if (best !== undefined) return findings(best, path)
+  const { discriminator, options } = issue as unknown as { discriminator?: string; options?: readonly string[] }
+  if (discriminator !== undefined) {
+    const hint = `use one of ${options?.join(', ') ?? ''}`
+    return [{ path, message: `there is no such ${discriminator}`, hint, at: 'value', unknownKeys: [], meant: [] }]
+  }
   const kinds = new Set(issue.errors.flatMap(expectedKinds))
   const message = `must be ${[...kinds].join(' or ')}, not ${describe(issue.input)}`
   return [{ path, message, hint: '', at: 'value', unknownKeys: [], meant: [] }]

@@ -22,6 +22,7 @@ export const EVENT_KINDS = [
   'task.removed',
   'dispatch.created',
   'dispatch.stopped',
+  'dispatch.ended',
   'guard.blocked',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]

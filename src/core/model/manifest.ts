@@ -1,5 +1,6 @@
 import type { Millis, ServiceName } from './ids.ts'
 import type { ServiceSpec } from './service.ts'
+import type { Task } from './task.ts'
 
 /** A manifest after loading: all that a cluster needs to know of the user's file. */
 export interface Manifest {
@@ -50,4 +51,6 @@ export interface Dispatch {
   readonly desired: 'running' | 'stopped'
   readonly by: string
   readonly createdAt: Millis
+  /** Its newest attempt as it ended, once it was stopped and that attempt is forgotten. */
+  readonly last: Task | null
 }

@@ -140,3 +140,11 @@ export function isWanted(task: Task): boolean {
 export function isAlive(task: Task): boolean {
   return !isTerminal(task.status.state)
 }
+
+/** The one with the highest attempt; null: there is none. */
+export function newestOf(tasks: readonly Task[]): Task | null {
+  return tasks.reduce<Task | null>(
+    (newest, task) => (newest === null || task.attempt > newest.attempt ? task : newest),
+    null,
+  )
+}

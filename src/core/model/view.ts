@@ -1,12 +1,18 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
 import type { Millis, NodeId, ServiceName, Slot, TaskId } from './ids.ts'
-import type { ManifestRevision } from './manifest.ts'
+import type { Dispatch, ManifestRevision } from './manifest.ts'
 import type { Node } from './node.ts'
 import type { RuntimeKind, ServiceHealth, ServiceMode, ServiceSpec } from './service.ts'
 import type { PortBinding, Task, TaskState } from './task.ts'
 
 /** What listings and the API show of a task. */
+/** A task that was started by hand, as listings and the API show it. */
+export interface DispatchView extends Omit<Dispatch, 'last'> {
+  /** Its newest attempt; null: there is none yet. */
+  readonly task: TaskView | null
+}
+
 export interface TaskView {
   readonly id: TaskId
   readonly service: ServiceName

@@ -240,6 +240,7 @@ function countExit(record: TaskRecord, container: SeenContainer, now: Millis): T
   const message = container.message === '' ? why : `${why}: ${container.message}`
   const next = withStatus(record, {
     state: 'running',
+    startedAt: container.startedAt ?? record.status.startedAt,
     ready: false,
     exitCode,
     message,

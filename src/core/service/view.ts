@@ -1,9 +1,10 @@
 import { specHash } from '../manifest/diff.ts'
 import type { Millis } from '../model/ids.ts'
+import type { Dispatch } from '../model/manifest.ts'
 import type { Node } from '../model/node.ts'
 import { runtimeOf, type ServiceHealth, type ServiceSpec } from '../model/service.ts'
-import { isTerminal, isWanted, type Task } from '../model/task.ts'
-import type { ServiceView, TaskView } from '../model/view.ts'
+import { isTerminal, isWanted, newestOf, type Task } from '../model/task.ts'
+import type { DispatchView, ServiceView, TaskView } from '../model/view.ts'
 import { hindrancesOf } from './hindrance.ts'
 import { wantedSlots } from './slots.ts'
 
@@ -20,6 +21,12 @@ export function viewTask(task: Task): TaskView {
     ...{ id, service, slot, attempt, node, state, desired, ready, restarts, runtime, image, ports },
     ...{ address, containerId, exitCode, message, createdAt, startedAt, finishedAt },
   }
+}
+
+/** What listings and the API show of a task that was started by hand. `tasks`: its attempts that are still kept. */
+export function viewDispatch({ last, ...dispatch }: Dispatch, tasks: readonly Task[]): DispatchView {
+  const newest = newestOf(tasks) ?? last
+  return { ...dispatch, task: newest === null ? null : viewTask(newest) }
 }
 
 /**

@@ -28,7 +28,10 @@ test('the same idempotency key carries a write out once, and belongs to that wri
   const task = { name: 'report', image: 'example/report:1' }
   const created = await post(bed, '/api/v1/dispatches', task, { 'idempotency-key': 'two' })
   const repeated = await post(bed, '/api/v1/dispatches', task, { 'idempotency-key': 'two' })
-  expect([created.status, repeated.text]).toEqual([201, created.text])
+  const { id } = JSON.parse(created.text) as { id: string }
+  expect([created.status, repeated.status]).toEqual([201, 201])
+  expect(JSON.parse(repeated.text)).toMatchObject({ id })
+  expect(bed.api.dispatches().map((dispatch) => dispatch.id)).toEqual([id])
 })
 
 test('a plan that was made for another change is refused', async () => {

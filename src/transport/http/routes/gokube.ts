@@ -47,7 +47,7 @@ const routes: readonly Route[] = [
     params: byTaskId,
     response: z.null(),
     handle: async (api, { params, caller }) => {
-      await api.stopDispatch(params.taskId, caller)
+      await stop(api, params.taskId, caller)
       return null
     },
   }),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { type Dispatch, type ManifestRevision, REVISION_STATES } from '../../../core/model/manifest.ts'
-import type { RevisionProgress } from '../../../core/model/view.ts'
+import { type ManifestRevision, REVISION_STATES } from '../../../core/model/manifest.ts'
+import type { DispatchView, RevisionProgress } from '../../../core/model/view.ts'
 import type { DispatchDetail, Validation } from '../../wire.ts'
 import { problem } from './error.ts'
 import { count, instant, listOf, named, positive, text } from './named.ts'
@@ -51,7 +51,7 @@ export const revisionProgress: z.ZodType<RevisionProgress> = named(
   'How far a manifest revision has come.',
 )
 
-export const dispatch: z.ZodType<Dispatch> = named(
+export const dispatch: z.ZodType<DispatchView> = named(
   'Dispatch',
   dispatchOf(serviceSpec),
   'A task that was started by hand, outside the manifest.',

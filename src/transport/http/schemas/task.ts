@@ -1,10 +1,9 @@
 import * as z from 'zod'
 import type { TaskLogLine } from '../../../control/api.ts'
-import type { Dispatch } from '../../../core/model/manifest.ts'
 import type { TaskSample } from '../../../core/model/message.ts'
 import { PROTOCOLS, RUNTIME_KINDS } from '../../../core/model/service.ts'
 import { TASK_STATES } from '../../../core/model/task.ts'
-import type { TaskView } from '../../../core/model/view.ts'
+import type { DispatchView, TaskView } from '../../../core/model/view.ts'
 import { count, instant, named, positive, text } from './named.ts'
 
 export const taskView: z.ZodType<TaskView> = named(
@@ -45,7 +44,7 @@ export const taskSample: z.ZodType<TaskSample> = named(
   'Use of CPU and memory by one task.',
 )
 
-export function dispatchOf(spec: z.ZodType<Dispatch['spec']>): z.ZodType<Dispatch> {
+export function dispatchOf(spec: z.ZodType<DispatchView['spec']>): z.ZodType<DispatchView> {
   return z.strictObject({
     id: text,
     name: text,
@@ -53,5 +52,6 @@ export function dispatchOf(spec: z.ZodType<Dispatch['spec']>): z.ZodType<Dispatc
     desired: z.enum(['running', 'stopped']),
     by: text,
     createdAt: instant,
+    task: taskView.nullable(),
   })
 }
