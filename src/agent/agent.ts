@@ -1,4 +1,4 @@
-import type { NodeId } from '../core/model/ids.ts'
+import type { NodeId, TaskId } from '../core/model/ids.ts'
 import { type Assignment, type Authority, type Hello, WIRE_VERSION } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { type Resources, specOn } from '../core/model/service.ts'
@@ -64,7 +64,7 @@ export class Agent {
   constructor(deps: AgentDeps) {
     this.#deps = deps
     const { clock, log, host, link, runtimes, rng } = deps
-    this.#containers = new Containers(runtimes, log, {
+    this.#containers = new Containers(runtimes, clock, log, {
       onChange: () => this.#loop.wake(),
       onReach: () => {
         this.#loop.wake()
@@ -115,15 +115,21 @@ export class Agent {
     this.#resync()
   }
 
-  /** Ends the agent. With `park`, its tasks are stopped gracefully first and start again with the next agent. */
-  async stop(options: { readonly park: boolean }): Promise<void> {
-    if (options.park) await this.#loop.park()
+  /** What its runtimes were when they were asked last. */
+  get runtimes(): readonly RuntimeDescription[] {
+    return this.#descriptions
+  }
+
+  /** Ends the agent. With `park`, its tasks are stopped gracefully first and start again with the next agent; resolves with those that could not be stopped. */
+  async stop(options: { readonly park: boolean }): Promise<readonly TaskId[]> {
+    const left = options.park ? await this.#loop.park() : []
     this.#stopped = true
     this.#cancelResync?.()
     this.#session.stop()
     this.#loop.stop()
     this.#containers.stop()
     while (this.#writing !== null) await this.#writing
+    return left
   }
 
   #hello(): Hello {
@@ -212,7 +218,7 @@ export class Agent {
     this.#cancelResync?.()
     if (this.#stopped) return
     const broken =
-      runtimes.some((runtime) => !this.#containers.isKnown(runtime.kind)) ||
+      runtimes.some(({ kind }) => this.#containers.silentSince(kind) !== null) ||
       this.#descriptions.some(({ available }) => !available)
     this.#cancelResync = clock.callAt(clock.now() + (broken ? RESYNC_BROKEN_MS : RESYNC_MS), () => {
       void Promise.all([this.#describe(), ...runtimes.map(({ kind }) => this.#containers.lookAtAll(kind))]).then(() =>

@@ -1,3 +1,4 @@
+import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
 import type { Authority } from '../core/model/message.ts'
 import type { Task } from '../core/model/task.ts'
@@ -14,18 +15,36 @@ export interface AgentState {
 }
 
 const FORMAT = 1
+const HINT = 'move the file away: the server tells the agent again what is to run, and containers keep running'
 
 /** Reads what an earlier agent of this node left; null: there was none. Throws STORE_CORRUPT when it cannot be read. */
 export async function readState(file: DurableText): Promise<AgentState | null> {
   const text = await file.read()
   if (text === null) return null
-  const { nodeId, authority, tasks, records } = JSON.parse(text) as Omit<AgentState, 'records'> & {
-    records: TaskRecord[]
-  }
+  const { nodeId, authority, tasks, records } = parse(text)
   return { nodeId, authority, tasks, records: new Map(records.map((record) => [record.taskId, record])) }
 }
 
 /** Writes the state; when it resolves it is durable. */
 export function writeState(file: DurableText, state: AgentState): Promise<void> {
   return file.write(JSON.stringify({ format: FORMAT, ...state, records: [...state.records.values()] }))
+}
+
+interface Stored extends Omit<AgentState, 'records'> {
+  readonly format: number
+  readonly records: readonly TaskRecord[]
+}
+
+function parse(text: string): Stored {
+  try {
+    const stored = JSON.parse(text) as Stored
+    if (stored.format === FORMAT && Array.isArray(stored.tasks) && Array.isArray(stored.records)) return stored
+    throw new OperationalError('STORE_CORRUPT', `agent.json has format ${stored.format}, not ${FORMAT}`, { hint: HINT })
+  } catch (error) {
+    if (error instanceof OperationalError) throw error
+    throw new OperationalError('STORE_CORRUPT', `agent.json is damaged: ${(error as Error).message}`, {
+      hint: HINT,
+      cause: error,
+    })
+  }
 }

@@ -59,7 +59,7 @@ export async function carryOut(
 
 async function stop(task: Task, action: TaskAction & { kind: 'stop' }, deps: CarryOutDeps): Promise<Outcome> {
   const { containerId } = action
-  if (action.restart && task.spec.repair !== null) {
+  if (action.repair && task.spec.repair !== null) {
     const result = await runCommand(deps.runtime, containerId, task.spec.repair, REPAIR_TIMEOUT_MS, deps.clock)
     if (result.ok) return { ...DONE, containerId, repaired: true }
   }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemClock } from '../drivers/clock.ts'
 import type { Container, Runtime } from '../ports/runtime.ts'
 import { Containers } from './containers.ts'
 
@@ -42,7 +43,7 @@ function aContainer(state: Container['state']): Container {
 
 async function started(isActing: () => boolean = () => false) {
   const { runtime, hint, asked } = aRuntime()
-  const containers = new Containers([runtime], SILENT, {
+  const containers = new Containers([runtime], systemClock(), SILENT, {
     onChange: () => undefined,
     onReach: () => undefined,
     isActing,

@@ -1,6 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
-import type { TaskId } from '../core/model/ids.ts'
+import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { RuntimeKind } from '../core/model/service.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Container, Runtime } from '../ports/runtime.ts'
 
@@ -10,13 +11,15 @@ import type { Container, Runtime } from '../ports/runtime.ts'
  */
 export class Containers {
   readonly #runtimes: ReadonlyMap<RuntimeKind, Runtime>
+  readonly #clock: Clock
   readonly #log: Log
   readonly #onChange: () => void
   readonly #onReach: () => void
   readonly #isActing: (containerId: string) => boolean
   readonly #byTask = new Map<TaskId, { readonly kind: RuntimeKind; readonly container: Container }>()
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>()
-  readonly #listed = new Set<RuntimeKind>()
+  /** Runtimes whose containers are not known, and since when. */
+  readonly #silent = new Map<RuntimeKind, Millis>()
   readonly #everListed = new Set<RuntimeKind>()
   readonly #unwatch: (() => void)[] = []
   /** What a runtime that does not answer said last, so that the same is not logged again and again. */
@@ -31,6 +34,7 @@ export class Containers {
    */
   constructor(
     runtimes: readonly Runtime[],
+    clock: Clock,
     log: Log,
     on: {
       readonly onChange: () => void
@@ -39,6 +43,8 @@ export class Containers {
     },
   ) {
     this.#runtimes = new Map(runtimes.map((runtime) => [runtime.kind, runtime]))
+    this.#clock = clock
+    for (const { kind } of runtimes) this.#silent.set(kind, clock.now())
     this.#log = log
     this.#onChange = on.onChange
     this.#onReach = on.onReach
@@ -67,9 +73,12 @@ export class Containers {
     return this.#runtimes.get(kind) ?? null
   }
 
-  /** Whether this runtime's containers are known at all; until then nothing may be concluded from their absence. */
-  isKnown(kind: RuntimeKind): boolean {
-    return this.#listed.has(kind)
+  /**
+   * Since when this runtime's containers are not known; null: they are. While they are not, nothing may be concluded
+   * from their absence.
+   */
+  silentSince(kind: RuntimeKind): Millis | null {
+    return this.#silent.get(kind) ?? null
   }
 
   of(task: TaskId): Container | null {
@@ -87,8 +96,7 @@ export class Containers {
     const look = ++this.#looks
     const found = await this.#try(kind, () => runtime.list())
     if (found === null || this.#closed) return
-    if (!this.#listed.has(kind)) this.#onReach()
-    this.#listed.add(kind)
+    if (this.#silent.delete(kind)) this.#onReach()
     this.#everListed.add(kind)
     this.#complaints.delete(kind)
     const seen = new Set(found.map((container) => container.taskId))
@@ -160,7 +168,10 @@ export class Containers {
         this.#log[level]('runtime does not answer', { runtime: kind, code: error.code, reason: error.message })
       }
       this.#complaints.set(kind, error.message)
-      if (this.#listed.delete(kind)) this.#onReach()
+      if (!this.#silent.has(kind)) {
+        this.#silent.set(kind, this.#clock.now())
+        this.#onReach()
+      }
       return null
     }
   }

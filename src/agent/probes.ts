@@ -1,7 +1,7 @@
 import type { Millis, TaskId } from '../core/model/ids.ts'
 import { runtimeOf } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
-import { type HealthState, newHealth, stepHealth } from '../core/node/health.ts'
+import { type HealthState, newHealth, repairedHealth, stepHealth } from '../core/node/health.ts'
 import { portTarget } from '../core/node/probe-target.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Host, ProbeResult } from '../ports/host.ts'
@@ -61,7 +61,7 @@ export class Probes {
   /** Gives a task that was just repaired a new chance. */
   begin(task: TaskId): void {
     const probed = this.#probed.get(task)
-    if (probed) probed.health = { ...probed.health, verdict: 'healthy', failures: 0 }
+    if (probed) probed.health = repairedHealth(probed.health, this.#deps.clock.now())
   }
 
   stop(): void {

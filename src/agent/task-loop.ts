@@ -3,7 +3,7 @@ import type { Millis, TaskId } from '../core/model/ids.ts'
 import { runtimeOf } from '../core/model/service.ts'
 import { isTerminal, type Task } from '../core/model/task.ts'
 import type { OrderContext } from '../core/node/order.ts'
-import { afterInterruption, newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
+import { afterInterruption, afterSilence, newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
 import { stepTask, type TaskAction } from '../core/node/step-task.ts'
 import { guardRemovals } from '../core/plan/guard.ts'
 import { compareText, earlier } from '../lib/collections.ts'
@@ -30,6 +30,8 @@ export interface TaskLoopDeps {
  * between the parts that do overlap.
  */
 const CALLS_AT_ONCE = 8
+/** So long a runtime may be away before what it runs counts as not ready: nobody knows any more. */
+const DOUBT_AFTER_MS: Millis = 10_000
 /** A refused call is not repeated sooner, whatever changes meanwhile. */
 const CALL_PAUSE_MS: Millis = 500
 
@@ -116,13 +118,22 @@ export class TaskLoop {
     return false
   }
 
-  /** Stops every running task with its grace, so that the next agent starts them again as if nothing had happened. */
-  async park(): Promise<void> {
+  /**
+   * Stops every running task with its grace, so that the next agent starts them again as if nothing had happened.
+   * Resolves with those that could not be stopped.
+   */
+  async park(): Promise<readonly TaskId[]> {
     this.#parked = true
     this.#probes.stop()
     for (const call of this.#calls.values()) call.controller.abort()
     await Promise.all([...this.#calls.values()].map(({ done }) => done))
-    const running = [...this.#deps.containers.all()].filter(({ container }) => container.state === 'running')
+    const { containers } = this.#deps
+    const running = [...containers.all()].filter(({ container }) => container.state === 'running')
+    const silent = [...this.#tasks.values()].filter(
+      ({ id, spec }) =>
+        containers.silentSince(runtimeOf(spec)) !== null && this.#records.get(id)?.status.state === 'running',
+    )
+    const left = new Set(silent.map(({ id }) => id))
     await Promise.all(
       running.map(async ({ kind, container }) => {
         const record = this.#records.get(container.taskId)
@@ -141,9 +152,11 @@ export class TaskLoop {
           // One that cannot be stopped goes on; it must not keep the others from an orderly end.
           if (!(error instanceof OperationalError)) throw error
           this.#deps.log.warn('task could not be stopped', { task: task.id, reason: error.message })
+          left.add(task.id)
         }
       }),
     )
+    return [...left]
   }
 
   stop(): void {
@@ -161,9 +174,12 @@ export class TaskLoop {
       const kind = runtimeOf(task.spec)
       const before = this.#records.get(task.id) ?? newRecord(task)
       if (!this.#records.has(task.id)) this.#records.set(task.id, before)
-      if (!this.#deps.containers.isKnown(kind)) {
-        const interrupted = afterInterruption(before)
-        if (interrupted !== before) this.#note(interrupted)
+      const silentSince = this.#deps.containers.silentSince(kind)
+      if (silentSince !== null) {
+        const doubtAt = silentSince + DOUBT_AFTER_MS
+        const after = doubtAt <= now ? afterSilence(before) : afterInterruption(before)
+        if (after !== before) this.#note(after)
+        if (doubtAt > now) wakeAt = earlier(wakeAt, doubtAt)
         continue
       }
       const container = this.#deps.containers.of(task.id)

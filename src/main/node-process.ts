@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Agent } from '../agent/agent.ts'
 import { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
+import type { TaskId } from '../core/model/ids.ts'
+import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { systemClock } from '../drivers/clock.ts'
@@ -36,7 +38,10 @@ export interface NodeOptions {
 /** A server and an agent in one process, on SQLite in the data directory. */
 export interface NodeProcess {
   readonly server: Server
-  stop(options: { readonly park: boolean }): Promise<void>
+  /** What runs tasks here, as it answered last. */
+  runtimes(): readonly RuntimeDescription[]
+  /** With `park` its tasks are stopped first; resolves with those that could not be. */
+  stop(options: { readonly park: boolean }): Promise<readonly TaskId[]>
 }
 
 /** Starts the control plane and the agent of a one-node cluster. On failure nothing is left running. */
@@ -80,11 +85,13 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
     await agent.start()
     return {
       server,
+      runtimes: () => agent.runtimes,
       stop: async ({ park }) => {
-        await agent.stop({ park })
+        const left = await agent.stop({ park })
         await server.stop()
         await Promise.all(runtimes.map((runtime) => runtime.close()))
         await store.close()
+        return left
       },
     }
   } catch (error) {

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Api } from '../control/api.ts'
 import { OperationalError } from '../core/errors.ts'
 import { loadManifest } from '../core/manifest/load.ts'
+import type { Manifest } from '../core/model/manifest.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
@@ -20,8 +20,11 @@ export interface UpOptions extends NodeOptions {
   readonly leave: boolean
   readonly logLevel: LogLevel
   /** A manifest to apply when the cluster has none yet. */
-  readonly first: string | null
+  readonly first: { readonly file: string; readonly text: string } | null
 }
+
+/** What has not come up by then is for `gantry services` to show. */
+const SHOWN_MS = 60_000
 
 /** Runs server and agent in the foreground until a signal ends them. Returns the exit code. */
 export async function runUp(options: UpOptions): Promise<number> {
@@ -30,6 +33,7 @@ export async function runUp(options: UpOptions): Promise<number> {
     process.stderr.write(`${line}\n`)
   }
   const token = join(options.dataDir, 'token')
+  const first = options.first === null ? null : readFirst(options.first)
   const node = await startNode(options, log)
   const signal = nextSignal()
   const http = await startApi(node, token, options, log).catch(async (error: unknown) => {
@@ -40,9 +44,9 @@ export async function runUp(options: UpOptions): Promise<number> {
   const { api } = node.server
   const ended = new AbortController()
   void signal.then(() => ended.abort())
-  const ready = await untilNode(api, ended.signal)
-  for (const line of ready.map(describeRuntime)) say(line)
-  if (options.first !== null) await showFirst(options.first, api, say, ended.signal)
+  await untilNode(api, ended.signal)
+  for (const line of node.runtimes().map(describeRuntime)) say(line)
+  if (first !== null) await showFirst(first, api, say, ended.signal)
   if (!ended.signal.aborted) say(welcome(http.address, token, options))
 
   const endKeeping = keepMemorySmall()
@@ -52,8 +56,8 @@ export async function runUp(options: UpOptions): Promise<number> {
   say(park ? '\nStopping tasks (Ctrl-C again leaves them running) ...' : '\nLeaving tasks running ...')
   process.once('SIGINT', () => process.exit(130))
   await http.close()
-  await node.stop({ park })
-  say('Stopped.')
+  const left = await node.stop({ park })
+  say(left.length === 0 ? 'Stopped.' : `Stopped; these could not be stopped and may go on: ${left.join(', ')}`)
   return 0
 }
 
@@ -68,13 +72,11 @@ function nextSignal(): Promise<'SIGINT' | 'SIGTERM' | 'SIGHUP'> {
   })
 }
 
-async function untilNode(api: Api, signal: AbortSignal): Promise<readonly RuntimeDescription[]> {
-  const [node] = api.nodes()
-  if (node !== undefined) return node.runtimes
+async function untilNode(api: Api, signal: AbortSignal): Promise<void> {
+  if (api.nodes().length > 0) return
   for await (const event of api.watchEvents({ after: null, service: null, object: null, limit: null }, signal)) {
-    if (event.kind === 'node.joined') break
+    if (event.kind === 'node.joined') return
   }
-  return api.nodes()[0]?.runtimes ?? []
 }
 
 function describeRuntime({ kind, available, version, message }: RuntimeDescription): string {
@@ -85,12 +87,27 @@ function describeRuntime({ kind, available, version, message }: RuntimeDescripti
   return `${what}: not available (${message}); ${use} once it is`
 }
 
+interface First {
+  readonly file: string
+  readonly text: string
+  readonly manifest: Manifest
+}
+
+function readFirst({ file, text }: { readonly file: string; readonly text: string }): First {
+  const { manifest, problems } = loadManifest(text, file)
+  if (manifest === null) throw new OperationalError('SPEC_INVALID', `${file} has problems`, { problems })
+  return { file, text, manifest }
+}
+
 /** Applies a first manifest if the cluster has none, and shows how what is wanted comes up. */
-async function showFirst(file: string, api: Api, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+async function showFirst(
+  { file, text, manifest }: First,
+  api: Api,
+  say: (line: string) => void,
+  ended: AbortSignal,
+): Promise<void> {
+  const signal = AbortSignal.any([ended, AbortSignal.timeout(SHOWN_MS)])
   if (api.cluster().desiredRevision === 0) {
-    const text = readFileSync(file, 'utf8')
-    const { manifest, problems } = loadManifest(text, file)
-    if (manifest === null) throw new OperationalError('SPEC_INVALID', `${file} has problems`, { problems })
     await api.apply({ kind: 'apply', manifest, text }, null, { by: 'gantry up', idempotencyKey: null })
     say(`Applying ${file} ...`)
   } else {
@@ -98,7 +115,7 @@ async function showFirst(file: string, api: Api, say: (line: string) => void, si
   }
   const told = new Map<string, string>()
   const show = (): boolean => {
-    const services = api.services()
+    const services = api.services().filter(({ dispatch }) => dispatch === null)
     for (const service of services) {
       const line = progressLine(service)
       if (told.get(service.name) !== line) say(line)

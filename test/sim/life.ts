@@ -20,6 +20,8 @@ import { type Request, Workload } from './workload.ts'
 const SAFETY_MS = 40_000
 /** Calm begins to count when the longest pauses of what failed before are over. */
 const CALM_WITHIN_MS = 240_000
+/** Programs that fail for good are given up after retries with up to a minute between them. */
+const CALM_WITH_FAILURES_MS = 480_000
 /** In which a calm cluster must do nothing: longer than the agents' own rounds. */
 const QUIET_MS = 35_000
 const LOOK_EVERY_MS = 1_000
@@ -233,7 +235,8 @@ class Life {
 
   /** Waits until it has looked well for a while. */
   async #settle(look: () => string | null): Promise<void> {
-    const until = this.#clock.now() + CALM_WITHIN_MS
+    const withinMs = this.#profile.withFailures ? CALM_WITH_FAILURES_MS : CALM_WITHIN_MS
+    const until = this.#clock.now() + withinMs
     let wellSince: number | null = null
     // What a lost hint would have told is seen with the next round at the latest.
     const wellForMs = this.#profile.withFailures ? WELL_FOR_MS : ROUND_MS
@@ -241,7 +244,7 @@ class Life {
       const wrong = look()
       wellSince = wrong === null ? (wellSince ?? this.#clock.now()) : null
       if (wellSince !== null && this.#clock.now() - wellSince >= wellForMs) return
-      if (this.#clock.now() >= until) return this.fail(`after ${CALM_WITHIN_MS / 1_000} calm seconds: ${wrong}`)
+      if (this.#clock.now() >= until) return this.fail(`after ${withinMs / 1_000} calm seconds: ${wrong ?? 'it keeps changing'}`)
       await this.#pass(LOOK_EVERY_MS)
     }
   }

@@ -6,6 +6,7 @@ import type { UpOptions } from '../../main/up.ts'
 import { LOG_LEVELS, type LogLevel } from '../../ports/log.ts'
 import type { AgentFile } from '../agent-file.ts'
 import type { Context } from '../context.ts'
+import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
 import { pair } from '../values.ts'
 
@@ -87,7 +88,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     auth: flags.auth,
     leave: flags.leave === true,
     logLevel: flags.logLevel,
-    first: flags.first === undefined ? null : resolve(flags.first),
+    first: flags.first === undefined ? null : { file: resolve(flags.first), text: readInput(flags.first) },
   }
 }
 

@@ -25,7 +25,7 @@ export function normalizeContainer(fields: Fields, decided: Decided): ContainerS
     command: readArgv(fields, 'command'),
     env: readEnv(fields),
     ...decided,
-    ...normalizeNetwork(fields, decided.ports.length > 0),
+    ...normalizeNetwork(fields, decided.ports),
     dns: normalizeDns(fields),
     extraHosts: normalizeExtraHosts(fields),
     hostname: readHostname(fields),

@@ -1,3 +1,4 @@
+import type { Port } from '../model/service.ts'
 import { type Fields, partPath, single, sources } from './fields.ts'
 import { isIp } from './names.ts'
 
@@ -45,12 +46,19 @@ function splitHost(text: string): [string, string] {
 /** Network and mode; a named network needs the mode bridge. */
 export function normalizeNetwork(
   fields: Fields,
-  hasPorts: boolean,
+  ports: readonly Port[],
 ): { network: string | null; networkMode: 'bridge' | 'host' | 'none' } {
   const network = single(fields, 'network')
   const mode = single(fields, 'network_mode')
   const networkMode = mode?.value ?? 'bridge'
-  if (mode?.value === 'none' && hasPorts)
+  const moved = ports.find(({ host, container }) => host !== null && host !== container)
+  if (mode?.value === 'host' && moved !== undefined)
+    fields.report.problem(
+      mode.path,
+      `with network_mode host port ${moved.container} cannot be port ${moved.host} of the node`,
+      'make both the same, or remove network_mode',
+    )
+  if (mode?.value === 'none' && ports.length > 0)
     fields.report.problem(mode.path, 'a task with network_mode none has no ports', 'remove ports or network_mode')
   if (network !== null && !/^[A-Za-z0-9][\w.-]*$/.test(network.value)) {
     fields.report.problem(

@@ -9,6 +9,8 @@ export interface HealthState {
   /** Failures in a row. */
   readonly failures: number
   readonly probes: number
+  /** It was repaired and no probe has succeeded since: one more verdict, and it is started again. */
+  readonly repaired: boolean
   readonly nextAt: Millis
   /** Why the last probe failed; empty when it did not. */
   readonly message: string
@@ -19,7 +21,12 @@ const FIRST_PAUSE_MS = 20
 
 /** The state of a run that was not probed yet. */
 export function newHealth(startedAt: Millis, now: Millis): HealthState {
-  return { startedAt, verdict: 'unknown', failures: 0, probes: 0, nextAt: now, message: '' }
+  return { startedAt, verdict: 'unknown', failures: 0, probes: 0, repaired: false, nextAt: now, message: '' }
+}
+
+/** The state of an unhealthy run after a repair: it has to prove itself again. */
+export function repairedHealth(state: HealthState, now: Millis): HealthState {
+  return { ...state, verdict: 'unknown', failures: 0, repaired: true, nextAt: now }
 }
 
 /**
@@ -34,10 +41,18 @@ export function stepHealth(
 ): HealthState {
   const probes = state.probes + 1
   if (result.ok)
-    return { ...state, verdict: 'healthy', failures: 0, probes, nextAt: now + check.intervalMs, message: '' }
+    return {
+      ...state,
+      verdict: 'healthy',
+      failures: 0,
+      probes,
+      repaired: false,
+      nextAt: now + check.intervalMs,
+      message: '',
+    }
 
   const { message } = result
-  if (state.verdict === 'unknown') {
+  if (state.verdict === 'unknown' && !state.repaired) {
     const patienceMs = check.startPeriodMs + check.intervalMs * Math.max(1, check.retries)
     if (now - state.startedAt < patienceMs) {
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(state.probes, 10), check.intervalMs)

@@ -41,6 +41,13 @@ export function afterInterruption(record: TaskRecord): TaskRecord {
   return record.proof !== 'none' || record.status.containerId === null ? record : { ...record, proof: 'interrupted' }
 }
 
+/** Takes in that the runtime has not answered for long: how the task is can no longer be told. */
+export function afterSilence(record: TaskRecord): TaskRecord {
+  const next = afterInterruption(record)
+  if (isTerminal(record.status.state) || !record.status.ready) return next
+  return withStatus(next, { ready: false, message: 'its runtime does not answer, so nobody knows how it is' })
+}
+
 /** The record with parts of its status changed; the same object when nothing differs, so that identity tells news. */
 export function withStatus(record: TaskRecord, change: Partial<TaskStatus>): TaskRecord {
   const differs = Object.entries(change).some(([field, value]) => record.status[field as keyof TaskStatus] !== value)

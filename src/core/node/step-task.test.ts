@@ -44,6 +44,7 @@ const health = (verdict: HealthState['verdict'], message = ''): HealthState => (
   verdict,
   failures: 3,
   probes: 3,
+  repaired: false,
   nextAt: 0,
   message,
 })
@@ -51,8 +52,7 @@ const health = (verdict: HealthState['verdict'], message = ''): HealthState => (
 /** What a step decided, as one line. */
 function line({ record: { status }, action, wakeAt }: TaskStep): string {
   const ready = status.ready ? ' ready' : ''
-  const act =
-    action === null ? '' : action.kind === 'stop' && action.restart ? ' -> stop to restart' : ` -> ${action.kind}`
+  const act = action === null ? '' : action.kind === 'stop' && action.repair ? ' -> repair' : ` -> ${action.kind}`
   const why = status.message === '' ? '' : ` (${status.message})`
   return `${status.state}${ready}${why}${act}${wakeAt === null ? '' : ` @${wakeAt}`}`
 }
@@ -138,7 +138,7 @@ const ROWS: readonly Row[] = [
     task: checked,
     seen: container(),
     health: health('unhealthy', 'HTTP 500'),
-    is: 'running (unhealthy: HTTP 500) -> stop to restart',
+    is: 'running (unhealthy: HTTP 500) -> stop',
   },
   {
     name: 'gives up a container whose runtime broke off before it was ready, once it is unhealthy',
@@ -154,7 +154,23 @@ const ROWS: readonly Row[] = [
     record: record({}, { proof: 'ready' }),
     seen: container(),
     health: health('unhealthy', 'no answer'),
-    is: 'running (unhealthy: no answer) -> stop to restart',
+    is: 'running (unhealthy: no answer) -> stop',
+  },
+  {
+    name: 'repairs an unhealthy task that says how',
+    task: aTask({ spec: aService({ health: aHealthCheck(), repair: ['mend'] }) }),
+    record: record(),
+    seen: container(),
+    health: health('unhealthy', 'HTTP 500'),
+    is: 'running (unhealthy: HTTP 500) -> repair',
+  },
+  {
+    name: 'does not repair a second time before a probe has succeeded',
+    task: aTask({ spec: aService({ health: aHealthCheck(), repair: ['mend'] }) }),
+    record: record(),
+    seen: container(),
+    health: { ...health('unhealthy', 'HTTP 500'), repaired: true },
+    is: 'running (unhealthy: HTTP 500) -> stop',
   },
   {
     name: 'leaves an unhealthy container running when the policy is no',

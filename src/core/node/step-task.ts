@@ -19,8 +19,8 @@ export interface SeenContainer {
 export type TaskAction =
   | { readonly kind: 'create' }
   | { readonly kind: 'start'; readonly containerId: string; readonly because: string }
-  /** Stops it for good, or, when `restart` is set, so that it can start again. */
-  | { readonly kind: 'stop'; readonly containerId: string; readonly because: string; readonly restart: boolean }
+  /** With `repair` the service's repair is tried first; if that works, nothing is stopped. */
+  | { readonly kind: 'stop'; readonly containerId: string; readonly because: string; readonly repair: boolean }
 
 export interface TaskStep {
   readonly record: TaskRecord
@@ -72,7 +72,7 @@ function endedStep(record: TaskRecord, container: SeenContainer | null): TaskSte
   if (container?.state !== 'running') return still(record)
   return {
     record,
-    action: { kind: 'stop', containerId: container.id, because: `it is ${record.status.state}`, restart: false },
+    action: { kind: 'stop', containerId: container.id, because: `it is ${record.status.state}`, repair: false },
     wakeAt: null,
   }
 }
@@ -82,7 +82,7 @@ function stopStep(record: TaskRecord, container: SeenContainer | null, now: Mill
     const stopping = withStatus(record, { ready: false, message: 'stopping' })
     return {
       record: stopping,
-      action: { kind: 'stop', containerId: container.id, because: 'it is not wanted', restart: false },
+      action: { kind: 'stop', containerId: container.id, because: 'it is not wanted', repair: false },
       wakeAt: null,
     }
   }
@@ -116,7 +116,7 @@ function forward(record: TaskRecord, state: 'preparing' | 'starting'): TaskRecor
  */
 function brokenStep(record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
   if (container.state !== 'running') return still(ended(record, 'failed', {}, now))
-  const action = { kind: 'stop', containerId: container.id, because: record.status.message, restart: false } as const
+  const action = { kind: 'stop', containerId: container.id, because: record.status.message, repair: false } as const
   return { record, action, wakeAt: null }
 }
 
@@ -142,7 +142,7 @@ function runningStep(
   const startedAt = container.startedAt ?? record.status.startedAt ?? now
   const present = health !== null && health.startedAt === startedAt ? health : null
   if (present?.verdict === 'unhealthy' && task.spec.restart !== 'no') {
-    return unhealthyStep(record, container, present, startedAt, now)
+    return unhealthyStep(task, record, container, present, startedAt, now)
   }
   const settledAt = startedAt + SETTLE_MS
   const ready = task.spec.health === null ? now >= settledAt : present?.verdict === 'healthy'
@@ -171,6 +171,7 @@ function waitingFor(task: Task, health: HealthState | null): string {
 }
 
 function unhealthyStep(
+  task: Task,
   record: TaskRecord,
   container: SeenContainer,
   health: HealthState,
@@ -196,7 +197,12 @@ function unhealthyStep(
         }
   return {
     record: counted,
-    action: { kind: 'stop', containerId: container.id, because: message, restart: true },
+    action: {
+      kind: 'stop',
+      containerId: container.id,
+      because: message,
+      repair: task.spec.repair !== null && !health.repaired,
+    },
     wakeAt: null,
   }
 }

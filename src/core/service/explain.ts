@@ -40,8 +40,9 @@ export function explainService(
   }
 }
 
-function summaryOf({ id, node, status, desired }: Task): string {
-  const { state, ready, message } = status
+function summaryOf({ id, node, status, desired, because }: Task): string {
+  const { state, ready } = status
+  const message = status.message === '' && desired === 'prepared' ? because : status.message
   const where = node === null ? '' : ` on node ${node}`
   const why = message === '' ? '' : `: ${message}`
   if (desired === 'stopped' && !isTerminal(state)) return `${id} is stopping${where}`

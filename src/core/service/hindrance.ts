@@ -53,9 +53,10 @@ function hindranceIn(inSlot: SlotTasks, spec: ServiceSpec, specHash: string): Hi
   return hindrance(ENDED, `${last.id} ${endedAs(last)}; ${whatNext(spec, last)}`)
 }
 
-function unready({ id, refusal, status }: Task): Pick<Hindrance, 'rank' | 'message'> {
+function unready({ id, refusal, desired, because, status }: Task): Pick<Hindrance, 'rank' | 'message'> {
   if (refusal !== null) return { rank: REFUSED, message: `${id} has no node: ${refusal}` }
-  const why = status.message === '' ? '' : `: ${status.message}`
+  const held = desired === 'prepared' ? because : ''
+  const why = status.message === '' && held === '' ? '' : `: ${status.message || held}`
   if (status.state !== 'running') return { rank: ON_ITS_WAY, message: `${id} is ${status.state}${why}` }
   const restarted = status.restarts === 0 ? '' : ` after ${restarts(status.restarts)} in place`
   return { rank: UNREADY, message: `${id} is running, but not ready${restarted}${why}` }

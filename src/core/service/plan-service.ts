@@ -160,7 +160,7 @@ export function createNext(
     attempt: (used === 0 ? input.attemptFloor : used) + 1,
     desired,
     failures: last?.status.failures ?? 0,
-    because: last === null && used > 0 ? 'the spec changed' : verdict.because,
+    because: input.hold ?? (last === null && used > 0 ? 'the spec changed' : verdict.because),
   })
   return null
 }
