@@ -13,6 +13,7 @@ const NAMED: Readonly<Record<string, readonly Known[]>> = {
   'service restart': ['services'],
   logs: ['services', 'tasks'],
   explain: ['services', 'tasks'],
+  inspect: ['services', 'tasks'],
   exec: ['tasks'],
   'task get': ['dispatches', 'tasks'],
   'task stop': ['dispatches', 'tasks'],

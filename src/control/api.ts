@@ -9,6 +9,7 @@ import type {
   ClusterView,
   DispatchView,
   Explanation,
+  Inspection,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -90,5 +91,7 @@ export interface Api {
   serviceLogs(service: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   exec(task: TaskId, request: ExecRequest): Promise<ExecSession>
   /** `object`: `web`, `web.1.2`, `node/1`, `manifest/3`. */
+  /** Runs the inspect command of the task's service in the task. */
+  inspect(task: TaskId): Promise<Inspection>
   explain(object: string): Explanation
 }

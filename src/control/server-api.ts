@@ -12,6 +12,7 @@ import type {
   ClusterView,
   DispatchView,
   Explanation,
+  Inspection,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -27,6 +28,7 @@ import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import { acceptChange } from './accept-change.ts'
 import type { Accepted, Api, Caller, EventQuery, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
+import { inspectTask } from './inspect-task.ts'
 import type { PassDeps } from './pass.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import type { Sessions } from './sessions.ts'
@@ -215,6 +217,12 @@ export class ServerApi implements Api {
     const { node } = this.task(id)
     if (node === null) throw new OperationalError('CONFLICT', `${id} is not on a node yet`)
     return this.#calls(node).exec(id, request)
+  }
+
+  async inspect(id: TaskId): Promise<Inspection> {
+    const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
+    if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
+    return inspectTask(task, (request) => this.exec(id, request), this.#deps.clock)
   }
 
   explain(object: string): Explanation {

@@ -7,6 +7,14 @@ import type { RuntimeKind, ServiceHealth, ServiceMode, ServiceSpec } from './ser
 import type { PortBinding, Task, TaskState } from './task.ts'
 
 /** What listings and the API show of a task. */
+/** What the inspect command of a service printed in one of its tasks. */
+export interface Inspection {
+  readonly task: TaskId
+  readonly exitCode: number
+  /** Both streams, as they came; at most a million characters. */
+  readonly output: string
+}
+
 /** A task that was started by hand, as listings and the API show it. */
 export interface DispatchView extends Omit<Dispatch, 'last'> {
   /** Its newest attempt; null: there is none yet. */
