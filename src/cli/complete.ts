@@ -11,7 +11,7 @@ const NAMED: Readonly<Record<string, readonly Known[]>> = {
   tasks: ['services'],
   'service scale': ['services'],
   'service restart': ['services'],
-  logs: ['services', 'tasks'],
+  logs: ['services', 'tasks', 'dispatches'],
   explain: ['services', 'tasks'],
   inspect: ['services', 'tasks'],
   exec: ['tasks'],

@@ -62,6 +62,7 @@ export interface Api {
   revisions(): readonly Omit<ManifestRevision, 'text'>[]
   revision(number: number): ManifestRevision
   progress(revision: number): RevisionProgress
+  /** Those of the manifest, by name; tasks that were started by hand are dispatches. */
   services(): readonly ServiceView[]
   service(name: ServiceName): ServiceDetail
   tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): readonly TaskView[]

@@ -6,7 +6,6 @@ import type { Node } from './node.ts'
 import type { RuntimeKind, ServiceHealth, ServiceMode, ServiceSpec } from './service.ts'
 import type { PortBinding, Task, TaskState } from './task.ts'
 
-/** What listings and the API show of a task. */
 /** What the inspect command of a service printed in one of its tasks. */
 export interface Inspection {
   readonly task: TaskId
@@ -21,6 +20,7 @@ export interface DispatchView extends Omit<Dispatch, 'last'> {
   readonly task: TaskView | null
 }
 
+/** What listings and the API show of a task. */
 export interface TaskView {
   readonly id: TaskId
   readonly service: ServiceName
