@@ -21,4 +21,5 @@ export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [2805, 'an outdated task without a node was given the port of its successor'],
   [967, 'a rollout that waited for an outdated task that would never start'],
   [1117, 'a new task that completed at once left the old one in place'],
+  [2992094805984, 'a rollout took two slots down because it did not count a third that no node could take anew'],
 ]

@@ -249,6 +249,17 @@ const ROWS: readonly {
     plan: ['- web.1.1'],
   },
   {
+    name: 'counts a slot that its old task serves while no node can take the new one',
+    given: {
+      spec: spec({ replicas: 3 }),
+      tasks: [
+        ...[old(1), prepared(1, 2), old(2), prepared(2, 2), old(3)],
+        aTask({ slot: 3, attempt: 2, desired: 'prepared', node: null, refusal: 'no room', status: NEW_STATUS }),
+      ],
+    },
+    plan: ['- web.1.1'],
+  },
+  {
     name: 'start-first: starts the new task beside the old one',
     given: { spec: spec({ update: startFirst }), tasks: [old()] },
     plan: ['+ 1.2 running'],

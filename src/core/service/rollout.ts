@@ -88,8 +88,9 @@ function isMoving(slot: SlotTasks): boolean {
   return fresh !== undefined && !fresh.status.ready && fresh.refusal === null
 }
 
-/** Whether something is to serve in the slot: a node can take its task, and its end was not left as it is. */
+/** Whether something serves or is to serve in the slot: a node can take its task, and its end was not left as it is. */
 function isExpected(slot: SlotTasks, input: ServiceInput): boolean {
+  if (isServed(slot)) return true
   if (slot.current.some((task) => task.refusal !== null)) return false
   const empty = slot.current.length + slot.outdated.length + slot.stopping.length === 0
   return !(empty && isLeft(slot, input))
