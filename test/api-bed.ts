@@ -77,6 +77,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
     },
   })
   await server.start()
+  await server.untilLeading()
   server.accept(simpleAgent(clock))
   for await (const event of server.api.watchEvents(ALL_EVENTS, new AbortController().signal)) {
     if (event.kind === 'node.joined') break

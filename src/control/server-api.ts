@@ -22,21 +22,30 @@ import { explainService, explainTask } from '../core/service/explain.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { HostStats } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
+import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
+import type { Store } from '../ports/store.ts'
 import { acceptChange } from './accept-change.ts'
 import type { Accepted, Api, Caller, EventQuery, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
-import type { PassDeps } from './pass.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import type { Sessions } from './sessions.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
+import type { Term } from './term.ts'
+import type { World } from './world.ts'
 
-export interface ServerApiDeps extends PassDeps {
-  readonly sessions: Sessions
+export interface ServerApiDeps {
+  readonly store: Store
+  readonly world: World
+  readonly clock: Clock
+  readonly log: Log
+  /** null: another server leads, or none. */
+  readonly term: () => Term | null
   readonly storeKind: string
   readonly version: string
 }
@@ -44,7 +53,10 @@ export interface ServerApiDeps extends PassDeps {
 /** What led somewhere is told on one screen. */
 const EXPLAINING_EVENTS = 20
 
-/** The facade over a leading server. Reads come from the mirror; writes are guarded commits. */
+/**
+ * The facade over a server. Reads come from the mirror, whoever leads; writes are guarded commits, and they and what is
+ * asked of agents are for the leader: elsewhere they throw NOT_LEADER.
+ */
 export class ServerApi implements Api {
   readonly #deps: ServerApiDeps
 
@@ -56,7 +68,7 @@ export class ServerApi implements Api {
     const { world, storeKind, version } = this.#deps
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
-    invariant(cluster !== undefined && leadership !== undefined, 'a leading server has a cluster')
+    invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
     return {
       cluster,
       leadership,
@@ -69,16 +81,17 @@ export class ServerApi implements Api {
   }
 
   async plan(change: Change): Promise<Plan> {
-    return (await planChange(change, this.#deps)).plan
+    return (await planChange(change, this.#leading())).plan
   }
 
-  apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
+  async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
+    const deps = this.#leading()
     return acceptChange(
       change,
-      () => planChange(change, this.#deps),
+      () => planChange(change, deps),
       (now) => checkPlan(now, plan),
       caller,
-      this.#deps,
+      deps,
     )
   }
 
@@ -134,14 +147,14 @@ export class ServerApi implements Api {
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
-    return viewTask(await stopTask(id, caller, this.#deps))
+    return viewTask(await stopTask(id, caller, this.#leading()))
   }
 
   async dispatch(
     request: { readonly id: string; readonly name: string; readonly spec: ServiceSpec },
     caller: Caller,
   ): Promise<DispatchView> {
-    return this.#viewDispatch(await createDispatch(request, caller, this.#deps))
+    return this.#viewDispatch(await createDispatch(request, caller, this.#leading()))
   }
 
   dispatches(): readonly DispatchView[] {
@@ -158,7 +171,7 @@ export class ServerApi implements Api {
   }
 
   async stopDispatch(id: string, caller: Caller): Promise<DispatchView> {
-    return this.#viewDispatch(await stopDispatch(id, caller, this.#deps))
+    return this.#viewDispatch(await stopDispatch(id, caller, this.#leading()))
   }
 
   #viewDispatch(dispatch: Dispatch): DispatchView {
@@ -180,9 +193,8 @@ export class ServerApi implements Api {
   }
 
   async samples(): Promise<readonly TaskSample[]> {
-    const samples = this.#deps.world
-      .nodes()
-      .map(async ({ id }) => this.#deps.sessions.connection(id)?.calls.samples() ?? [])
+    const { world, sessions } = this.#leading()
+    const samples = world.nodes().map(async ({ id }) => sessions.connection(id)?.calls.samples() ?? [])
     return (await Promise.all(samples)).flat()
   }
 
@@ -225,13 +237,13 @@ export class ServerApi implements Api {
   }
 
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine> {
-    return taskLogs(tasks, query, signal, this.#deps)
+    return taskLogs(tasks, query, signal, this.#leading())
   }
 
   serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine> {
     if (!this.#deps.world.serviceNames().has(name))
       throw new OperationalError('NOT_FOUND', `there is no service ${name}`)
-    return serviceLogs(name, query, signal, this.#deps)
+    return serviceLogs(name, query, signal, this.#leading())
   }
 
   async exec(id: TaskId, request: ExecRequest): Promise<ExecSession> {
@@ -277,8 +289,19 @@ export class ServerApi implements Api {
     return viewService(spec, tasks, wanted?.dispatch?.id ?? world.dispatchOf(name)?.id ?? null, world.nodes())
   }
 
+  /** What only the leader may do works with these. */
+  #leading(): ServerApiDeps & { readonly sessions: Sessions } {
+    const term = this.#deps.term()
+    if (term !== null) return { ...this.#deps, sessions: term.sessions }
+    const leader = this.#deps.world.mirror.get(LEADERSHIP_KEY)?.value.holder ?? null
+    throw new OperationalError(
+      'NOT_LEADER',
+      leader === null ? 'no server leads yet' : `this server does not lead; the last known leader is ${leader}`,
+    )
+  }
+
   #calls(node: NodeId): AgentCalls {
-    const connection = this.#deps.sessions.connection(node)
+    const connection = this.#leading().sessions.connection(node)
     if (connection === null) throw new OperationalError('UNAVAILABLE', `node ${node} is not connected`)
     return connection.calls
   }

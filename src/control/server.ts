@@ -1,23 +1,18 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Cluster } from '../core/model/cluster.ts'
 import type { Millis } from '../core/model/ids.ts'
-import type { Dispatch } from '../core/model/manifest.ts'
-import type { Task } from '../core/model/task.ts'
+import { LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Rng } from '../lib/rng.ts'
-import type { Clock } from '../ports/clock.ts'
+import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
-import type { ChangeBatch, Lease, Store } from '../ports/store.ts'
+import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
-import type { PassDeps } from './pass.ts'
-import { publishedNode, reconcile } from './passes.ts'
-import type { Inbox } from './record-reports.ts'
 import { ServerApi } from './server-api.ts'
-import { Sessions } from './sessions.ts'
-import { WorkQueue } from './work-queue.ts'
+import { Term } from './term.ts'
 import { World } from './world.ts'
 
 export interface ServerConfig {
@@ -37,110 +32,136 @@ export interface ServerDeps {
   readonly config: ServerConfig
 }
 
-/** The control plane of one process: a view of the state, the API over it, and while it leads, the loops. */
+/** A pause after an attempt to lead that failed, so that servers whose store is ill do not wear it out. */
+const AGAIN_MS: Millis = 500
+
+interface Waiter {
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * The control plane of one process: a view of the state, the API over it, and while it leads, a term. It campaigns for as
+ * long as it runs, so that it leads again when it has lost the lead.
+ */
 export class Server {
   readonly #deps: ServerDeps
   readonly #stop = new AbortController()
-  readonly #inbox: Inbox = new Map()
-  readonly #sessions: Sessions
   #world: World | null = null
   #api: ServerApi | null = null
-  #leading: PassDeps | null = null
-  #queue: WorkQueue | null = null
-  #lease: Lease | null = null
+  #term: Term | null = null
+  #campaigning: Promise<void> = Promise.resolve()
+  #waiting: Waiter[] = []
 
   constructor(deps: ServerDeps) {
     this.#deps = deps
-    this.#sessions = new Sessions({
-      leading: () => this.#leading,
-      inbox: this.#inbox,
-      wake: (key) => this.#queue?.add(key),
-    })
   }
 
-  /** Resolves when this server leads and serves. */
+  /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
     const { store, clock, log, config } = this.#deps
-    const mirror = await Mirror.open(store)
-    this.#world = new World(mirror)
-    this.#lease = await store.campaign(config.name, this.#stop.signal)
-    const lead = { store, mirror, clock, holder: config.name, newCluster: config.newCluster }
-    const epoch = await takeEpoch(lead, this.#stop.signal)
-    log.info('leading', { epoch, revision: mirror.revision })
-    const deps: PassDeps = { store, world: this.#world, clock, log, epoch }
-    this.#leading = deps
-    const queue = new WorkQueue(clock, log, (key) => this.#pass(key, deps))
-    this.#queue = queue
-    this.#api = new ServerApi({ ...deps, sessions: this.#sessions, storeKind: store.kind, version: config.version })
-    mirror.onChange((batch) => wakeFor(batch, deps.world, queue))
-    for (const name of this.#world.serviceNames()) queue.add(`service:${name}`)
-    for (const key of ['schedule', 'manifest', 'reports']) queue.add(key)
-    for (const node of this.#world.nodes()) queue.add(`node:${node.id}`)
-    // It may have been lost while the epoch was taken.
-    if (this.#lease.lost.aborted) return this.stop()
-    this.#lease.lost.addEventListener('abort', () => void this.stop())
+    this.#world = new World(await Mirror.open(store))
+    if (this.#stop.signal.aborted) return this.#world.mirror.close()
+    this.#api = new ServerApi({
+      store,
+      world: this.#world,
+      clock,
+      log,
+      term: () => this.#term,
+      storeKind: store.kind,
+      version: config.version,
+    })
+    this.#campaigning = this.#campaign(this.#world)
   }
 
-  /** The facade that routes and the local CLI use. */
+  /** Resolves when this server leads; rejects with what keeps it from leading, or when it stops. */
+  untilLeading(): Promise<void> {
+    if (this.#term !== null) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /** Whether it decides now. */
+  get leads(): boolean {
+    return this.#term !== null
+  }
+
+  /** The facade that routes and the local CLI use. Without the lead it answers reads only. */
   get api(): Api {
     if (this.#api === null) throw new OperationalError('UNAVAILABLE', 'the server is starting')
     return this.#api
   }
 
-  /** Takes an agent's connection over. */
+  /** Takes an agent's connection over, or sends it away: only the leader has agents. */
   accept(connection: AgentConnection): void {
-    this.#sessions.accept(connection)
+    if (this.#term === null) connection.close()
+    else this.#term.sessions.accept(connection)
   }
 
   /** Ends leading and serving. The store stays open: who opened it closes it. */
   async stop(): Promise<void> {
-    this.#stop.abort(new OperationalError('UNAVAILABLE', 'the server is going down'))
-    this.#queue?.stop()
-    this.#leading = null
-    this.#sessions.close()
+    const reason = new OperationalError('UNAVAILABLE', 'the server is going down')
+    this.#stop.abort(reason)
+    this.#term?.end(reason)
     this.#world?.mirror.close()
-    await this.#lease?.release()
+    this.#tellWaiting((waiter) => waiter.reject(reason))
+    await this.#campaigning
   }
 
-  async #pass(key: string, deps: PassDeps): Promise<Millis | null> {
-    try {
-      const node = publishedNode(key)
-      if (node !== null) return await this.#sessions.publish(node, deps)
-      return await reconcile(key, deps, this.#inbox, this.#deps.config.strategy)
-    } catch (error) {
-      if (error instanceof OperationalError && error.code === 'STALE_EPOCH') {
-        deps.log.warn('another leader has taken over', { epoch: deps.epoch })
-        await this.stop()
-        return null
+  async #campaign(world: World): Promise<void> {
+    const { store, clock, log, config } = this.#deps
+    const stopped = this.#stop.signal
+    while (!stopped.aborted) {
+      try {
+        const lease = await store.campaign(config.name, stopped)
+        await this.#lead(lease, world).finally(() => lease.release())
+      } catch (error) {
+        if (stopped.aborted) return
+        if (!(error instanceof OperationalError)) throw error
+        log.warn('cannot lead', { reason: error.message })
+        this.#tellWaiting((waiter) => waiter.reject(error))
       }
-      throw error
+      // Its end by `stop` is what the loop looks for.
+      await sleep(clock, AGAIN_MS, stopped).catch(() => undefined)
     }
+  }
+
+  /** Leads until the term is over. */
+  async #lead(lease: Lease, world: World): Promise<void> {
+    const { store, clock, log, config } = this.#deps
+    const { mirror } = world
+    const signal = AbortSignal.any([this.#stop.signal, lease.lost])
+    const holder = config.name
+    const taking = takeEpoch({ store, mirror, clock, holder, newCluster: config.newCluster }, signal)
+    const epoch = await taking.catch((error: unknown) => {
+      if (signal.aborted) return null
+      throw error
+    })
+    if (epoch === null || signal.aborted) return
+    log.info('leading', { epoch, revision: mirror.revision })
+    const term = new Term({ store, world, clock, log, epoch }, config.strategy)
+    this.#term = term
+    this.#tellWaiting((waiter) => waiter.resolve())
+    const onLost = (): void => term.end(new OperationalError('NOT_LEADER', 'the lease is lost'))
+    lease.lost.addEventListener('abort', onLost)
+    const unfollow = mirror.onChange(() => {
+      const reigning = mirror.get(LEADERSHIP_KEY)?.value.epoch ?? epoch
+      if (reigning > epoch) term.end(new OperationalError('STALE_EPOCH', `epoch ${reigning} reigns`))
+    })
+    await aborted(term.over)
+    this.#term = null
+    unfollow()
+    lease.lost.removeEventListener('abort', onLost)
+    log.warn('no longer leading', { epoch, reason: String((term.over.reason as Error).message) })
+  }
+
+  #tellWaiting(tell: (waiter: Waiter) => void): void {
+    for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
 }
 
-/** Asks for the passes that a change may matter to. */
-function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
-  for (const { key, value } of batch.changes) {
-    const [kind = '', id = ''] = key.split('/', 2)
-    if (kind === 'task') {
-      const service = id.split('.').slice(0, -2).join('.')
-      queue.add(`service:${service}`)
-      for (const name of world.dependants(service)) queue.add(`service:${name}`)
-      const node = (value as Task | null)?.node ?? null
-      if (node !== null) queue.add(`node:${node}`)
-      else if (value === null) for (const one of world.nodes()) queue.add(`node:${one.id}`)
-      queue.add('schedule')
-      queue.add('manifest')
-    } else if (kind === 'dispatch' && value !== null) {
-      queue.add(`service:${(value as Dispatch).spec.name}`)
-    } else if (kind === 'desired') {
-      for (const name of world.serviceNames()) queue.add(`service:${name}`)
-      queue.add('manifest')
-    } else if (kind === 'node') {
-      queue.add('schedule')
-      queue.add(`node:${id}`)
-      for (const name of world.serviceNames())
-        if (world.wanted(name)?.spec.mode === 'global') queue.add(`service:${name}`)
-    }
-  }
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }

@@ -20,8 +20,7 @@ interface Session {
 }
 
 export interface SessionsDeps {
-  /** null while this server does not lead. */
-  readonly leading: () => PassDeps | null
+  readonly pass: PassDeps
   readonly inbox: Inbox
   readonly wake: (key: string) => void
 }
@@ -31,6 +30,7 @@ export class Sessions {
   readonly #deps: SessionsDeps
   readonly #byNode = new Map<NodeId, Session>()
   readonly #lostAt = new Map<NodeId, Millis>()
+  #closed = false
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
@@ -41,6 +41,10 @@ export class Sessions {
   }
 
   accept(connection: AgentConnection): void {
+    if (this.#closed) {
+      connection.close()
+      return
+    }
     let nodeId: NodeId | null = null
     let turn: Promise<void> = Promise.resolve()
     // One message after the other: a report may follow a hello that is still being stored.
@@ -53,20 +57,21 @@ export class Sessions {
     connection.onClose(() => {
       if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
       this.#byNode.delete(nodeId)
-      const deps = this.#deps.leading()
-      if (deps !== null) this.#lostAt.set(nodeId, deps.clock.now())
+      this.#lostAt.set(nodeId, this.#deps.pass.clock.now())
       this.#deps.wake(`node:${nodeId}`)
     })
   }
 
   /** Closes every connection: another server leads, or this one ends. */
   close(): void {
+    this.#closed = true
     for (const { connection } of this.#byNode.values()) connection.close()
     this.#byNode.clear()
   }
 
   /** Tells one node's agent what it must hold, if that differs from what it was told, and notes when it is gone. */
-  async publish(node: NodeId, deps: PassDeps): Promise<Millis | null> {
+  async publish(node: NodeId): Promise<Millis | null> {
+    const deps = this.#deps.pass
     const session = this.#byNode.get(node)
     if (session === undefined) return this.#noteAbsence(node, deps)
     if (deps.world.mirror.get(keyOf('node', node))?.value.status === 'unreachable') return this.#noteReturn(node, deps)
@@ -80,11 +85,11 @@ export class Sessions {
   /** Only the newest connection of a node may speak for it. */
   #take(report: Report, nodeId: NodeId | null, connection: AgentConnection): void {
     if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
-    const { inbox } = this.#deps
-    const mirror = this.#deps.leading()?.world.mirror
+    const { inbox, pass } = this.#deps
+    const { mirror } = pass.world
     for (const { taskId, status } of report.statuses) {
       // What waits to be stored must not give way to the word of another node, or to an older one.
-      if (mirror?.get(keyOf('task', taskId))?.value.node !== nodeId) continue
+      if (mirror.get(keyOf('task', taskId))?.value.node !== nodeId) continue
       const waiting = inbox.get(taskId)
       if (waiting !== undefined && judge(waiting.status.state, status.state, 'agent') === 'stale') continue
       inbox.set(taskId, { node: nodeId, status })
@@ -104,11 +109,7 @@ export class Sessions {
   }
 
   async #welcome(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
-    const deps = this.#deps.leading()
-    if (deps === null) {
-      connection.close()
-      return null
-    }
+    const deps = this.#deps.pass
     const refusal = refusalOf(hello, deps)
     if (refusal !== null) {
       deps.log.error('agent refused', { node: hello.name, reason: refusal })
@@ -138,6 +139,10 @@ export class Sessions {
         connection.close()
         return null
       }
+    }
+    if (this.#closed) {
+      connection.close()
+      return null
     }
     if (this.#byNode.get(id)?.connection !== connection) {
       this.#byNode.get(id)?.connection.close()

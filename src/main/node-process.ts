@@ -64,6 +64,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
   const server = new Server({ store, clock, rng: systemRng(), log, config })
   try {
     await server.start()
+    await server.untilLeading()
     const clusterId = server.api.cluster().cluster.id
     const runtimes = options.runtimes.map((kind) => openRuntime(kind, clusterId, options, log))
     const agent = new Agent({

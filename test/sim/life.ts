@@ -64,7 +64,7 @@ function drawProfile(rng: Rng): Profile {
   const end = rng.below(20)
   return {
     nodes: rng.pick([1, 2, 2, 2, 3]),
-    servers: rng.chance(0.3) ? 2 : 1,
+    servers: rng.pick([1, 1, 2, 3, 5]),
     withFailures: rng.chance(0.5),
     tight: rng.chance(0.15),
     copies: rng.chance(0.15),

@@ -37,18 +37,9 @@ export class SimServer {
     return this.#server !== null
   }
 
-  /** Its API while it serves; null while it is down or waits for its turn to lead. */
+  /** Its API while it leads; null while it is down or waits for its turn. */
   get api(): Api | null {
-    try {
-      return this.#server?.api ?? null
-    } catch (error) {
-      if (error instanceof OperationalError) return null
-      throw error
-    }
-  }
-
-  get leads(): boolean {
-    return this.#process !== null && this.#backend.lease.holder === this.#process && this.api !== null
+    return this.#server?.leads ? this.#server.api : null
   }
 
   start(): void {
@@ -110,10 +101,8 @@ export class SimServer {
     this.kill()
   }
 
-  /** What a service manager does now and then: starts what is down, and replaces a leader that has lost its lease. */
+  /** What a service manager does now and then: starts what is down. */
   lookAfter(): void {
-    if (this.#keptDown) return
-    if (this.#process === null) this.start()
-    else if (this.api !== null && !this.leads) this.kill()
+    if (!this.#keptDown && this.#process === null) this.start()
   }
 }

@@ -1,0 +1,88 @@
+import { OperationalError } from '../core/errors.ts'
+import type { Millis } from '../core/model/ids.ts'
+import type { Dispatch } from '../core/model/manifest.ts'
+import type { Task } from '../core/model/task.ts'
+import type { Strategy } from '../core/schedule/strategy.ts'
+import type { ChangeBatch } from '../ports/store.ts'
+import type { PassDeps } from './pass.ts'
+import { publishedNode, reconcile } from './passes.ts'
+import type { Inbox } from './record-reports.ts'
+import { Sessions } from './sessions.ts'
+import { WorkQueue } from './work-queue.ts'
+import type { World } from './world.ts'
+
+/** One reign: the passes that decide, and the agents that are connected, from the epoch that was taken until it is over. */
+export class Term {
+  readonly deps: PassDeps
+  readonly sessions: Sessions
+  readonly #inbox: Inbox = new Map()
+  readonly #queue: WorkQueue
+  readonly #strategy: Strategy
+  readonly #over = new AbortController()
+  readonly #unfollow: () => void
+
+  constructor(deps: PassDeps, strategy: Strategy) {
+    this.deps = deps
+    this.#strategy = strategy
+    this.#queue = new WorkQueue(deps.clock, deps.log, (key) => this.#pass(key))
+    this.sessions = new Sessions({ pass: deps, inbox: this.#inbox, wake: (key) => this.#queue.add(key) })
+    const { world } = deps
+    this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#queue))
+    for (const name of world.serviceNames()) this.#queue.add(`service:${name}`)
+    for (const key of ['schedule', 'manifest', 'reports']) this.#queue.add(key)
+    for (const node of world.nodes()) this.#queue.add(`node:${node.id}`)
+  }
+
+  /** Aborts when it ends, by `end` or because another leader reigns. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /** Nothing is decided any more, and every agent is sent away. */
+  end(reason: OperationalError): void {
+    if (this.#over.signal.aborted) return
+    this.#over.abort(reason)
+    this.#unfollow()
+    this.#queue.stop()
+    this.sessions.close()
+  }
+
+  async #pass(key: string): Promise<Millis | null> {
+    try {
+      const node = publishedNode(key)
+      if (node !== null) return await this.sessions.publish(node)
+      return await reconcile(key, this.deps, this.#inbox, this.#strategy)
+    } catch (error) {
+      if (!(error instanceof OperationalError) || error.code !== 'STALE_EPOCH') throw error
+      this.end(error)
+      return null
+    }
+  }
+}
+
+/** Asks for the passes that a change may matter to. */
+function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
+  for (const { key, value } of batch.changes) {
+    const [kind = '', id = ''] = key.split('/', 2)
+    if (kind === 'task') {
+      const service = id.split('.').slice(0, -2).join('.')
+      queue.add(`service:${service}`)
+      for (const name of world.dependants(service)) queue.add(`service:${name}`)
+      const node = (value as Task | null)?.node ?? null
+      if (node !== null) queue.add(`node:${node}`)
+      else if (value === null) for (const one of world.nodes()) queue.add(`node:${one.id}`)
+      queue.add('schedule')
+      queue.add('manifest')
+    } else if (kind === 'dispatch' && value !== null) {
+      queue.add(`service:${(value as Dispatch).spec.name}`)
+    } else if (kind === 'desired') {
+      for (const name of world.serviceNames()) queue.add(`service:${name}`)
+      queue.add('manifest')
+    } else if (kind === 'node') {
+      queue.add('schedule')
+      queue.add(`node:${id}`)
+      for (const name of world.serviceNames())
+        if (world.wanted(name)?.spec.mode === 'global') queue.add(`service:${name}`)
+    }
+  }
+}
