@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
+import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
@@ -69,10 +70,12 @@ async function aServer(store: MemoryStore): Promise<Server> {
     clock,
     rng: createRng(1),
     log: SILENT,
+    reach: { answers: async () => true },
     config: {
       name: 'test',
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'round-robin',
+      patience: DEFAULT_PATIENCE,
       version: '0.1.0',
     },
   })

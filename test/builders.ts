@@ -103,6 +103,7 @@ export function aTask(change: Partial<Omit<Task, 'status'>> & { status?: Partial
     because: '',
     refusal: null,
     stoppedByUser: false,
+    gone: false,
     createdAt: 0,
     ...rest,
     status: aStatus({
@@ -126,6 +127,7 @@ export function aNode(change: Partial<Node> = {}): Node {
     availability: 'active',
     status: 'ready',
     placement: 'default',
+    address: null,
     publicAddress: null,
     region: null,
     zone: null,

@@ -54,6 +54,7 @@ function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock): AgentCalls 
     survey: async (images) => ({ runtimes: aNode().runtimes, presentImages: images }),
     samples: async () =>
       [...held].map(([taskId]) => ({ taskId, cpuMillis: 1.5, memoryBytes: 1_000_000, at: clock.now() })),
+    answers: async () => true,
     hostStats: async () => ({
       memoryTotalBytes: 8 * 1024 ** 3,
       memoryAvailableBytes: 4 * 1024 ** 3,

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { DurableText, Host } from '../ports/host.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
+import type { Reach } from '../ports/reach.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { readState, writeState } from './cache.ts'
 import { agentCalls } from './calls.ts'
@@ -19,6 +20,8 @@ import { TaskLoop } from './task-loop.ts'
 export interface AgentConfig {
   readonly name: string
   readonly placement: string
+  /** Where servers reach this machine; null: the server is on it. */
+  readonly address: string | null
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly version: string
@@ -30,6 +33,7 @@ export interface AgentDeps {
   readonly log: Log
   readonly host: Host
   readonly link: Link
+  readonly reach: Reach
   readonly runtimes: readonly Runtime[]
   readonly cache: DurableText
   readonly config: AgentConfig
@@ -84,7 +88,7 @@ export class Agent {
       }),
       onRecords: () => this.#save(),
     })
-    const calls = agentCalls(this.#containers, runtimes, host, async () => {
+    const calls = agentCalls(this.#containers, runtimes, host, deps.reach, async () => {
       await this.#describe()
       return this.#descriptions
     })
@@ -141,6 +145,7 @@ export class Agent {
       name: config.name,
       hostname: host.hostname,
       placement: config.placement,
+      address: config.address,
       publicAddress: config.publicAddress,
       labels: config.labels,
       capacity: this.#capacity,

@@ -2,11 +2,13 @@ import { OperationalError } from '../core/errors.ts'
 import type { Cluster } from '../core/model/cluster.ts'
 import type { Millis } from '../core/model/ids.ts'
 import { LEADERSHIP_KEY } from '../core/model/objects.ts'
+import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Rng } from '../lib/rng.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
+import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
 import type { Api } from './api.ts'
@@ -21,6 +23,7 @@ export interface ServerConfig {
   /** The cluster to create when the store is empty; its id is used for nothing else. */
   readonly newCluster: () => Cluster
   readonly strategy: Strategy
+  readonly patience: Patience
   readonly version: string
 }
 
@@ -29,6 +32,7 @@ export interface ServerDeps {
   readonly clock: Clock
   readonly rng: Rng
   readonly log: Log
+  readonly reach: Reach
   readonly config: ServerConfig
 }
 
@@ -127,7 +131,7 @@ export class Server {
 
   /** Leads until the term is over. */
   async #lead(lease: Lease, world: World): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { store, clock, log, reach, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
     const holder = config.name
@@ -138,7 +142,7 @@ export class Server {
     })
     if (epoch === null || signal.aborted) return
     log.info('leading', { epoch, revision: mirror.revision })
-    const term = new Term({ store, world, clock, log, epoch }, config.strategy)
+    const term = new Term({ store, world, clock, log, epoch }, { reach, ...config })
     this.#term = term
     this.#tellWaiting((waiter) => waiter.resolve())
     const onLost = (): void => term.end(new OperationalError('NOT_LEADER', 'the lease is lost'))

@@ -10,9 +10,6 @@ import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 
-/** A node whose agent is gone this long is shown as unreachable and gets no new tasks. */
-const UNREACHABLE_AFTER_MS: Millis = 15_000
-
 interface Session {
   readonly connection: AgentConnection
   /** What this agent was last told, by the parts that matter to it. */
@@ -23,13 +20,14 @@ export interface SessionsDeps {
   readonly pass: PassDeps
   readonly inbox: Inbox
   readonly wake: (key: string) => void
+  readonly onHello: (node: NodeId, address: string | null) => void
+  readonly onGone: (node: NodeId) => void
 }
 
 /** The agents that are connected to the leader: who they are, what they were told, what they say. */
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly #byNode = new Map<NodeId, Session>()
-  readonly #lostAt = new Map<NodeId, Millis>()
   #closed = false
 
   constructor(deps: SessionsDeps) {
@@ -57,8 +55,7 @@ export class Sessions {
     connection.onClose(() => {
       if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
       this.#byNode.delete(nodeId)
-      this.#lostAt.set(nodeId, this.#deps.pass.clock.now())
-      this.#deps.wake(`node:${nodeId}`)
+      this.#deps.onGone(nodeId)
     })
   }
 
@@ -69,11 +66,11 @@ export class Sessions {
     this.#byNode.clear()
   }
 
-  /** Tells one node's agent what it must hold, if that differs from what it was told, and notes when it is gone. */
+  /** Tells one node's agent what it must hold, if that differs from what it was told. */
   async publish(node: NodeId): Promise<Millis | null> {
     const deps = this.#deps.pass
     const session = this.#byNode.get(node)
-    if (session === undefined) return this.#noteAbsence(node, deps)
+    if (session === undefined) return null
     if (deps.world.mirror.get(keyOf('node', node))?.value.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
     if (session.told !== null && !differs(session.told, tasks)) return null
@@ -119,7 +116,6 @@ export class Sessions {
     const id = known ?? this.#idFor(hello, deps)
     const present = deps.world.mirror.get(keyOf('node', id))?.value ?? null
     const node = nodeOf(hello, id, present, deps.clock.now())
-    this.#lostAt.delete(id)
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
         kind: present === null ? 'node.joined' : 'node.changed',
@@ -148,6 +144,7 @@ export class Sessions {
       this.#byNode.get(id)?.connection.close()
       this.#byNode.set(id, { connection, told: null })
     }
+    this.#deps.onHello(id, node.address)
     this.#deps.wake(`node:${id}`)
     return id
   }
@@ -162,15 +159,6 @@ export class Sessions {
     let id = 1
     while (taken.has(id)) id += 1
     return id
-  }
-
-  async #noteAbsence(id: NodeId, deps: PassDeps): Promise<Millis | null> {
-    const node = deps.world.mirror.get(keyOf('node', id))?.value
-    if (node === undefined || node.status !== 'ready') return null
-    const since = this.#lostAt.get(id) ?? deps.clock.now()
-    this.#lostAt.set(id, since)
-    if (deps.clock.now() < since + UNREACHABLE_AFTER_MS) return since + UNREACHABLE_AFTER_MS
-    return this.#setStatus(node, 'unreachable', deps)
   }
 
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
@@ -225,6 +213,7 @@ function nodeOf(hello: Hello, id: NodeId, present: Node | null, now: Millis): No
     availability: present?.availability ?? 'active',
     status: statusWhenThere(present?.availability ?? 'active'),
     placement: hello.placement,
+    address: hello.address,
     publicAddress: hello.publicAddress,
     region: present?.region ?? null,
     zone: present?.zone ?? null,

@@ -7,6 +7,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
+import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { DockerRuntime } from '../drivers/docker/runtime.ts'
@@ -14,6 +15,7 @@ import { durableText } from '../drivers/durable-text.ts'
 import { systemHost } from '../drivers/host.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { ProcessRuntime } from '../drivers/process/runtime.ts'
+import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
@@ -59,9 +61,11 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
       createdAt: clock.now(),
     }),
     strategy: options.strategy,
+    patience: DEFAULT_PATIENCE,
     version: options.version,
   }
-  const server = new Server({ store, clock, rng: systemRng(), log, config })
+  const reach = tcpReach()
+  const server = new Server({ store, clock, rng: systemRng(), log, reach, config })
   try {
     await server.start()
     await server.untilLeading()
@@ -73,11 +77,13 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
       log,
       host: systemHost({ dataDir: options.dataDir }),
       link: localLink((connection) => server.accept(connection)),
+      reach,
       runtimes,
       cache: durableText(join(options.dataDir, 'agent.json')),
       config: {
         name,
         placement: options.placement,
+        address: null,
         publicAddress: options.publicAddress,
         labels: options.labels,
         version: options.version,

@@ -1,4 +1,4 @@
-import type { TaskId } from '../core/model/ids.ts'
+import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import type { HostStats } from './host.ts'
@@ -19,6 +19,8 @@ export interface AgentCalls {
   survey(images: readonly string[]): Promise<Survey>
   samples(): Promise<readonly TaskSample[]>
   hostStats(): Promise<HostStats>
+  /** Whether another machine's network answers this one; see `Reach`. */
+  answers(address: string, withinMs: Millis): Promise<boolean>
 }
 
 /** The server's end of one agent's connection. Messages may be lost only together with the connection. */

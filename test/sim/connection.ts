@@ -174,6 +174,7 @@ export class SimConnection {
       survey: (images) => remote(() => calls.survey(images)),
       samples: () => remote(() => calls.samples()),
       hostStats: () => remote(() => calls.hostStats()),
+      answers: (address, withinMs) => remote(() => calls.answers(address, withinMs)),
     }
   }
 }

@@ -27,6 +27,8 @@ export interface Hello {
   readonly name: string
   readonly hostname: string
   readonly placement: string
+  /** Where servers reach its machine; null: it does not know, or is the server's own. */
+  readonly address: string | null
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly capacity: Resources

@@ -26,6 +26,8 @@ export interface Node {
   readonly availability: Availability
   readonly status: NodeStatus
   readonly placement: string
+  /** Where servers reach the machine; null: it is the server's own. */
+  readonly address: string | null
   readonly publicAddress: string | null
   readonly region: string | null
   readonly zone: string | null

@@ -1,5 +1,6 @@
 import { isTerminal, TASK_STATES, type Task, type TaskStatus } from '../../../src/core/model/task.ts'
 import type { Check, CheckContext } from '../checks.ts'
+import type { Shadow } from '../shadow.ts'
 
 /** Promise 9: what changes says so in the same commit. */
 export function causesAreTold({ broken }: CheckContext): Check {
@@ -50,12 +51,25 @@ export function statesOnlyGrow({ shadow, broken }: CheckContext): Check {
         if (isTerminal(from) && to !== from) broken(`${key} had ended as ${from} and became ${to}`)
         if (old?.desired === 'stopped' && now.desired !== 'stopped') broken(`${key} was to stop and is wanted again`)
         if (old?.status === now.status || isControls(old, now)) continue
+        if (to === 'lost') {
+          const wrong = whyNotLost(now, shadow)
+          if (wrong !== null) broken(`${key} was given up as lost, but ${wrong}`)
+          continue
+        }
         const speaker = saidBy.get(now.status) ?? 'nobody'
         const node = shadow.nodes.get(now.node ?? 0)?.name
         if (`${speaker}:7946` !== node) broken(`${key} became ${to} on the word of ${speaker}, but it is on ${node}`)
       }
     },
   }
+}
+
+/** Only what can be replaced is given up, and only when its node is away. */
+function whyNotLost({ node, spec }: Task, shadow: Shadow): string | null {
+  const status = shadow.nodes.get(node ?? 0)?.status
+  if (status !== 'unreachable') return `node ${node} is ${status ?? 'unknown'}`
+  const kept = spec.container.mounts.some(({ kind }) => kind !== 'bind')
+  return spec.exclusive || kept ? 'it may run nowhere else' : null
 }
 
 function isControls(before: Task | null, after: Task): boolean {

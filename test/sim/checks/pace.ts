@@ -46,6 +46,8 @@ interface Slot {
  */
 export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
   const slots = new Map<string, Slot>()
+  /** Tasks with a call to start that may still be under way. */
+  const unanswered = new Set<string>()
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
@@ -53,12 +55,20 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
       }
     },
     onFact: (fact) => {
-      if (fact.kind === 'agent-died') for (const slot of slots.values()) slot.failures -= 1
+      if (fact.kind === 'start-unanswered') unanswered.add(fact.taskId)
+      if (fact.kind === 'agent-died') {
+        for (const slot of slots.values()) slot.failures -= 1
+        const id = shadow.nodeNamed(fact.node)?.id
+        for (const task of shadow.alive()) if (task.node === id) unanswered.add(task.id)
+      }
       if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
       const { order } = fact.container
+      // What was given up with its node goes on there for itself, until the node has heard of it.
+      const task = shadow.tasks.get(order.taskId)
+      if (task === undefined || task.status.state === 'lost') return
       const slot = slotOf(order, slots)
       if (fact.kind === 'ended') {
-        if (fact.cause !== 'program' || shadow.tasks.get(order.taskId)?.desired !== 'running') return
+        if (fact.cause !== 'program' || task.desired !== 'running') return
         slot.excused = false
         slot.failures += 1
         slot.endedAt = now()
@@ -66,6 +76,8 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
       }
       const pause = retryDelayMs(slot.failures)
       if (slot.excused || slot.failures <= 1 || now() - slot.endedAt >= pause) return
+      // The first of two calls may only now have been carried out, and the second right after it.
+      if (unanswered.delete(order.taskId)) return
       broken(`${order.taskId} started ${now() - slot.endedAt} ms after failure ${slot.failures}, not ${pause} ms`)
     },
   }
@@ -95,6 +107,10 @@ function forgive(before: Task | null, after: Task | null, slots: Map<string, Slo
     else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
   } else if (after === null) {
     if (inSlot.length === 0) slots.delete(place)
+  } else if (after.status.state === 'lost') {
+    // What its agent saw fail meanwhile it could not tell.
+    known.excused = true
+    known.failures = 0
   } else if (before.desired !== 'stopped' && after.desired === 'stopped') {
     known.excused = true
     // Its agent may not have seen the last end as a failure, but as what it was asked for.

@@ -31,6 +31,7 @@ export const node: z.ZodType<Node> = named(
     availability: z.enum(AVAILABILITIES),
     status: z.enum(NODE_STATUSES),
     placement: text,
+    address: z.string().nullable().describe('Where servers reach the machine; null: it is the server’s own.'),
     publicAddress: text.nullable(),
     region: text.nullable(),
     zone: text.nullable(),
