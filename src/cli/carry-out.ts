@@ -44,7 +44,8 @@ export async function carryOut(
   const client = context.client()
   const plan = given ?? (await client.plan(change))
   // Programs read the plan from the answer; whoever is asked must see it first.
-  if (!context.globals.json || flags.yes !== true) context.say(planText(plan, context.err))
+  const asked = flags.yes !== true && process.stdin.isTTY === true
+  if (!context.globals.json || asked) context.say(planText(plan, context.err))
   if (plan.actions.length > 0 && plan.blockers.length === 0) {
     const answer = await confirm('Apply this plan?', flags.yes === true)
     if (answer !== 'yes') {

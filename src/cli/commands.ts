@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   nodes: async (context) => (await import('./commands/nodes.ts')).nodesCommand(context),
   logs: async (context) => (await import('./commands/logs.ts')).logsCommand(context),
   exec: async (context) => (await import('./commands/exec.ts')).execCommand(context),
+  inspect: async (context) => (await import('./commands/inspect.ts')).inspectCommand(context),
   explain: async (context) => (await import('./commands/explain.ts')).explainCommand(context),
   events: async (context) => (await import('./commands/events.ts')).eventsCommand(context),
   cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),

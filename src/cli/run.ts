@@ -21,11 +21,10 @@ export async function runCommand(words: readonly string[], context: Context): Pr
   await parse(program, line, commandNamed(name) === null ? null : name, context)
 }
 
-/** Aliases become the command they stand for, `help apply` becomes `apply --help`, and nothing becomes help. */
+/** Aliases become the command they stand for, `help apply` becomes `apply --help`, and `help` alone `--help`. */
 function straightened(words: readonly string[]): readonly string[] {
-  if (words.length === 0) return ['--help']
   if (words[0] === 'help') {
-    const asked = straightened(words.slice(1))
+    const asked = words.length === 1 ? ['--help'] : straightened(words.slice(1))
     // Of a word that is no command the parser shall say what was probably meant.
     return asked.includes('--help') || commandNamed(asked[0] ?? '') === null ? asked : [...asked, '--help']
   }

@@ -77,7 +77,8 @@ async function follow(
       show(last)
     } catch (error) {
       const gone = Date.now() - heardAt
-      if (last === null || !isPassing(error) || gone > PATIENCE_MS) throw error
+      if (last === null || !isPassing(error)) throw error
+      if (gone > PATIENCE_MS) throw lostSight(error, revision)
     }
     const over = last.revision.state !== 'progressing' && last.revision.state !== 'staged'
     if (over || signal.aborted || Date.now() >= deadline) return last
@@ -85,7 +86,13 @@ async function follow(
   }
 }
 
-function isPassing(error: unknown): boolean {
+function lostSight({ code, message }: OperationalError, revision: number): OperationalError {
+  return new OperationalError(code, `${message}; manifest ${revision} was accepted and goes on`, {
+    hint: '`gantry services` shows how far it has come, once the server is back',
+  })
+}
+
+function isPassing(error: unknown): error is OperationalError {
   return error instanceof OperationalError && (error.code === 'UNAVAILABLE' || error.code === 'NOT_LEADER')
 }
 

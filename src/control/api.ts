@@ -9,6 +9,7 @@ import type {
   ClusterView,
   DispatchView,
   Explanation,
+  Inspection,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -61,6 +62,7 @@ export interface Api {
   revisions(): readonly Omit<ManifestRevision, 'text'>[]
   revision(number: number): ManifestRevision
   progress(revision: number): RevisionProgress
+  /** Those of the manifest, by name; tasks that were started by hand are dispatches. */
   services(): readonly ServiceView[]
   service(name: ServiceName): ServiceDetail
   tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): readonly TaskView[]
@@ -90,5 +92,7 @@ export interface Api {
   serviceLogs(service: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   exec(task: TaskId, request: ExecRequest): Promise<ExecSession>
   /** `object`: `web`, `web.1.2`, `node/1`, `manifest/3`. */
+  /** Runs the inspect command of the task's service in the task. */
+  inspect(task: TaskId): Promise<Inspection>
   explain(object: string): Explanation
 }

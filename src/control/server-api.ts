@@ -12,6 +12,7 @@ import type {
   ClusterView,
   DispatchView,
   Explanation,
+  Inspection,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -27,6 +28,7 @@ import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import { acceptChange } from './accept-change.ts'
 import type { Accepted, Api, Caller, EventQuery, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
+import { inspectTask } from './inspect-task.ts'
 import type { PassDeps } from './pass.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import type { Sessions } from './sessions.ts'
@@ -38,6 +40,9 @@ export interface ServerApiDeps extends PassDeps {
   readonly storeKind: string
   readonly version: string
 }
+
+/** What led somewhere is told on one screen. */
+const EXPLAINING_EVENTS = 20
 
 /** The facade over a leading server. Reads come from the mirror; writes are guarded commits. */
 export class ServerApi implements Api {
@@ -99,7 +104,10 @@ export class ServerApi implements Api {
   }
 
   services(): readonly ServiceView[] {
-    return [...this.#deps.world.serviceNames()].sort(compareText).flatMap((name) => this.#view(name) ?? [])
+    return [...this.#deps.world.serviceNames()]
+      .sort(compareText)
+      .flatMap((name) => this.#view(name) ?? [])
+      .filter(({ dispatch }) => dispatch === null)
   }
 
   service(name: ServiceName): ServiceDetail {
@@ -178,13 +186,28 @@ export class ServerApi implements Api {
     return (await Promise.all(samples)).flat()
   }
 
+  /** Throws CONFLICT for an event that lies ahead: whoever waits for those after it has another history. */
+  #checkKnown(after: string | null): void {
+    const newest = this.#deps.world.mirror.revision
+    if (after === null || Number(after.split('.')[0]) <= newest) return
+    throw new OperationalError('CONFLICT', `event ${after} has not happened in this cluster`, {
+      hint: 'ask again without it, for the whole history',
+    })
+  }
+
   events(query: EventQuery): readonly Event[] {
+    this.#checkKnown(query.after)
     const found: Event[] = []
     for (const { value } of this.#deps.world.mirror.list('event')) if (matches(value, query)) found.push(value)
     return query.limit === null ? found : found.slice(Math.max(0, found.length - query.limit))
   }
 
-  async *watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {
+  watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {
+    this.#checkKnown(query.after)
+    return this.#watchedEvents(query, signal)
+  }
+
+  async *#watchedEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {
     const channel = new Channel<Event>(signal, Number.MAX_SAFE_INTEGER)
     const kept = this.events(query)
     const unwatch = this.#deps.world.mirror.onChange((batch) => {
@@ -217,6 +240,12 @@ export class ServerApi implements Api {
     return this.#calls(node).exec(id, request)
   }
 
+  async inspect(id: TaskId): Promise<Inspection> {
+    const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
+    if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
+    return inspectTask(task, (request) => this.exec(id, request), this.#deps.clock)
+  }
+
   explain(object: string): Explanation {
     const { world } = this.#deps
     const name = object.replace(/^(task|service)\//, '')
@@ -224,7 +253,7 @@ export class ServerApi implements Api {
     const around = { nodes: world.nodes(), tasks: world.tasks() }
     if (task !== undefined) return explainTask(task, this.#eventsOf(`task/${name}`), around)
     if (world.serviceNames().has(name)) {
-      const events = this.events({ after: null, service: name, object: null, limit: 50 })
+      const events = this.events({ after: null, service: name, object: null, limit: EXPLAINING_EVENTS })
       return explainService(this.service(name), events, around)
     }
     if (world.mirror.get(object as 'node/1') !== null) {
@@ -236,7 +265,7 @@ export class ServerApi implements Api {
   }
 
   #eventsOf(object: string): readonly Event[] {
-    return this.events({ after: null, service: null, object, limit: 50 })
+    return this.events({ after: null, service: null, object, limit: EXPLAINING_EVENTS })
   }
 
   #view(name: ServiceName): ServiceView | null {

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import type { Api } from '../control/api.ts'
 import { OperationalError } from '../core/errors.ts'
 import { loadManifest } from '../core/manifest/load.ts'
@@ -7,6 +7,7 @@ import type { RuntimeDescription } from '../core/model/node.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
 import type { Log, LogLevel } from '../ports/log.ts'
+import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { type HttpServer, startHttp } from '../transport/http/server.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, startNode } from './node-process.ts'
@@ -34,6 +35,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   }
   const token = join(options.dataDir, 'token')
   const first = options.first === null ? null : readFirst(options.first)
+  if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log)
   const signal = nextSignal()
   const http = await startApi(node, token, options, log).catch(async (error: unknown) => {
@@ -47,7 +49,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   await untilNode(api, ended.signal)
   for (const line of node.runtimes().map(describeRuntime)) say(line)
   if (first !== null) await showFirst(first, api, say, ended.signal)
-  if (!ended.signal.aborted) say(welcome(http.address, token, options))
+  if (!ended.signal.aborted) say(welcome(http.address, token, first, options))
 
   const endKeeping = keepMemorySmall()
   const name = await signal
@@ -115,7 +117,7 @@ async function showFirst(
   }
   const told = new Map<string, string>()
   const show = (): boolean => {
-    const services = api.services().filter(({ dispatch }) => dispatch === null)
+    const services = api.services()
     for (const service of services) {
       const line = progressLine(service)
       if (told.get(service.name) !== line) say(line)
@@ -135,24 +137,29 @@ function progressLine({ name, ready, replicas, health, message }: ServiceView): 
   return `  ${name}: ${ready} of ${replicas} ready${health === 'healthy' ? ', healthy' : message === '' ? '' : `, ${message}`}`
 }
 
-function welcome(address: string | null, token: string, options: UpOptions): string {
+function welcome(address: string | null, token: string, first: First | null, options: UpOptions): string {
   const lines = ['', 'Gantry is up.']
   if (address !== null) lines.push(`  API      ${address}/api/v1  (token in ${token})`)
   lines.push(`  Socket   ${options.socketPath}`)
-  if (options.first !== null) {
-    lines.push(
-      '',
-      'Try next, in another terminal:',
-      '  ./bin/gantry services                                  what runs',
-      '  ./bin/gantry plan --config examples/hello/manifest.yaml   what a change would do; edit the file first',
-      '  ./bin/gantry apply --config examples/hello/manifest.yaml  do it',
-      '  ./bin/gantry logs hello -f                             what it says',
-      '  ./bin/gantry explain hello                             why it is as it is',
-    )
-  }
+  if (first !== null) lines.push('', ...whatToTry(first))
   lines.push(
     '',
     options.leave ? 'Ctrl-C ends Gantry and leaves the tasks running.' : 'Ctrl-C stops the tasks and ends Gantry.',
   )
   return lines.join('\n')
+}
+
+function whatToTry({ file, manifest }: First): string[] {
+  const gantry = basename(process.argv[1] ?? '') === 'gantry.cjs' ? './bin/gantry' : 'gantry'
+  const [service = ''] = Object.keys(manifest.services)
+  const path = relative(process.cwd(), file)
+  const tips = [
+    ['services', 'what runs'],
+    [`plan --config ${path}`, 'what a change would do; edit the file first'],
+    [`apply --config ${path}`, 'do it'],
+    [`logs ${service} -f`, 'what it says'],
+    [`explain ${service}`, 'why it is as it is'],
+  ].map(([words = '', meaning = '']) => ({ line: `  ${gantry} ${words}`, meaning }))
+  const widest = Math.max(...tips.map(({ line }) => line.length))
+  return ['Try next, in another terminal:', ...tips.map(({ line, meaning }) => `${line.padEnd(widest + 2)}${meaning}`)]
 }

@@ -8,6 +8,7 @@ import type {
   ClusterView,
   DispatchView,
   Explanation,
+  Inspection,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -67,6 +68,7 @@ export interface Client {
   dispatches(): Promise<readonly DispatchView[]>
   dispatched(id: string): Promise<DispatchDetail>
   stopDispatch(id: string): Promise<DispatchView>
+  inspect(task: TaskId): Promise<Inspection>
   explain(object: string): Promise<Explanation>
 }
 
@@ -99,7 +101,7 @@ function manifestCalls({ get, post, write }: Connection): Pick<Client, ManifestC
   }
 }
 
-type TaskCalls = 'tasks' | 'task' | 'stopTask' | 'exec' | 'taskLogs' | 'serviceLogs'
+type TaskCalls = 'tasks' | 'task' | 'stopTask' | 'inspect' | 'exec' | 'taskLogs' | 'serviceLogs'
 type DispatchCalls = 'dispatch' | 'dispatches' | 'dispatched' | 'stopDispatch'
 
 function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCalls> {
@@ -108,6 +110,7 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
     tasks: ({ service, all }) => get('/tasks', { service, all: all ? 'true' : null }),
     task: (id) => get(`/tasks/${segment(id)}`),
     stopTask: (id) => write(`/tasks/${segment(id)}/stop`, {}),
+    inspect: (id) => write(`/tasks/${segment(id)}/inspect`, {}),
     exec: (id, request) => openExec(connection, `/tasks/${segment(id)}/exec`, request),
     taskLogs: (id, query, signal) => logLines(connection, `/tasks/${segment(id)}/logs`, query, signal),
     serviceLogs: (name, query, signal) => logLines(connection, `/services/${segment(name)}/logs`, query, signal),

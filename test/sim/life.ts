@@ -244,7 +244,8 @@ class Life {
       const wrong = look()
       wellSince = wrong === null ? (wellSince ?? this.#clock.now()) : null
       if (wellSince !== null && this.#clock.now() - wellSince >= wellForMs) return
-      if (this.#clock.now() >= until) return this.fail(`after ${withinMs / 1_000} calm seconds: ${wrong ?? 'it keeps changing'}`)
+      if (this.#clock.now() >= until)
+        return this.fail(`after ${withinMs / 1_000} calm seconds: ${wrong ?? 'it keeps changing'}`)
       await this.#pass(LOOK_EVERY_MS)
     }
   }

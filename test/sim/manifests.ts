@@ -24,7 +24,7 @@ interface Template {
 const RETRYING = ['always', 'on-failure', 'unless-stopped'] as const
 
 const TEMPLATES: readonly Template[] = [
-  { weight: 8, make: (rng) => ({ program: { servesAfterMs: rng.below(800) } }) },
+  { weight: 8, make: (rng) => ({ program: { servesAfterMs: rng.below(800) }, spec: { inspect: ['print', 'fine'] } }) },
   {
     weight: 2,
     make: (rng) => ({ program: { stopsAfterMs: rng.chance(0.5) ? null : 300 + rng.below(3_000) } }),

@@ -202,6 +202,8 @@ export class Workload {
     for (const node of api.nodes()) await api.hostStats(node.id)
     if (name === undefined) return
     api.explain(name)
+    const [task] = api.tasks({ service: name, all: false })
+    if (task !== undefined) await api.inspect(task.id)
     const lines = api.serviceLogs(name, { follow: false, tail: 5, since: null }, new AbortController().signal)
     for await (const line of lines) if (line.task === '') return
   }

@@ -73,6 +73,8 @@ test.each([
   { words: ['up', '--listen', 'nowhere'], said: expect.stringContaining('nowhere is no address to listen on') },
   { words: ['rollback', 'last'], said: expect.stringContaining('last is no revision number') },
   { words: ['validate'], said: expect.stringContaining('name a manifest') },
+  { words: ['up', '--name', 'a b'], said: expect.stringContaining('is no name for a node') },
+  { words: [], said: expect.stringContaining('Usage: gantry [options] COMMAND') },
   { words: ['apply', '--plan', 'a', '--config', 'b'], said: expect.stringContaining('exclude each other') },
   {
     words: ['plan', '--config', '/no/such/file'],
@@ -139,6 +141,10 @@ test('validate needs no server: all problems with their places, and 3', async ()
     stderr: '',
   })
   expect(await gantry.run('validate', right, wrong, '--json')).toMatchObject({ code: 3 })
+  const some = await gantry.run('validate', '/no/such/file', wrong, right)
+  expect(some).toMatchObject({ code: 2, stdout: `${right}: valid, 1 service (web)\n` })
+  expect(some.stderr).toContain(`${wrong}: 2 problems`)
+  expect(some.stderr).toContain('/no/such/file cannot be read')
   const schema = await gantry.run('validate', '--schema')
   expect(JSON.parse(schema.stdout)).toHaveProperty('definitions.service')
 })
@@ -152,7 +158,10 @@ test('a manifest with problems is told by the server in the same words, and chan
 })
 
 test('where nobody can be asked, an apply needs --yes', async () => {
-  const { code, stderr } = await gantry.run('apply', '--config', file('web.yaml', WEB('hello')))
+  const web = file('web.yaml', WEB('hello'))
+  const asJson = await gantry.run('apply', '--json', '--config', web)
+  expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { message: 'nobody can be asked here' } })
+  const { code, stderr } = await gantry.run('apply', '--config', web)
   expect(code).toBe(2)
   expect(stderr).toContain('1 to add, 0 to change, 0 to replace, 0 to remove')
   expect(stderr).toContain('Error: nobody can be asked here\nTry: add --yes')
@@ -355,6 +364,14 @@ COMP_WORDS=(gantry services w); COMP_CWORD=2; _gantry; printf '%s\\n' "\${COMPRE
   const asked = start([file('use.bash', use)], ['/bin/bash'])
   expect(await asked.ended).toBe(0)
   expect(asked.printed).toEqual({ stdout: 'web\n', stderr: '' })
+})
+
+test('up leaves nothing behind where its port is taken', async () => {
+  const directory = join(gantry.dataDir, 'not-made')
+  const { code, stderr } = await gantry.run('up', '--data', directory, '--listen', `127.0.0.1:${gantry.port}`)
+  expect(code).toBe(4)
+  expect(stderr).toContain(`another program listens on 127.0.0.1:${gantry.port}`)
+  expect(existsSync(directory)).toBe(false)
 })
 
 test('up reads the agent’s own file, and says what has no effect', async () => {

@@ -142,6 +142,32 @@ services:
     expect((await cluster.logs(name)).filter(({ text }) => text === 'up')).toHaveLength(2)
   })
 
+  test('a repair that works but does not help is followed by a restart', async () => {
+    const [task] = await cluster.run(
+      CHECKED('mended', CHECKS[0]?.check ?? '', 'repair: [sh, -c, echo x >>/tmp/repairs]'),
+    )
+    await cluster.shell(task?.id ?? '', CHECKS[0]?.harm ?? '')
+    await cluster.untilTasks('mended', ([first]) => first?.restarts === 1 && first.ready)
+    expect(await cluster.shell(task?.id ?? '', 'cat /tmp/repairs')).toBe('x')
+  })
+
+  test('the inspect command of a service runs on demand in each of its tasks', async () => {
+    await cluster.run(`
+services:
+  seen:
+    image: ${BUSYBOX_IMAGE}
+    replicas: 2
+    command: [sh, -c, '${TERM}; ${SERVE}']
+    inspect: 'echo "slot $GANTRY_SLOT"; test "$GANTRY_SLOT" = 1'
+`)
+    const { code, stdout } = await cluster.gantry.run('inspect', 'seen', '--json')
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toEqual([
+      { task: 'seen.1.1', exitCode: 0, output: 'slot 1\n' },
+      { task: 'seen.2.1', exitCode: 1, output: 'slot 2\n' },
+    ])
+  })
+
   test('a repair that fails is followed by a restart', async () => {
     const [task] = await cluster.run(CHECKED('beyond-repair', CHECKS[0]?.check ?? '', 'repair: [sh, -c, exit 1]'))
     await cluster.shell(task?.id ?? '', CHECKS[0]?.harm ?? '')

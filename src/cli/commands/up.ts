@@ -74,7 +74,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
   return {
     dataDir,
-    name: flags.name ?? file?.nodeName ?? null,
+    name: nodeName(flags.name ?? file?.nodeName ?? null),
     clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
     placement: flags.placement,
     publicAddress: flags.publicAddress ?? null,
@@ -90,6 +90,14 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     logLevel: flags.logLevel,
     first: flags.first === undefined ? null : { file: resolve(flags.first), text: readInput(flags.first) },
   }
+}
+
+/** A name stands in command lines, addresses and listings. */
+function nodeName(name: string | null): string | null {
+  if (name === null || /^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/.test(name)) return name
+  throw new OperationalError('USAGE', `${JSON.stringify(name)} is no name for a node`, {
+    hint: 'use letters, digits and . _ : -',
+  })
 }
 
 async function agentFile(path: string, context: Context): Promise<AgentFile> {

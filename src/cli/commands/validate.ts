@@ -31,6 +31,7 @@ export function validateCommand(context: Context): Command {
     )
     .action(async (named: readonly string[], options: { schema?: boolean; config?: string }) => {
       if (options.schema === true) {
+        if (named.length > 0) throw new OperationalError('USAGE', '--schema takes no file')
         const { manifestJsonSchema } = await import('../../core/manifest/json-schema.ts')
         process.stdout.write(`${JSON.stringify(manifestJsonSchema(), null, 2)}\n`)
         return
@@ -39,14 +40,23 @@ export function validateCommand(context: Context): Command {
       if (files.length === 0)
         throw new OperationalError('USAGE', 'name a manifest to validate', { hint: '`gantry help validate`' })
       const { loadManifest } = await import('../../core/manifest/load.ts')
-      const checked = files.map((path): Checked => {
+      const unreadable: unknown[] = []
+      const checked = files.flatMap((path): Checked[] => {
         const file = path === '-' ? 'standard input' : path
-        const { manifest, problems, notes } = loadManifest(readInput(path), file)
-        return { file, valid: manifest !== null, services: Object.keys(manifest?.services ?? {}), problems, notes }
+        try {
+          const { manifest, problems, notes } = loadManifest(readInput(path), file)
+          return [{ file, valid: manifest !== null, services: Object.keys(manifest?.services ?? {}), problems, notes }]
+        } catch (error) {
+          // The others are checked all the same.
+          if (!(error instanceof OperationalError)) throw error
+          unreadable.push(error)
+          return []
+        }
       })
-      if (context.globals.json) context.print(checked.length === 1 ? checked[0] : checked, () => '')
+      if (context.globals.json && checked.length > 0) context.print(files.length === 1 ? checked[0] : checked, () => '')
       else for (const one of checked) tell(one, context)
       if (checked.some(({ valid }) => !valid)) context.exitCode = INVALID
+      if (unreadable.length > 0) throw unreadable[0]
     })
 }
 

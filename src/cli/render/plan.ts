@@ -33,7 +33,7 @@ function actionText(action: PlanAction, style: Style): string {
   const head = `${SYMBOLS[action.kind].padStart(3)} ${action.service}  ${WORDS[action.kind]}  (${printable(action.subject)}, ${count})`
   const lines = [paint(head), `      because ${action.because}`]
   for (const { field, from, to, effect } of action.fields) {
-    const forces = effect === 'replace' ? style.warning('  # forces replacement') : ''
+    const forces = effect === 'replace' && action.kind === 'replace' ? style.warning('  # forces replacement') : ''
     lines.push(`      ${field}: ${shown(from)} → ${shown(to)}${forces}`)
   }
   if (action.consequence !== '') lines.push(style.heading(`      ${action.consequence}`))

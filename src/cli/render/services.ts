@@ -13,7 +13,7 @@ export function servicesText(services: readonly ServiceView[], { style, width, n
   const rows = services.map((service) => [
     service.name,
     health(service, style),
-    `${service.ready}/${service.replicas}`,
+    isDone(service) ? 'done' : `${service.ready}/${service.replicas}`,
     service.mode,
     service.image ?? service.runtime,
     service.updatedAt === 0 ? '-' : age(service.updatedAt, now),
@@ -25,6 +25,11 @@ export function servicesText(services: readonly ServiceView[], { style, width, n
 /** One service with its tasks, ended ones too. */
 export function serviceText(service: ServiceDetail, format: Format): string {
   return `${servicesText([service], format)}\n\n${tasksText(service.tasks, format)}`
+}
+
+/** A job that has run to its end has nothing that could be ready. */
+function isDone({ mode, health: of, ready, running }: ServiceView): boolean {
+  return mode === 'job' && of === 'healthy' && ready === 0 && running === 0
 }
 
 function health({ health: of }: ServiceView, style: Style): Cell {

@@ -120,7 +120,7 @@ const watch = {
     spelling: 'Clusterlite’s `health_check`',
   }),
   repair: key(commandForm, 'Run in an unhealthy task before it is restarted; a text is run by a shell.'),
-  inspect: key(commandForm, 'Run in a task on demand; a text is run by a shell.'),
+  inspect: key(commandForm, 'Run in its tasks by `gantry inspect`; a text is run by a shell.'),
   logging: key(loggingForm, 'Where the engine sends output.', { absent: 'kept by the runtime' }),
   options: key(z.string(), 'Options of `docker run`, each taken for the key that it stands for.', { absent: '""' }),
 }

@@ -31,10 +31,10 @@ test('names what a process cannot be given, in the words of the manifest', () =>
   })
   const shared = 'a process shares the file system, network and rights of the node'
   expect(unsupportedFields(spec, runtime('process'))).toEqual([
-    { field: 'volumes', because: shared },
-    { field: 'network_mode', because: shared },
-    { field: 'dns', because: shared },
-    { field: 'capabilities.add', because: shared },
+    { field: 'volumes', because: shared, refused: false },
+    { field: 'network_mode', because: shared, refused: false },
+    { field: 'dns', because: shared, refused: false },
+    { field: 'capabilities.add', because: shared, refused: false },
   ])
 })
 
@@ -47,9 +47,9 @@ test('names what this machine lacks, with the reason of its runtime', () => {
   const limited = aService({ container: { limits: { ...limits, memorySwappiness: 5, memoryBytes: 5 } } })
   expect(
     unsupportedFields(limited, runtime('docker', { 'limits.memorySwappiness': 'not with control groups 2' })),
-  ).toEqual([{ field: 'limits.memory_swappiness', because: 'not with control groups 2' }])
+  ).toEqual([{ field: 'limits.memory_swappiness', because: 'not with control groups 2', refused: false }])
   expect(unsupportedFields(aProcess({ user: 'nobody' }), runtime('process', { user: 'only root may' }))).toEqual([
-    { field: 'user', because: 'only root may' },
+    { field: 'user', because: 'only root may', refused: true },
   ])
 })
 

@@ -6,10 +6,14 @@ import { manifestName } from './field-names.ts'
 export interface Unsupported {
   readonly field: string
   readonly because: string
+  /** Whether the runtime refuses the task rather than run it without. */
+  readonly refused: boolean
 }
 
 /** A feature that a service needs and that this version does not have. */
-export interface RefusedFeature extends Unsupported {
+export interface RefusedFeature {
+  readonly field: string
+  readonly because: string
   readonly feature: 'overlay' | 'files'
 }
 
@@ -18,6 +22,8 @@ interface FieldSupport {
   readonly isSet: (spec: ServiceSpec) => boolean
   /** Why a runtime cannot honour it, whatever the machine. What a machine lacks, the runtime's description says. */
   readonly refusedBy?: Readonly<Partial<Record<RuntimeKind, string>>>
+  /** A task is refused where it cannot be honoured: without it, it would run with other rights than asked for. */
+  readonly orRefused?: true
   /** Why no runtime honours it in this version. */
   readonly notYet?: string
 }
@@ -57,7 +63,7 @@ export const FIELD_SUPPORT: Readonly<Record<string, FieldSupport>> = {
   dns: { isSet: ({ container }) => container.dns.length > 0, refusedBy: SHARED },
   extraHosts: { isSet: ({ container }) => container.extraHosts.length > 0, refusedBy: SHARED },
   hostname: { isSet: ({ container }) => container.hostname !== null, refusedBy: SHARED },
-  user: { isSet: ({ container }) => container.user !== null },
+  user: { isSet: ({ container }) => container.user !== null, orRefused: true },
   workingDir: { isSet: ({ container }) => container.workingDir !== null },
   labels: { isSet: ({ container }) => some(container.labels), refusedBy: { process: 'a process has no labels' } },
   capAdd: { isSet: ({ container }) => container.capAdd.length > 0, refusedBy: SHARED },
@@ -66,7 +72,7 @@ export const FIELD_SUPPORT: Readonly<Record<string, FieldSupport>> = {
   readOnly: { isSet: ({ container }) => container.readOnly, refusedBy: SHARED },
   tmpfs: { isSet: ({ container }) => some(container.tmpfs), refusedBy: SHARED },
   devices: { isSet: ({ container }) => container.devices.length > 0, refusedBy: SHARED },
-  ulimits: { isSet: ({ container }) => container.ulimits.length > 0 },
+  ulimits: { isSet: ({ container }) => container.ulimits.length > 0, orRefused: true },
   logging: {
     isSet: ({ container }) => container.logging !== null,
     refusedBy: { process: 'the output of a process is kept in files of its own' },
@@ -103,14 +109,13 @@ function isNodeNetwork({ image, networkMode }: ServiceSpec['container']): boolea
 }
 
 /**
- * Names the fields that the spec sets and that take no effect on this runtime, each with the reason. Refusing or going
- * on is the caller's decision. Empty for a runtime that the service does not use.
+ * Names the fields that the spec sets and that take no effect on this runtime, each with the reason. Empty for a runtime that the service does not use.
  */
 export function unsupportedFields(spec: ServiceSpec, runtime: RuntimeDescription): readonly Unsupported[] {
   if (runtime.kind !== runtimeOf(spec)) return []
-  return Object.entries(FIELD_SUPPORT).flatMap(([field, { isSet, refusedBy, notYet }]) => {
+  return Object.entries(FIELD_SUPPORT).flatMap(([field, { isSet, refusedBy, notYet, orRefused: refused = false }]) => {
     const because = notYet ?? own(runtime.unsupported, field) ?? refusedBy?.[runtime.kind]
-    return because !== undefined && isSet(spec) ? [{ field: manifestName(field), because }] : []
+    return because !== undefined && isSet(spec) ? [{ field: manifestName(field), because, refused }] : []
   })
 }
 

@@ -41,6 +41,9 @@ export interface EventDraft {
   readonly at: Millis
 }
 
+/** What the id of an event looks like: the revision of its commit, and its place there. */
+export const EVENT_ID: RegExp = /^\d{16}\.\d{3,}$/
+
 /** An appended record of what happened. */
 export interface Event extends EventDraft {
   /** Sorts in the order of happening; a stream resumes after it. */

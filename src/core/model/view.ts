@@ -6,13 +6,21 @@ import type { Node } from './node.ts'
 import type { RuntimeKind, ServiceHealth, ServiceMode, ServiceSpec } from './service.ts'
 import type { PortBinding, Task, TaskState } from './task.ts'
 
-/** What listings and the API show of a task. */
+/** What the inspect command of a service printed in one of its tasks. */
+export interface Inspection {
+  readonly task: TaskId
+  readonly exitCode: number
+  /** Both streams, as they came; at most a million characters. */
+  readonly output: string
+}
+
 /** A task that was started by hand, as listings and the API show it. */
 export interface DispatchView extends Omit<Dispatch, 'last'> {
   /** Its newest attempt; null: there is none yet. */
   readonly task: TaskView | null
 }
 
+/** What listings and the API show of a task. */
 export interface TaskView {
   readonly id: TaskId
   readonly service: ServiceName

@@ -368,6 +368,27 @@ test.each<{ name: string; situation: Situation; notes: string[] }>([
     notes: ['web limits.memory: has no effect: there is no memory controller (on node 2, 3)'],
   },
   {
+    name: 'a setting without which a task would have other rights is refused',
+    situation: {
+      after: specs(aService({ container: { image: null, command: ['run'], user: 'nobody' } })),
+      nodes: [aNode({ runtimes: [{ ...docker, kind: 'process', unsupported: { user: 'only root may' } }] })],
+    },
+    notes: ['web user: is refused: only root may'],
+  },
+  {
+    name: 'more CPUs than the node has are refused',
+    situation: {
+      after: specs(
+        aService({ container: { limits: { ...web.container.limits, cpuMillis: 64_000, cpusetCpus: '0-63' } } }),
+      ),
+      nodes: [aNode({ runtimes: [docker], capacity: { cpuMillis: 2_000, memoryBytes: 1_000 * MB, diskBytes: 0 } })],
+    },
+    notes: [
+      'web limits.cpus: is refused: the node has 2 CPUs',
+      'web limits.cpuset_cpus: is refused: the node has 2 CPUs, from 0 on',
+    ],
+  },
+  {
     name: 'scaling one service says nothing of another',
     situation: {
       before: specs(aService({ name: 'api' }), withLimit),

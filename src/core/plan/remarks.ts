@@ -1,16 +1,22 @@
 import { groupBy } from '../../lib/collections.ts'
+import { manifestName } from '../manifest/field-names.ts'
 import type { Node, RuntimeDescription } from '../model/node.ts'
 import type { PlanNote } from '../model/plan.ts'
 import { type RuntimeKind, runtimeOf, type ServiceSpec, specOn } from '../model/service.ts'
 import { runtimeWords } from '../schedule/filters.ts'
 import { matchesPlacement } from '../service/slots.ts'
 
+/** Of one field on one node. */
+interface Remark {
+  readonly field: string
+  readonly because: string
+  /** Whether a task is refused there rather than run without. */
+  readonly refused: boolean
+}
+
 /** What is known about fields that a runtime, or this version, cannot do. */
 export interface Support {
-  readonly unsupportedFields: (
-    spec: ServiceSpec,
-    runtime: RuntimeDescription,
-  ) => readonly { readonly field: string; readonly because: string }[]
+  readonly unsupportedFields: (spec: ServiceSpec, runtime: RuntimeDescription) => readonly Remark[]
   readonly refusedFeatures: (spec: ServiceSpec) => readonly { readonly field: string; readonly because: string }[]
 }
 
@@ -44,15 +50,36 @@ export function notesOf(spec: ServiceSpec, nodes: readonly Node[], support: Supp
     node.runtimes.filter((one) => one.kind === kind && one.available).map((runtime) => ({ node, runtime })),
   )
   const found = able.flatMap(({ node, runtime }) =>
-    support.unsupportedFields(specOn(spec, node.placement), runtime).map((field) => ({ ...field, node: node.id })),
+    remarksOn(specOn(spec, node.placement), node, runtime, support).map((remark) => ({ ...remark, node: node.id })),
   )
   const alike = groupBy(found, ({ field, because }) => `${field} ${because}`)
   return [...alike.values()].flatMap((group) => {
-    const where = group.length === able.length ? '' : ` (on node ${group.map(({ node }) => node).join(', ')})`
-    return group
-      .slice(0, 1)
-      .map(({ field, because }) => ({ service: spec.name, field, message: `has no effect: ${because}${where}` }))
+    const where = [...new Set(group.map(({ node }) => node))]
+    const there = where.length === able.length ? '' : ` (on node ${where.join(', ')})`
+    return group.slice(0, 1).map(({ field, because, refused }) => ({
+      service: spec.name,
+      field,
+      message: `${refused ? 'is refused' : 'has no effect'}: ${because}${there}`,
+    }))
   })
+}
+
+function remarksOn(spec: ServiceSpec, node: Node, runtime: RuntimeDescription, support: Support): Remark[] {
+  return [...support.unsupportedFields(spec, runtime), ...beyondCpus(spec, node)]
+}
+
+/** Limits in terms of CPUs that a node does not have: its engine, or its kernel, refuses them. */
+function beyondCpus({ container }: ServiceSpec, { capacity }: Node): Remark[] {
+  const { cpuMillis, cpusetCpus } = container.limits
+  const cpus = Math.floor(capacity.cpuMillis / 1_000)
+  const because = `the node has ${cpus === 1 ? '1 CPU' : `${cpus} CPUs`}`
+  const named = (cpusetCpus ?? '').split(/[,-]/).filter((part) => part !== '')
+  const remarks: Remark[] = []
+  if (container.image !== null && cpuMillis !== null && cpuMillis > capacity.cpuMillis)
+    remarks.push({ field: manifestName('limits.cpuMillis'), because, refused: true })
+  if (named.some((cpu) => Number(cpu) >= cpus))
+    remarks.push({ field: manifestName('limits.cpusetCpus'), because: `${because}, from 0 on`, refused: true })
+  return remarks
 }
 
 function runtimeOn(node: Node, kind: RuntimeKind): RuntimeDescription | undefined {

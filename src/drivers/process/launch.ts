@@ -28,7 +28,8 @@ export function userWords(tools: HostTools, user: UserIds | null): string[] {
 const ULIMIT_NAMES =
   'as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'
 
-function ulimitWords(tools: HostTools, ulimits: readonly Ulimit[]): string[] {
+/** The words that set resource limits. Throws RUNTIME_REFUSED. */
+export function ulimitWords(tools: HostTools, ulimits: readonly Ulimit[]): string[] {
   if (ulimits.length === 0) return []
   const unknown = ulimits.find(({ name }) => !ULIMIT_NAMES.split(' ').includes(name))
   if (unknown !== undefined) {

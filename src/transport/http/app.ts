@@ -53,9 +53,10 @@ export function createApp(deps: AppDeps): FastifyInstance {
     return sendError(error, request, reply, deps)
   })
   app.setNotFoundHandler((request, reply) => {
-    const allowed = methodsOf(request.url, deps.routes)
+    const there = routesAt(request.url, deps.routes)
+    const allowed = [...new Set(there.map(({ method }) => method))]
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '))
-    return sendError(unknownRoute(request, allowed), request, reply, deps)
+    return sendError(unknownRoute(request, allowed), request, reply, deps, there[0])
   })
   for (const route of deps.routes) addRoute(app, route, deps)
   return app
@@ -160,8 +161,14 @@ function isStream(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, { log }: AppDeps): FastifyReply {
-  const route = request.routeOptions.config.route
+/** `route`: whose form of errors counts. */
+function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { log }: AppDeps,
+  route: Route | undefined = request.routeOptions.config.route,
+): FastifyReply {
   const known = asOperational(error)
   if (known === null) {
     log.error('fault in a request', { requestId: request.id, route: route?.path ?? null, error: stackOf(error) })
@@ -204,10 +211,10 @@ function unknownRoute(request: FastifyRequest, allowed: readonly string[]): Oper
   })
 }
 
-/** The methods that the table has for a path. */
-function methodsOf(url: string, routes: readonly Route[]): readonly string[] {
+/** The routes that the table has for a path, whatever their methods. */
+function routesAt(url: string, routes: readonly Route[]): readonly Route[] {
   const parts = (url.split('?')[0] ?? '').split('/')
-  const matching = routes.filter(({ path }) => {
+  return routes.filter(({ path }) => {
     const wanted = path.split('/')
     if (wanted.at(-1) === '*')
       return parts.length >= wanted.length && wanted.slice(0, -1).every((part, i) => part === parts[i])
@@ -216,7 +223,6 @@ function methodsOf(url: string, routes: readonly Route[]): readonly string[] {
       wanted.every((part, i) => (part.startsWith(':') ? parts[i] !== '' : part === parts[i]))
     )
   })
-  return [...new Set(matching.map(({ method }) => method))]
 }
 
 /** Hands a request from a listener to the app. */

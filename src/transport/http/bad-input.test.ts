@@ -86,7 +86,7 @@ test.each(named)('$name is not served to a foreign name or site', async ({ route
 test.each(named)('$name names the methods that its path takes', async ({ route }) => {
   for (const method of ['PUT', 'PATCH', 'OPTIONS', 'PROPFIND']) {
     const answer = await send(route, { method, headers: user })
-    expectFailure(null, answer, 405)
+    expectFailure(route, answer, 405)
     expect(answer.headers['allow']?.toString().split(', ')).toContain(route.method)
   }
 })
@@ -181,9 +181,18 @@ test('unknown paths are unknown to users only, and strange ones are refused', as
     '/api/v1/revisions/x',
     '/api/v1/revisions/1e2',
     '/api/v1/events?limit=-1',
+    '/api/v1/events?after=yesterday',
   ]) {
     expectFailure(null, await ask({ url: bed.url, path, headers: user }), 400)
   }
+})
+
+test('a stream of events that goes on after one that never was is refused', async () => {
+  const path = '/api/v1/events'
+  const from = (id: string) => ({ ...user, accept: 'text/event-stream', 'last-event-id': id })
+  expectFailure(null, await ask({ url: bed.url, path, headers: from('yesterday') }), 400)
+  const text = expectFailure(null, await ask({ url: bed.url, path, headers: from('0000000000999999.000') }), 409)
+  expect(text).toContain('has not happened in this cluster')
 })
 
 test('an idempotency key must be short and printable', async () => {

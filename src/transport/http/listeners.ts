@@ -1,6 +1,5 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import type { Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
 import type { ListenAddress } from './server.ts'
 
@@ -15,6 +14,13 @@ export async function listenOnPort(server: Server, { host, port, tls }: ListenAd
   })
   const { port: actual } = server.address() as AddressInfo
   return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${actual}`
+}
+
+/** Throws what `listenOnPort` would throw now, before anything is made that would be left behind. */
+export async function checkPortIsFree({ host, port }: ListenAddress): Promise<void> {
+  const server = createServer()
+  await listenOnPort(server, { host, port })
+  await new Promise((resolve) => server.close(resolve))
 }
 
 function portFailure(cause: NodeJS.ErrnoException, host: string, port: number): OperationalError {

@@ -147,7 +147,7 @@ function checkExposure({ listen, auth, tokens }: HttpOptions): void {
   }
   if (listen.tls === undefined && !isLoopback(listen.host)) {
     throw new OperationalError('CONFIG_INVALID', `the API cannot be served on ${listen.host} without a certificate`, {
-      hint: 'listen on 127.0.0.1, or give a certificate and its key',
+      hint: 'listen on 127.0.0.1; from elsewhere an SSH tunnel leads there',
     })
   }
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Api } from '../../../control/api.ts'
 import { OperationalError } from '../../../core/errors.ts'
+import { EVENT_ID } from '../../../core/model/event.ts'
 import type { Node } from '../../../core/model/node.ts'
 import { clusterView, event, explanation, health, hostStats, node } from '../schemas/cluster.ts'
 import { listOf } from '../schemas/named.ts'
@@ -8,9 +9,11 @@ import { taskSample } from '../schemas/task.ts'
 import { byId, flag, wholeText } from './params.ts'
 import { jsonRoute, type Route, streamRoute } from './route.ts'
 
+const eventId = z.string().regex(EVENT_ID, 'must be the id of an event')
+
 const eventQuery = z
   .strictObject({
-    after: z.string().max(200).optional().describe('Only events after this id; Last-Event-ID says the same.'),
+    after: eventId.optional().describe('Only events after this id; Last-Event-ID says the same.'),
     service: z.string().max(300).optional().describe('Only events of this service.'),
     object: z.string().max(400).optional().describe('Only events about this object, such as `task/web.1.1`.'),
     limit: wholeText(100_000).optional().describe('At most so many, the newest of them.'),
@@ -46,7 +49,9 @@ export function clusterRoutes(version: string): readonly Route[] {
       query: eventQuery,
       response: event,
       handle: (api, { query: { follow, ...query }, lastEventId, signal }) => {
-        const wanted = { ...query, after: lastEventId ?? query.after }
+        const after = lastEventId ?? query.after
+        if (after !== null && !EVENT_ID.test(after)) throw new OperationalError('USAGE', `Last-Event-ID is no event`)
+        const wanted = { ...query, after }
         return follow ? api.watchEvents(wanted, signal) : api.events(wanted)
       },
     }),

@@ -13,7 +13,7 @@ export const serviceRoutes: readonly Route[] = [
   jsonRoute({
     method: 'GET',
     path: '/services',
-    summary: 'All services, by name.',
+    summary: 'All services of the manifest, by name.',
     response: listOf(serviceView),
     handle: (api) => api.services(),
   }),

@@ -4,7 +4,7 @@ import { serviceForm } from '../../../core/manifest/schema-service.ts'
 import { loadDispatch, newDispatchId } from '../load-dispatch.ts'
 import { dispatch, dispatchDetail } from '../schemas/manifest.ts'
 import { listOf, named } from '../schemas/named.ts'
-import { logLine, taskView } from '../schemas/task.ts'
+import { inspection, logLine, taskView } from '../schemas/task.ts'
 import { byId, flag, logQuery } from './params.ts'
 import { execRoute, jsonRoute, type Route, streamRoute } from './route.ts'
 
@@ -51,6 +51,15 @@ export const taskRoutes: readonly Route[] = [
     body: z.strictObject({}),
     response: taskView,
     handle: (api, { params, caller }) => api.stopTask(params.id, caller),
+  }),
+  jsonRoute({
+    method: 'POST',
+    path: '/tasks/:id/inspect',
+    summary: 'Runs the inspect command of the task’s service in the task.',
+    params: byId,
+    body: z.strictObject({}),
+    response: inspection,
+    handle: (api, { params }) => api.inspect(params.id),
   }),
   execRoute({
     method: 'GET',

@@ -3,7 +3,7 @@ import type { TaskLogLine } from '../../../control/api.ts'
 import type { TaskSample } from '../../../core/model/message.ts'
 import { PROTOCOLS, RUNTIME_KINDS } from '../../../core/model/service.ts'
 import { TASK_STATES } from '../../../core/model/task.ts'
-import type { DispatchView, TaskView } from '../../../core/model/view.ts'
+import type { DispatchView, Inspection, TaskView } from '../../../core/model/view.ts'
 import { count, instant, named, positive, text } from './named.ts'
 
 export const taskView: z.ZodType<TaskView> = named(
@@ -42,6 +42,12 @@ export const taskSample: z.ZodType<TaskSample> = named(
   'TaskSample',
   z.strictObject({ taskId: text, cpuMillis: z.number(), memoryBytes: count, at: instant }),
   'Use of CPU and memory by one task.',
+)
+
+export const inspection: z.ZodType<Inspection> = named(
+  'Inspection',
+  z.strictObject({ task: text, exitCode: z.int(), output: text }),
+  'What the inspect command of a service printed in one of its tasks.',
 )
 
 export function dispatchOf(spec: z.ZodType<DispatchView['spec']>): z.ZodType<DispatchView> {
