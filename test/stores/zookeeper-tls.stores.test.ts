@@ -27,3 +27,10 @@ test('a ZooKeeper server that cannot prove who it is gets nothing', async () => 
     message: expect.stringContaining('self-signed certificate'),
   })
 })
+
+test('a store without a certificate of its own is sent away by a ZooKeeper server that wants one', async () => {
+  await expect(openStore(server.secureHost, aRoot(), { tls: { ca: TEST_TLS.cert } })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/certificate|alert/),
+  })
+})

@@ -7,11 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** Where Debian puts ZooKeeper; its manifest names the other libraries. */
+/** Where Debian puts ZooKeeper; its manifest names the other libraries, but forgets two of those that TLS needs. */
 const CLASS_PATH = [
   '/usr/share/java/zookeeper.jar',
   '/usr/share/java/zookeeper-jute.jar',
   '/usr/share/java/slf4j-simple.jar',
+  '/usr/share/java/netty-codec.jar',
+  '/usr/share/java/netty-resolver.jar',
 ]
 const MAIN = 'org.apache.zookeeper.server.quorum.QuorumPeerMain'
 const START_MS = 60_000
