@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach } from 'vitest'
 import { keyOf } from '../../src/core/model/objects.ts'
+import { systemClock } from '../../src/drivers/clock.ts'
+import { systemRng } from '../../src/drivers/rng.ts'
 import type { ChangeBatch, Commit, CommitOutcome, Snapshot, Store, Write } from '../../src/ports/store.ts'
 import { Client } from '../../src/store/zookeeper/client.ts'
 import { parseEndpoint } from '../../src/store/zookeeper/endpoint.ts'
@@ -27,20 +29,29 @@ export function aRoot(): string {
   return `/test/${randomUUID()}`
 }
 
+/** Real time and chance. */
+export const AMBIENT = { clock: systemClock(), rng: systemRng() }
+
 /** A store that is closed when the test is over. */
 export async function openStore(
   host: string,
   root: string,
   more: Partial<ZooKeeperOptions> = {},
 ): Promise<ZooKeeperStore> {
-  const store = await ZooKeeperStore.open({ hosts: [host], sessionTimeoutMs: SESSION_MS, root, ...more })
+  const store = await ZooKeeperStore.open({ hosts: [host], sessionTimeoutMs: SESSION_MS, root, ...AMBIENT, ...more })
   closeLater(() => store.close())
   return store
 }
 
 /** A client without a store, for looking and for mischief. */
 export function openClient(host: string): Client {
-  const session = Session.begin({ servers: [parseEndpoint(host)], timeoutMs: SESSION_MS, tls: null, digest: null })
+  const session = Session.begin({
+    servers: [parseEndpoint(host)],
+    timeoutMs: SESSION_MS,
+    tls: null,
+    digest: null,
+    ...AMBIENT,
+  })
   closeLater(() => session.close(unreachable('the test is over')))
   return new Client(session, 'anyone')
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { ZooKeeperStore } from '../../src/store/zookeeper/zookeeper-store.ts'
 import { storeContract } from '../contract/store.contract.ts'
 import { TestZooKeeper } from './zookeeper.ts'
+import { AMBIENT } from './zookeeper-bed.ts'
 
 let server: TestZooKeeper
 
@@ -17,6 +18,7 @@ storeContract('zookeeper', async () => {
     hosts: [server.host],
     sessionTimeoutMs: 4_000,
     root: `/contract/${randomUUID()}`,
+    ...AMBIENT,
   })
   return { store, dispose: async () => undefined }
 })

@@ -5,6 +5,7 @@ import { ZooKeeperStore } from '../../src/store/zookeeper/zookeeper-store.ts'
 import { TcpGate } from './tcp-gate.ts'
 import { TestZooKeeper } from './zookeeper.ts'
 import {
+  AMBIENT,
   aRoot,
   closeLater,
   commit,
@@ -202,6 +203,6 @@ test('a root with a password is closed to those who do not have it', async () =>
 })
 
 test.each(['gantry', '/', '/a/', '/a//b', '/..', '/zookeeper/x', '/a b'])('the root %s is refused', async (root) => {
-  const opening = ZooKeeperStore.open({ hosts: [server.host], sessionTimeoutMs: SESSION_MS, root })
+  const opening = ZooKeeperStore.open({ hosts: [server.host], sessionTimeoutMs: SESSION_MS, root, ...AMBIENT })
   await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })

@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { unreachable } from '../../lib/assert.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { sleep } from '../../ports/clock.ts'
 import type { Commit, CommitOutcome } from '../../ports/store.ts'
+import { endOfTurn } from '../turn-end.ts'
 import type { EtcdConnection } from './connection.ts'
 import { EtcdFailure, toOperational } from './failure.ts'
 import type { Feed } from './feed.ts'
@@ -71,8 +71,7 @@ export class Committer {
 
   async #pump(): Promise<void> {
     while (this.#queue.length > 0) {
-      // After the input of this turn, and so after all who commit because of it.
-      await new Promise((resolve) => setImmediate(resolve))
+      await endOfTurn()
       this.#rejectLate()
       if (this.#queue.length > 0) await this.#writeNext()
     }

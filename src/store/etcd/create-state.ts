@@ -1,4 +1,5 @@
 import type { Rng } from '../../lib/rng.ts'
+import { drawHex } from '../draw-hex.ts'
 import type { EtcdConnection } from './connection.ts'
 import type { Compare, Op } from './kv-messages.ts'
 import type { Head, Layout } from './layout.ts'
@@ -30,14 +31,4 @@ export async function createState(connection: EtcdConnection, layout: Layout, rn
   if (found?.kvs.length === 0) {
     throw corrupt(layout, `it holds ${any?.kvs[0]?.key}, but no state of Gantry`)
   }
-}
-
-/** 16 hex digits. */
-export function drawHex(rng: Rng): string {
-  const half = (): string =>
-    rng
-      .below(2 ** 32)
-      .toString(16)
-      .padStart(8, '0')
-  return half() + half()
 }

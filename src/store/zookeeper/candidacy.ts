@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
+import { sleep } from '../../ports/clock.ts'
 import type { Client } from './client.ts'
 import { corrupt, isAnswerLost } from './failures.ts'
 import type { Layout } from './format.ts'
@@ -18,14 +17,15 @@ export class Candidacy {
   readonly #client: Client
   readonly #layout: Layout
   /** Tells our node from others when the answer to its making was lost. */
-  readonly #name = `candidate-${randomUUID()}-`
+  readonly #name: string
   #made: Promise<void> = Promise.resolve()
   #withdrawn: Promise<void> | null = null
 
-  /** In the session of this client, and only there. */
-  constructor(client: Client, layout: Layout) {
+  /** In the session of this client, and only there; nobody else may have the same name. */
+  constructor(client: Client, layout: Layout, name: string) {
     this.#client = client
     this.#layout = layout
+    this.#name = `candidate-${name}-`
   }
 
   /**
@@ -83,9 +83,9 @@ export class Candidacy {
   }
 
   async #leaveLater(): Promise<void> {
-    const { ended } = this.#client.session
+    const { ended, clock } = this.#client.session
     while (!ended.aborted) {
-      await pause(RETRY_MS, undefined, { signal: ended }).catch(() => undefined)
+      await sleep(clock, RETRY_MS, ended).catch(() => undefined)
       try {
         return await this.#leave()
       } catch {

@@ -1,9 +1,8 @@
-import { randomInt } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { setImmediate } from 'node:timers'
-import { setTimeout as pause } from 'node:timers/promises'
 import { OperationalError } from '../../core/errors.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import { sleep } from '../../ports/clock.ts'
 import type { Commit, CommitOutcome } from '../../ports/store.ts'
+import { endOfTurn } from '../turn-end.ts'
 import type { Group, PreparedCommit } from './draft-group.ts'
 import { draftGroup, groupSize, prepareCommit } from './draft-group.ts'
 import { corrupt, isAnswerLost, RefusedByServer, unreachable } from './failures.ts'
@@ -37,7 +36,7 @@ export class Committer {
   readonly #replica: Replica
   readonly #trimmer: LogTrimmer
   readonly #turns: Turns
-  readonly #patienceMs: number
+  readonly #patienceMs: Millis
   #queue: Waiting[] = []
   #running: Promise<void> | null = null
   #closed = false
@@ -51,7 +50,7 @@ export class Committer {
     readonly trimmer: LogTrimmer
     readonly turns: Turns
     /** How long others may be faster before a commit is given up. */
-    readonly patienceMs: number
+    readonly patienceMs: Millis
   }) {
     this.#keeper = parts.keeper
     this.#layout = parts.layout
@@ -86,8 +85,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // After the input of this turn, and so with all who commit because of it.
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await endOfTurn()
     while (this.#queue.length > 0) {
       const size = groupSize(this.#queue.map(({ prepared }) => prepared))
       const waiting = this.#queue.slice(0, size)
@@ -98,15 +96,17 @@ export class Committer {
   }
 
   async #write(waiting: readonly Waiting[]): Promise<void> {
-    const givenUpAt = performance.now() + this.#patienceMs
+    const { clock, rng } = this.#keeper
+    const givenUpAt = clock.now() + this.#patienceMs
     try {
-      for (let lost = 0; performance.now() < givenUpAt; lost++) {
+      for (let lost = 0; clock.now() < givenUpAt; lost++) {
         await this.settled()
         if (lost >= POLITE_LOSSES) await this.#turns.ask()
         else await this.#turns.free()
         if (lost > 0) await this.#replica.catchUp(true)
         if (await this.#tryOnce(waiting)) return
-        if (lost > POLITE_LOSSES) await pause(randomInt(Math.min(2 ** (lost - POLITE_LOSSES), LONGEST_PAUSE_MS) + 1))
+        if (lost > POLITE_LOSSES)
+          await sleep(clock, rng.below(Math.min(2 ** (lost - POLITE_LOSSES), LONGEST_PAUSE_MS) + 1))
       }
       throw unreachable('other servers write all the time')
     } catch (error) {

@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net'
-import { performance } from 'node:perf_hooks'
 import { OperationalError } from '../../core/errors.ts'
-import type { Endpoint, TlsOptions } from './endpoint.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Endpoint, ServerSocket, TlsOptions } from './endpoint.ts'
 import { dial } from './endpoint.ts'
 import { answerLost, unreachable } from './failures.ts'
 import { JuteReader, JuteWriter } from './jute.ts'
@@ -22,14 +22,15 @@ export interface ConnectionOptions {
   readonly digest: string | null
   /** The session that is begun (id 0) or gone on with. */
   readonly wanted: Handshake
-  /** For the whole of connecting, in milliseconds. */
-  readonly deadlineMs: number
+  /** For the whole of connecting. */
+  readonly deadlineMs: Millis
+  readonly clock: Clock
   readonly onChange: (path: string) => void
 }
 
 interface Pending {
   readonly xid: number
-  readonly sentAt: number
+  readonly sentAt: Millis
   readonly resolve: (answer: Answer) => void
   readonly reject: (reason: Error) => void
 }
@@ -45,10 +46,10 @@ export class Connection {
   /** Highest transaction that the server has told of. */
   lastZxid: bigint
   /** When the newest question was sent that got an answer: the server has known us alive since then at least. */
-  answeredAt: number
+  answeredAt: Millis
   /** Resolves with the reason when the connection has ended. */
   readonly closed: Promise<Error>
-  readonly #socket: Socket
+  readonly #socket: ServerSocket
   readonly #options: ConnectionOptions
   readonly #packets = new Packets()
   readonly #pending: Pending[] = []
@@ -56,20 +57,22 @@ export class Connection {
   #tellClosed: (reason: Error) => void = () => undefined
   #greeting = true
   #lastXid = 0
-  #pingedAt: number | null = null
-  #beatAt = performance.now()
-  #timer: NodeJS.Timeout
+  #pingedAt: Millis | null = null
+  #beatAt: Millis
+  #cancelTimer: () => void
   #ended: Error | null = null
 
   private constructor(options: ConnectionOptions) {
     this.#options = options
     this.lastZxid = options.wanted.lastZxid
-    this.answeredAt = performance.now()
+    const now = options.clock.now()
+    this.answeredAt = now
+    this.#beatAt = now
     this.closed = new Promise((resolve) => {
       this.#tellClosed = resolve
     })
     this.#socket = dial(options.endpoint, options.tls)
-    this.#timer = setTimeout(() => this.#end(new Error('no answer in time')), options.deadlineMs)
+    this.#cancelTimer = options.clock.callAt(now + options.deadlineMs, () => this.#end(new Error('no answer in time')))
     this.#listen()
   }
 
@@ -88,7 +91,7 @@ export class Connection {
     const writer = new JuteWriter().int(xid).int(op)
     write(writer)
     return new Promise((resolve, reject) => {
-      this.#pending.push({ xid, sentAt: performance.now(), resolve, reject })
+      this.#pending.push({ xid, sentAt: this.#options.clock.now(), resolve, reject })
       this.#socket.write(writer.packet())
     })
   }
@@ -101,7 +104,7 @@ export class Connection {
   #listen(): void {
     const { tls, wanted } = this.#options
     this.#socket.once(tls === null ? 'connect' : 'secureConnect', () => {
-      this.answeredAt = performance.now()
+      this.answeredAt = this.#options.clock.now()
       this.#socket.write(connectPacket(wanted))
     })
     this.#socket.on('data', (chunk: Buffer) => {
@@ -136,12 +139,11 @@ export class Connection {
   #greet(packet: Buffer): void {
     this.#greeting = false
     this.session = readHandshake(packet)
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     if (this.session === null) {
       this.#end(new Error('the session has expired'))
     } else {
-      // Twice in the time that an answer may take, so that a server that hangs is noticed after half the session timeout.
-      this.#timer = setInterval(() => this.#beat(), this.session.timeoutMs / 6)
+      this.#beatLater(this.session.timeoutMs)
       if (this.#options.digest !== null) this.#socket.write(authPacket('digest', this.#options.digest))
     }
     this.#greeted.resolve()
@@ -172,9 +174,18 @@ export class Connection {
     if (answer.code === CODE.sessionMoved) this.#end(new Error('the session has moved'))
   }
 
+  /** Twice in the time that an answer may take, so that a server that hangs is noticed after half the session timeout. */
+  #beatLater(timeoutMs: Millis): void {
+    const { clock } = this.#options
+    this.#cancelTimer = clock.callAt(clock.now() + timeoutMs / 6, () => {
+      this.#beat()
+      if (this.#ended === null) this.#beatLater(timeoutMs)
+    })
+  }
+
   #beat(): void {
     const limitMs = (this.session?.timeoutMs ?? 0) / 3
-    const now = performance.now()
+    const now = this.#options.clock.now()
     const oldest = Math.min(this.#pending[0]?.sentAt ?? now, this.#pingedAt ?? now)
     // Where we ourselves were asleep, the answer may wait to be read.
     const wasAsleep = now - this.#beatAt >= limitMs
@@ -188,8 +199,7 @@ export class Connection {
   #end(reason: Error): void {
     if (this.#ended !== null) return
     this.#ended = reason
-    // Both kinds of timers end in the same way.
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     this.#socket.destroy()
     if (this.#greeting) {
       this.#greeting = false

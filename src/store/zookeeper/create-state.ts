@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto'
+import type { Rng } from '../../lib/rng.ts'
+import { drawHex } from '../draw-hex.ts'
 import type { Client } from './client.ts'
 import { corrupt, RefusedByServer } from './failures.ts'
 import type { Layout } from './format.ts'
@@ -12,7 +13,7 @@ const EMPTY = Buffer.alloc(0)
  * Makes an empty state where there is none, in one step: of several that try, one makes it. Throws STORE_CORRUPT when
  * the root holds something else; it is not touched then.
  */
-export async function createState(client: Client, layout: Layout): Promise<void> {
+export async function createState(client: Client, layout: Layout, rng: Rng): Promise<void> {
   const { root } = layout
   if ((await client.get(layout.head)) !== null) return
   const found = await client.children(root)
@@ -23,7 +24,7 @@ export async function createState(client: Client, layout: Layout): Promise<void>
   await createParents(client, root)
   const paths = [...(found === null ? [root] : []), layout.objects, layout.log, layout.election, layout.turn]
   const steps: Step[] = paths.map((path) => ({ kind: 'create', path, data: EMPTY }))
-  const head = encodeHead({ storeId: randomUUID(), revision: 0 })
+  const head = encodeHead({ storeId: drawHex(rng), revision: 0 })
   const result = await client.multi([...steps, { kind: 'create', path: layout.head, data: head }])
   // Then somebody else has made it, and whoever reads the head sees what it is.
   if (result.kind === 'done' || result.code === CODE.nodeExists) return

@@ -1,6 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { OperationalError } from '../../core/errors.ts'
+import { sleep } from '../../ports/clock.ts'
 import type { Lease } from '../../ports/store.ts'
+import { drawHex } from '../draw-hex.ts'
 import { Candidacy } from './candidacy.ts'
 import type { Layout } from './format.ts'
 import { HeldLease } from './held-lease.ts'
@@ -25,8 +26,8 @@ export class Election {
     const over = AbortSignal.any([signal, this.#closed.signal])
     for (;;) {
       over.throwIfAborted()
-      const { client } = this.#keeper
-      const candidacy = new Candidacy(client, this.#layout)
+      const { client, clock, rng } = this.#keeper
+      const candidacy = new Candidacy(client, this.#layout, drawHex(rng))
       const withdraw = (): Promise<void> => candidacy.withdraw()
       try {
         if (await candidacy.win(holder, over)) return new HeldLease(client.session, this.#closed.signal, withdraw)
@@ -34,7 +35,7 @@ export class Election {
       } catch (error) {
         void withdraw()
         if (over.aborted || !isPassing(error)) throw error
-        await pause(RETRY_MS)
+        await sleep(clock, RETRY_MS)
       }
     }
   }

@@ -5,6 +5,9 @@ import { OperationalError } from '../../core/errors.ts'
 
 const DEFAULT_PORT = 2181
 
+/** A connection as Node has it. */
+export type ServerSocket = Socket
+
 /** Where one server listens. */
 export interface Endpoint {
   readonly host: string
@@ -32,7 +35,7 @@ export function parseEndpoint(text: string): Endpoint {
 }
 
 /** Starts to connect; the socket tells when it has, by `connect` or `secureConnect`. */
-export function dial({ host, port }: Endpoint, tls: TlsOptions | null): Socket {
+export function dial({ host, port }: Endpoint, tls: TlsOptions | null): ServerSocket {
   if (tls === null) return connect({ host, port, noDelay: true })
   const { serverName, ...secrets } = tls
   const socket = connectTls({ host, port, ...secrets, ...(serverName === undefined ? {} : { servername: serverName }) })

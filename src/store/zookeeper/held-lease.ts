@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { Lease } from '../../ports/store.ts'
 import { unreachable } from './failures.ts'
 import type { Session } from './session.ts'
@@ -14,7 +13,7 @@ export class HeldLease implements Lease {
   readonly #lost = new AbortController()
   readonly #onSessionEnd = (): void => this.#lose(this.#session.ended.reason)
   readonly #onClose = (): void => this.#lose(this.#closed.reason)
-  #timer: NodeJS.Timeout | null = null
+  #cancelGuard: () => void = () => undefined
 
   /** `withdraw` gives up the place in the queue. */
   constructor(session: Session, closed: AbortSignal, withdraw: () => Promise<void>) {
@@ -38,8 +37,8 @@ export class HeldLease implements Lease {
   }
 
   #guard(): void {
-    const leftMs = this.#session.safeUntil - performance.now()
-    if (leftMs > 0) this.#timer = setTimeout(() => this.#guard(), leftMs)
+    const { clock, safeUntil } = this.#session
+    if (clock.now() < safeUntil) this.#cancelGuard = clock.callAt(safeUntil, () => this.#guard())
     else this.#lose(unreachable('the lease could not be renewed in time'))
   }
 
@@ -51,7 +50,7 @@ export class HeldLease implements Lease {
   }
 
   #stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#cancelGuard()
     this.#session.ended.removeEventListener('abort', this.#onSessionEnd)
     this.#closed.removeEventListener('abort', this.#onClose)
   }

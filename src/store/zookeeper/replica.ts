@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { OperationalError } from '../../core/errors.ts'
 import type { StoreRevision } from '../../core/model/ids.ts'
+import { sleep } from '../../ports/clock.ts'
 import type { ChangeBatch, Snapshot } from '../../ports/store.ts'
 import { corrupt, isAnswerLost, unreachable } from './failures.ts'
 import { Followers } from './followers.ts'
@@ -111,7 +111,7 @@ export class Replica {
         await this.#changed.promise
       } catch {
         // Whoever asks hears of it; following goes on when ZooKeeper can be asked again.
-        await pause(RETRY_MS, undefined, { signal: this.#closed.signal }).catch(() => undefined)
+        await sleep(this.#keeper.clock, RETRY_MS, this.#closed.signal).catch(() => undefined)
       }
     }
   }

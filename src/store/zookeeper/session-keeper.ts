@@ -1,4 +1,6 @@
 import type { OperationalError } from '../../core/errors.ts'
+import type { Rng } from '../../lib/rng.ts'
+import type { Clock } from '../../ports/clock.ts'
 import { Client } from './client.ts'
 import { unreachable } from './failures.ts'
 import type { Access } from './protocol.ts'
@@ -7,12 +9,17 @@ import { Session } from './session.ts'
 
 /** Keeps a session: when one is over, the next question begins another. */
 export class SessionKeeper {
+  /** Time and chance for all who work in the session. */
+  readonly clock: Clock
+  readonly rng: Rng
   readonly #options: SessionOptions
   readonly #access: Access
   #client: Client | null = null
   #closed: OperationalError | null = null
 
   constructor(options: SessionOptions) {
+    this.clock = options.clock
+    this.rng = options.rng
     this.#options = options
     this.#access = options.digest === null ? 'anyone' : 'creator'
   }

@@ -1,7 +1,8 @@
-import { randomInt } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { setTimeout as pause } from 'node:timers/promises'
 import { OperationalError } from '../../core/errors.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import type { Rng } from '../../lib/rng.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { sleep } from '../../ports/clock.ts'
 import type { Answer } from './connection.ts'
 import { Connection } from './connection.ts'
 import type { Endpoint, TlsOptions } from './endpoint.ts'
@@ -16,10 +17,12 @@ export interface SessionOptions {
   /** At least one. */
   readonly servers: readonly Endpoint[]
   /** Asked for; the server may grant another. */
-  readonly timeoutMs: number
+  readonly timeoutMs: Millis
   readonly tls: TlsOptions | null
   /** `user:password`, or null. */
   readonly digest: string | null
+  readonly clock: Clock
+  readonly rng: Rng
 }
 
 /**
@@ -30,6 +33,7 @@ export interface SessionOptions {
  * session is gone, because then nobody would tell of a change any more.
  */
 export class Session {
+  readonly clock: Clock
   readonly #options: SessionOptions
   readonly #ended = new AbortController()
   readonly #watches = new Map<string, Set<() => void>>()
@@ -43,6 +47,7 @@ export class Session {
   #lastFailure = 'it was not tried yet'
 
   private constructor(options: SessionOptions) {
+    this.clock = options.clock
     this.#options = options
     this.#timeoutMs = options.timeoutMs
   }
@@ -65,10 +70,10 @@ export class Session {
   }
 
   /**
-   * On the clock of `performance.now()`: until then no server lets the session expire. A third of the timeout is left
+   * Until then, on its own clock, no server lets the session expire. A third of the timeout is left
    * out: servers tell one another only every half tick who is alive, and a tick is at most half a timeout.
    */
-  get safeUntil(): number {
+  get safeUntil(): Millis {
     return Math.max(this.#answeredAt, this.#connection?.answeredAt ?? 0) + (this.#timeoutMs * 2) / 3
   }
 
@@ -104,9 +109,9 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    const { servers } = this.#options
+    const { servers, rng } = this.#options
     // Each session begins elsewhere, so that not all of them crowd one server.
-    const first = randomInt(servers.length)
+    const first = rng.below(servers.length)
     for (let tried = 0, failures = 0; !this.ended.aborted; tried++) {
       const endpoint = servers[(first + tried) % servers.length]
       if (endpoint !== undefined && (await this.#useServer(endpoint))) failures = 0
@@ -140,11 +145,12 @@ export class Session {
   }
 
   #open(endpoint: Endpoint): Promise<Connection> {
-    const { servers, tls, digest } = this.#options
+    const { servers, tls, digest, clock } = this.#options
     return Connection.open({
       endpoint,
       tls,
       digest,
+      clock,
       wanted: {
         lastZxid: this.#lastZxid,
         timeoutMs: this.#options.timeoutMs,
@@ -176,10 +182,12 @@ export class Session {
   }
 
   async #nextConnection(): Promise<Connection | null> {
-    const deadline = performance.now() + this.#timeoutMs
     const settled = new AbortController()
     const signal = AbortSignal.any([this.ended, settled.signal])
-    const late = pause(Math.max(deadline - performance.now(), 0), true, { signal }).catch(() => false)
+    const late = sleep(this.clock, this.#timeoutMs, signal).then(
+      () => true,
+      () => false,
+    )
     const isLate = await Promise.race([this.#connected.promise.then(() => false), late])
     settled.abort()
     if (this.ended.aborted) throw this.ended.reason
@@ -189,8 +197,8 @@ export class Session {
 
   async #pause(rounds: number): Promise<void> {
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** (rounds - 1), LONGEST_PAUSE_MS)
-    const ms = longest / 2 + randomInt(longest) / 2
-    await pause(ms, undefined, { signal: this.ended }).catch(() => undefined)
+    const ms = longest / 2 + this.#options.rng.below(longest) / 2
+    await sleep(this.clock, ms, this.ended).catch(() => undefined)
   }
 
   #changed(path: string): void {

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { setTimeout as pause } from 'node:timers/promises'
+import { sleep } from '../../ports/clock.ts'
+import { drawHex } from '../draw-hex.ts'
 import type { Layout } from './format.ts'
 import { ANY_VERSION } from './protocol.ts'
 import type { Replica } from './replica.ts'
@@ -19,7 +18,7 @@ export class Turns {
   readonly #keeper: SessionKeeper
   readonly #layout: Layout
   readonly #replica: Replica
-  readonly #name = randomUUID()
+  readonly #name: string
   readonly #closed = new AbortController()
   #heldUntil = 0
   #heldAt = 0
@@ -28,6 +27,7 @@ export class Turns {
     this.#keeper = keeper
     this.#layout = layout
     this.#replica = replica
+    this.#name = drawHex(keeper.rng)
   }
 
   /** Begins to listen for others who ask. */
@@ -44,7 +44,8 @@ export class Turns {
 
   /** Resolves when nobody else is to be let in first. */
   async free(): Promise<void> {
-    while (performance.now() < this.#heldUntil && this.#replica.view.revision === this.#heldAt) await pause(1)
+    const { clock } = this.#keeper
+    while (clock.now() < this.#heldUntil && this.#replica.view.revision === this.#heldAt) await sleep(clock, 1)
     this.#heldUntil = 0
   }
 
@@ -53,22 +54,23 @@ export class Turns {
   }
 
   async #listen(): Promise<void> {
+    const { clock } = this.#keeper
     for (let isFirst = true; !this.#closed.signal.aborted; isFirst = false) {
       const asked = Promise.withResolvers<void>()
       try {
         const node = await this.#keeper.client.get(this.#layout.turn, () => asked.resolve())
         if (!isFirst && node !== null && node.data.toString() !== this.#name) this.#hold()
-        if (node === null) await pause(RETRY_MS, undefined, { signal: this.#closed.signal })
+        if (node === null) await sleep(clock, RETRY_MS, this.#closed.signal)
         else await asked.promise
       } catch {
         // Closed, or ZooKeeper cannot be asked: then nobody writes anyway.
-        await pause(RETRY_MS, undefined, { signal: this.#closed.signal }).catch(() => undefined)
+        await sleep(clock, RETRY_MS, this.#closed.signal).catch(() => undefined)
       }
     }
   }
 
   #hold(): void {
-    this.#heldUntil = performance.now() + YIELD_MS
+    this.#heldUntil = this.#keeper.clock.now() + YIELD_MS
     this.#heldAt = this.#replica.view.revision
   }
 }

@@ -1,6 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { OperationalError } from '../../core/errors.ts'
-import type { StoreRevision } from '../../core/model/ids.ts'
+import type { Millis, StoreRevision } from '../../core/model/ids.ts'
+import type { Rng } from '../../lib/rng.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { ChangeBatch, Commit, CommitOutcome, Lease, Snapshot, Store } from '../../ports/store.ts'
 import { requireBounded } from '../judge-commit.ts'
 import { Committer } from './committer.ts'
@@ -18,14 +19,17 @@ import { Turns } from './turns.ts'
 export interface ZooKeeperOptions {
   /** `host:port`, one at least; the port is 2181 if none is given. */
   readonly hosts: readonly string[]
-  /** How long a server that went silent still holds its lease, in milliseconds; the servers may set bounds to it. */
-  readonly sessionTimeoutMs: number
+  /** How long a server that went silent still holds its lease; ZooKeeper may set bounds to it. */
+  readonly sessionTimeoutMs: Millis
   /** Where the state is kept: `/gantry`, with a slash before each name and none at the end. */
   readonly root: string
   readonly tls?: TlsOptions | null
   /** `user:password` for ZooKeeper's digest scheme; only this user can then use what is created. */
   readonly auth?: string | null
   readonly log?: LogBounds
+  readonly clock: Clock
+  /** Draws the names of states and candidates; two processes must not draw the same. */
+  readonly rng: Rng
 }
 
 interface Parts {
@@ -44,10 +48,10 @@ interface Parts {
 export class ZooKeeperStore implements Store {
   readonly kind = 'zookeeper'
   readonly #parts: Parts
-  readonly #patienceMs: number
+  readonly #patienceMs: Millis
   #closed = false
 
-  private constructor(parts: Parts, sessionTimeoutMs: number) {
+  private constructor(parts: Parts, sessionTimeoutMs: Millis) {
     this.#parts = parts
     this.#patienceMs = sessionTimeoutMs / 3
   }
@@ -62,9 +66,10 @@ export class ZooKeeperStore implements Store {
     const servers = options.hosts.map(parseEndpoint)
     if (servers.length === 0) throw new OperationalError('CONFIG_INVALID', 'cannot use ZooKeeper: it has no hosts')
     const timeoutMs = options.sessionTimeoutMs
-    const keeper = new SessionKeeper({ servers, timeoutMs, tls: options.tls ?? null, digest: options.auth ?? null })
+    const { clock, rng, tls = null, auth: digest = null } = options
+    const keeper = new SessionKeeper({ servers, timeoutMs, tls, digest, clock, rng })
     try {
-      await createState(keeper.client, layout)
+      await createState(keeper.client, layout, rng)
       const replica = await Replica.open(keeper, layout)
       const trimmer = new LogTrimmer(keeper, layout, options.log ?? DEFAULT_LOG_BOUNDS)
       const turns = Turns.begin(keeper, layout, replica)
@@ -104,11 +109,19 @@ export class ZooKeeperStore implements Store {
     election.close(new OperationalError('UNAVAILABLE', 'the lease is lost: the store is closed'))
     // What was taken gets its outcome, unless ZooKeeper cannot be reached: the end of the session settles it then.
     const done = committer.close().then(() => trimmer.idle())
-    await Promise.race([done, pause(this.#patienceMs, undefined, { ref: false })])
+    await within(keeper.clock, this.#patienceMs, done)
     turns.close()
     replica.close()
     await keeper.close()
   }
+}
+
+/** Resolves when that is done, or after that time at the latest. */
+function within(clock: Clock, ms: Millis, done: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.callAt(clock.now() + ms, resolve)
+    done.then(resolve, reject).finally(cancel)
+  })
 }
 
 function checkedRoot(root: string): string {
