@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChangeBatch, Snapshot, Store, Write } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { etcdTests, freePort, TestEtcd } from './etcd.ts'
+import { afterPrefix } from '../../src/store/etcd/layout.ts'
+import { base64, etcdTests, freePort, TestEtcd } from './etcd.ts'
 
 etcdTests(() => {
   let etcd: TestEtcd
@@ -138,6 +140,24 @@ etcdTests(() => {
     const { revision } = await store.load()
     const next = await commit(store, [putService('b', 1)])
     expect(next.kind === 'committed' && next.revision > revision).toBe(true)
+    await store.close()
+  })
+
+  test('the lease is renewed as often as was asked for', async () => {
+    const options = etcd.options({ leaseTtlSeconds: 6, renewIntervalMs: 100 })
+    const store = await EtcdStore.open(options)
+    const lease = await store.campaign('a', new AbortController().signal)
+    const election = `${options.namespace}/election/`
+    const range = { key: base64(election), range_end: base64(afterPrefix(election)), keys_only: true }
+    const { kvs } = (await etcd.call('kv/range', range)) as { kvs: readonly { key: string }[] }
+    const id = Buffer.from(kvs[0]?.key ?? '', 'base64')
+      .toString('utf8')
+      .slice(election.length)
+    // Without the wish the first renewal would be due after 2 s, and etcd counts whole seconds.
+    await pause(1_500)
+    const { TTL } = await etcd.call('lease/timetolive', { ID: BigInt(`0x${id}`).toString() })
+    expect(Number(TTL)).toBe(5)
+    await lease.release()
     await store.close()
   })
 

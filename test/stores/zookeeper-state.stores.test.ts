@@ -206,3 +206,31 @@ test.each(['gantry', '/', '/a/', '/a//b', '/..', '/zookeeper/x', '/a b'])('the r
   const opening = ZooKeeperStore.open({ hosts: [server.host], sessionTimeoutMs: SESSION_MS, root, ...AMBIENT })
   await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })
+
+test('candidates stand below the session path, and clusters that share it do not disturb each other', async () => {
+  const sessionPath = `${aRoot()}/sessions`
+  const [one, two] = [aRoot(), aRoot()]
+  const first = await openStore(server.host, one, { sessionPath })
+  const lease = await first.campaign('first', new AbortController().signal)
+  const other = await openStore(server.host, two, { sessionPath })
+  await (await other.campaign('other', new AbortController().signal)).release()
+  expect(await openClient(server.host).children(`${sessionPath}${one}`)).toHaveLength(1)
+  const second = await openStore(server.host, one, { sessionPath })
+  const next = second.campaign('second', new AbortController().signal)
+  await lease.release()
+  expect((await next).lost.aborted).toBe(false)
+})
+
+test('a session path may lie below the root, but not among what is kept there', async () => {
+  const root = aRoot()
+  const client = openClient(server.host)
+  for (const path of ['/test', root, `${root}/sessions`]) await client.create(path, EMPTY)
+  const sessionPath = `${root}/sessions`
+  const store = await openStore(server.host, root, { sessionPath })
+  await store.campaign('a', new AbortController().signal)
+  expect(await client.children(`${sessionPath}${root}`)).toHaveLength(1)
+  for (const taken of [root, `${root}/log`, `${root}/objects/x`, 'sessions']) {
+    const opening = openStore(server.host, root, { sessionPath: taken })
+    await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  }
+})

@@ -18,6 +18,7 @@ export interface ElectionDeps {
   readonly layout: Layout
   readonly clock: Clock
   readonly leaseTtlSeconds: number
+  readonly renewIntervalMs: Millis
 }
 
 /** A candidate's place in the queue. */
@@ -45,7 +46,7 @@ export class Election {
       called.throwIfAborted()
       let lease: HeldLease | null = null
       try {
-        lease = await HeldLease.grant(this.#deps.connection, this.#deps.clock, this.#deps.leaseTtlSeconds)
+        lease = await HeldLease.grant(this.#deps)
         this.#leases.add(lease)
         const candidacy = await this.#enter(lease, holder)
         if (await this.#wait(candidacy, AbortSignal.any([called, lease.ended]))) return this.#win(candidacy)

@@ -5,7 +5,8 @@ import type { Clock } from '../../ports/clock.ts'
 
 /** PEM text; certificate and key are those of this client, for an etcd that asks for them. */
 export interface TlsText {
-  readonly ca: string
+  /** Whom we trust; without it whom the system trusts. */
+  readonly ca?: string
   readonly cert?: string
   readonly key?: string
   /** Name that the server's certificate must carry, where it is not the one in the endpoint. */

@@ -29,6 +29,8 @@ export interface EtcdOptions {
   readonly tls?: TlsText
   /** How long the lease outlives its holder; 10 by default. etcd may make it longer. */
   readonly leaseTtlSeconds?: number
+  /** Time between two renewals of the lease; a third of its time to live by default, and half of it at most. */
+  readonly renewIntervalMs?: Millis
   /** Within this everything is answered; 5,000 by default. */
   readonly requestTimeoutMs?: Millis
   readonly clock: Clock
@@ -60,7 +62,8 @@ export class EtcdStore implements Store {
     this.#replica = replica
     this.#feed = feed
     this.#committer = new Committer({ connection, layout, replica, feed, clock, requestTimeoutMs })
-    this.#election = new Election({ connection, layout, clock, leaseTtlSeconds })
+    const renewIntervalMs = options.renewIntervalMs ?? (leaseTtlSeconds * 1_000) / 3
+    this.#election = new Election({ connection, layout, clock, leaseTtlSeconds, renewIntervalMs })
   }
 
   /**

@@ -8,6 +8,15 @@ import { EtcdFailure } from './failure.ts'
 import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE } from './methods.ts'
 
 const RETRY_PAUSE_MS: Millis = 200
+
+export interface HeldLeaseDeps {
+  readonly connection: EtcdConnection
+  readonly clock: Clock
+  readonly leaseTtlSeconds: number
+  /** Time between two renewals. */
+  readonly renewIntervalMs: Millis
+}
+
 /** Part of the time to live by which we give it up earlier than etcd does. */
 const MARGIN = 0.1
 const LONGEST_MARGIN_MS: Millis = 1_000
@@ -23,23 +32,27 @@ export class HeldLease implements Lease {
   readonly #lost = new AbortController()
   readonly #ended = new AbortController()
   readonly #ttlMs: Millis
+  readonly #renewIntervalMs: Millis
   #expiresAt: Millis
   #cancelExpiry: () => void = () => undefined
   #releasing: Promise<void> | null = null
 
-  private constructor(connection: EtcdConnection, clock: Clock, id: bigint, ttlMs: Millis, sentAt: Millis) {
-    this.#connection = connection
-    this.#clock = clock
+  private constructor(deps: HeldLeaseDeps, id: bigint, ttlMs: Millis, sentAt: Millis) {
+    this.#connection = deps.connection
+    this.#clock = deps.clock
     this.id = id
     this.#ttlMs = ttlMs
+    // Late renewals must leave time for another try.
+    this.#renewIntervalMs = Math.min(deps.renewIntervalMs, ttlMs / 2)
     this.#expiresAt = sentAt
   }
 
   /** Throws an EtcdFailure. etcd may grant a longer time than wished. */
-  static async grant(connection: EtcdConnection, clock: Clock, ttlSeconds: number): Promise<HeldLease> {
+  static async grant(deps: HeldLeaseDeps): Promise<HeldLease> {
+    const { connection, clock, leaseTtlSeconds } = deps
     const sentAt = clock.now()
-    const answer = await connection.attempt(LEASE_GRANT, ttlSeconds, connection.deadline())
-    const lease = new HeldLease(connection, clock, answer.id, answer.ttlSeconds * 1_000, sentAt)
+    const answer = await connection.attempt(LEASE_GRANT, leaseTtlSeconds, connection.deadline())
+    const lease = new HeldLease(deps, answer.id, answer.ttlSeconds * 1_000, sentAt)
     lease.#extend(sentAt)
     // Ends with the lease; it deals with every failure of etcd itself.
     void lease.#keepAlive()
@@ -88,7 +101,7 @@ export class HeldLease implements Lease {
 
   async #keepAlive(): Promise<void> {
     const { signal } = this.#ended
-    let pauseMs = this.#ttlMs / 3
+    let pauseMs = this.#renewIntervalMs
     while (!signal.aborted) {
       // Rejects when the lease has ended, which the loop sees too.
       await sleep(this.#clock, pauseMs, signal).catch(() => undefined)
@@ -98,7 +111,7 @@ export class HeldLease implements Lease {
         const ttlSeconds = await this.#renew(Math.min(this.#expiresAt, sentAt + this.#ttlMs / 3))
         if (ttlSeconds <= 0) return this.lose('etcd has ended it')
         this.#extend(sentAt)
-        pauseMs = this.#ttlMs / 3
+        pauseMs = this.#renewIntervalMs
       } catch (error) {
         if (!(error instanceof EtcdFailure)) throw error
         pauseMs = RETRY_PAUSE_MS

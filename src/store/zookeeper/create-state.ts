@@ -14,15 +14,21 @@ const EMPTY = Buffer.alloc(0)
  * the root holds something else; it is not touched then.
  */
 export async function createState(client: Client, layout: Layout, rng: Rng): Promise<void> {
+  await createRoot(client, layout, rng)
+  if (layout.election === layout.ownElection) return
+  await createParents(client, `${layout.election}/`)
+}
+
+async function createRoot(client: Client, layout: Layout, rng: Rng): Promise<void> {
   const { root } = layout
   if ((await client.get(layout.head)) !== null) return
   const found = await client.children(root)
   // Made by another server between the two looks.
   if (found?.includes('head')) return
-  if (found !== null && found.length > 0)
-    throw corrupt(root, `it holds something else (${found.slice(0, 3).join(', ')})`)
+  const foreign = found?.filter((name) => !layout.leadsToSessions(name)) ?? []
+  if (foreign.length > 0) throw corrupt(root, `it holds something else (${foreign.slice(0, 3).join(', ')})`)
   await createParents(client, root)
-  const paths = [...(found === null ? [root] : []), layout.objects, layout.log, layout.election, layout.turn]
+  const paths = [...(found === null ? [root] : []), layout.objects, layout.log, layout.ownElection, layout.turn]
   const steps: Step[] = paths.map((path) => ({ kind: 'create', path, data: EMPTY }))
   const head = encodeHead({ storeId: drawHex(rng), revision: 0 })
   const result = await client.multi([...steps, { kind: 'create', path: layout.head, data: head }])

@@ -22,10 +22,12 @@ export interface Head {
 /** Where everything is. */
 export class Layout {
   readonly root: string
+  readonly #sessionPath: string | null
 
-  /** The root begins with a slash and does not end with one. */
-  constructor(root: string) {
+  /** Both begin with a slash and do not end with one. Candidates stand below the session path, if there is one. */
+  constructor(root: string, sessionPath: string | null = null) {
     this.root = root
+    this.#sessionPath = sessionPath
   }
 
   get head(): string {
@@ -40,8 +42,18 @@ export class Layout {
     return `${this.root}/log`
   }
 
+  /** Clusters may share a session path, so the root is part of it. */
   get election(): string {
+    return this.#sessionPath === null ? this.ownElection : this.#sessionPath + this.root
+  }
+
+  get ownElection(): string {
     return `${this.root}/election`
+  }
+
+  /** Whether a node of this name right below the root leads to the candidates, and is no part of the state. */
+  leadsToSessions(name: string): boolean {
+    return this.#sessionPath !== null && `${this.#sessionPath}/`.startsWith(`${this.root}/${name}/`)
   }
 
   /** Who asked last for a turn to write. */

@@ -23,6 +23,8 @@ export interface ZooKeeperOptions {
   readonly sessionTimeoutMs: Millis
   /** Where the state is kept: `/gantry`, with a slash before each name and none at the end. */
   readonly root: string
+  /** Where candidates for the lease stand, if not below the root; the same for all servers of a cluster. */
+  readonly sessionPath?: string | null
   readonly tls?: TlsOptions | null
   /** `user:password` for ZooKeeper's digest scheme; only this user can then use what is created. */
   readonly auth?: string | null
@@ -62,7 +64,7 @@ export class ZooKeeperStore implements Store {
    * refused, STORE_CORRUPT for a root that is foreign, newer or damaged; it is not touched then.
    */
   static async open(options: ZooKeeperOptions): Promise<ZooKeeperStore> {
-    const layout = new Layout(checkedRoot(options.root))
+    const layout = checkedLayout(options)
     const servers = options.hosts.map(parseEndpoint)
     if (servers.length === 0) throw new OperationalError('CONFIG_INVALID', 'cannot use ZooKeeper: it has no hosts')
     const timeoutMs = options.sessionTimeoutMs
@@ -124,9 +126,21 @@ function within(clock: Clock, ms: Millis, done: Promise<void>): Promise<void> {
   })
 }
 
-function checkedRoot(root: string): string {
-  if (/^(?:\/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/.test(root) && !root.startsWith('/zookeeper')) return root
-  throw new OperationalError('CONFIG_INVALID', `cannot use "${root}" as a path in ZooKeeper`, {
+function checkedLayout({ root, sessionPath = null }: ZooKeeperOptions): Layout {
+  checkPath(root)
+  if (sessionPath === null) return new Layout(root)
+  checkPath(sessionPath)
+  const { head, objects, log, ownElection, turn } = new Layout(root)
+  const own = [head, objects, log, ownElection, turn].some((path) => `${sessionPath}/`.startsWith(`${path}/`))
+  if (!own && sessionPath !== root) return new Layout(root, sessionPath)
+  throw new OperationalError('CONFIG_INVALID', `cannot use "${sessionPath}" as the session path in ZooKeeper`, {
+    hint: `the state under ${root} needs it for itself`,
+  })
+}
+
+function checkPath(path: string): void {
+  if (/^(?:\/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/.test(path) && !path.startsWith('/zookeeper')) return
+  throw new OperationalError('CONFIG_INVALID', `cannot use "${path}" as a path in ZooKeeper`, {
     hint: 'give a path like /gantry, of letters, digits, dots, dashes and underscores',
   })
 }
