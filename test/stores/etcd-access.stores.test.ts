@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Store } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { base64, etcdTests, TestEtcd } from './etcd.ts'
+import { base64, TestEtcd } from './etcd.ts'
+import { etcdTests } from './etcd-tests.ts'
 
 function putDesired(store: Store, revision: number): ReturnType<Store['commit']> {
   return store.commit({ epoch: null, expect: [], writes: [{ put: 'desired/self', value: { revision } }], events: [] })

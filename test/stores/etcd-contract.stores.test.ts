@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import { storeContract } from '../contract/store.contract.ts'
-import { etcdTests, TestEtcd } from './etcd.ts'
+import { TestEtcd } from './etcd.ts'
+import { etcdTests } from './etcd-tests.ts'
 
 etcdTests(() => {
   let etcd: TestEtcd

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Store, Write } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { etcdTests, TestEtcd } from './etcd.ts'
+import { TestEtcd } from './etcd.ts'
+import { etcdTests } from './etcd-tests.ts'
 import { LossyLink } from './lossy-link.ts'
 
 const POLL_MS = 10

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Snapshot, Store, Write } from '../../src/ports/store.ts'
 import type { EtcdOptions } from '../../src/store/etcd/etcd-store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { etcdTests, TestEtcd } from './etcd.ts'
+import { TestEtcd } from './etcd.ts'
+import { etcdTests } from './etcd-tests.ts'
 
 etcdTests(() => {
   let etcd: TestEtcd

@@ -1,26 +1,18 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'vitest'
 import { systemClock } from '../../src/drivers/clock.ts'
 import { systemRng } from '../../src/drivers/rng.ts'
 import type { EtcdOptions } from '../../src/store/etcd/etcd-store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
 
-const PROGRAM = '/usr/bin/etcd'
-
-/** Declares tests that need etcd. Where there is none, one skipped test tells how to get it; in CI that is a failure. */
-export function etcdTests(declare: () => void): void {
-  const reason = 'needs etcd; enable with: sudo apt-get install --no-install-recommends etcd-server'
-  if (existsSync(PROGRAM)) declare()
-  else if (process.env['CI']) throw new Error(reason)
-  else test.skip(reason)
-}
+/** Where Debian puts it. */
+export const ETCD_PROGRAM = '/usr/bin/etcd'
 
 /** A real etcd of one member, on loopback, with a directory of its own. It may be killed, stopped and started again. */
 export class TestEtcd {
@@ -72,7 +64,7 @@ export class TestEtcd {
       ...['--listen-peer-urls', this.#peerUrl, '--initial-advertise-peer-urls', this.#peerUrl],
       ...['--initial-cluster', this.#cluster, ...this.#args],
     ]
-    const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(ETCD_PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     const orphaned = (): boolean => child.kill('SIGKILL')
     process.once('exit', orphaned)
