@@ -42,8 +42,7 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
   },
   'stores-sqlite-1': {
     title: 'SQLite, 1 writer',
-    about:
-      'One commit after the other on our SQLite store. Peer: one transaction for each write on bare SQLite.',
+    about: 'One commit after the other on our SQLite store. Peer: one transaction for each write on bare SQLite.',
   },
   'stores-sqlite-16': {
     title: 'SQLite, 16 writers',
