@@ -19,6 +19,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'stores',
+          include: ['test/stores/**/*.stores.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'engine',
           include: ['test/engine/**/*.engine.test.ts'],
           globalSetup: ['test/engine/setup.ts'],

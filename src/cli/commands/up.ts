@@ -71,6 +71,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const { parseRuntimes } = await import('../../main/node-process.ts')
   const { globals, env, version } = context
   const file = flags.config === undefined ? null : await agentFile(flags.config, context)
+  if (file !== null) refuseOtherStores(file, context)
   const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
   return {
     dataDir,
@@ -103,6 +104,17 @@ function nodeName(name: string | null): string | null {
 async function agentFile(path: string, context: Context): Promise<AgentFile> {
   const { readAgentFile } = await import('../agent-file.ts')
   return readAgentFile(path, (line) => context.say(`Warning: ${line}`))
+}
+
+/** This version of `up` opens SQLite only; a state that is silently elsewhere would be worse than none. */
+function refuseOtherStores({ store }: AgentFile, context: Context): void {
+  const type = store.type?.value
+  if (type === 'etcd' || type === 'zookeeper') {
+    throw new OperationalError('UNSUPPORTED', `state cannot be kept in ${type}: this version keeps it in SQLite`, {
+      hint: 'leave backend out; the data directory holds the state',
+    })
+  }
+  if (type === 'memory') context.say('Warning: backend has no effect: state is kept in SQLite in the data directory')
 }
 
 /** Reads `host:port`, `:port` (loopback) or `[v6]:port`. */
