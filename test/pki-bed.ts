@@ -35,6 +35,8 @@ export async function aMachine(
 export interface TlsPair {
   readonly server: TLSSocket
   readonly client: TLSSocket
+  /** What the client was given to come back with. */
+  readonly session: Buffer | null
 }
 
 /**
@@ -54,12 +56,16 @@ export async function handshake<T>(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const client = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, ...clientOptions })
+  let session: Buffer | null = null
+  client.on('session', (given: Buffer) => {
+    session = given
+  })
   try {
     const ends = once(client, 'secureConnect').then(() => accepted)
     const [inside] = (await Promise.race([ends, failed])) as [TLSSocket]
     inside.write('hello')
     await Promise.race([once(client, 'data'), failed])
-    return await use({ server: inside, client })
+    return await use({ server: inside, client, session })
   } finally {
     client.on('error', () => client.destroy())
     client.destroy()

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { TlsOptions } from 'node:tls'
 import { beforeAll, expect, test } from 'vitest'
 import { aMachine, anAuthority, CLUSTER_ID, handshake, OTHER_CLUSTER_ID } from '../../../test/pki-bed.ts'
 import type { PeerVerdict } from '../../core/identity/certificate-policy.ts'
@@ -73,6 +75,19 @@ test('a certificate that has expired, or is not good yet, is refused at either e
     await expect(meet(machine, agent)).rejects.toThrow()
     await expect(meet(server, machine)).rejects.toThrow()
   }
+})
+
+test('every connection is verified anew: an earlier session is not resumed', async () => {
+  const strict = { ...mutualTls(server), ticketKeys: Buffer.alloc(48, 1) }
+  const willing = { ...mutualTls(agent), secureOptions: 0 }
+  const reuses = async (listening: TlsOptions): Promise<boolean> => {
+    const session = await handshake(listening, willing, async (pair) => {
+      return pair.session ?? ((await once(pair.client, 'session'))[0] as Buffer)
+    })
+    return handshake(listening, { ...willing, session }, (pair) => pair.server.isSessionReused())
+  }
+  expect(await reuses({ ...strict, secureOptions: 0 })).toBe(true)
+  expect(await reuses(strict)).toBe(false)
 })
 
 test('a revoked certificate is refused although TLS accepts it', async () => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { judgePeer, type PeerVerdict, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import type { Role } from '../../core/model/identity.ts'
@@ -22,6 +23,8 @@ export function mutualTls(identity: StoredIdentity): MutualTls {
     requestCert: true,
     rejectUnauthorized: true,
     servername: STABLE_NAME,
+    // A resumed session is not verified again, so with one a certificate could be used after its end.
+    secureOptions: constants.SSL_OP_NO_TICKET,
   }
 }
 
