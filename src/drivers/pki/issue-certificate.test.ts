@@ -10,7 +10,12 @@ import { type Authority, crossSign } from './authority.ts'
 import { describeCertificate } from './describe-certificate.ts'
 import { type CertificateTerms, issueCertificate } from './issue-certificate.ts'
 import { newKeyAndRequest } from './request.ts'
-import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from './x509.ts'
+import {
+  BasicConstraintsExtension,
+  X509Certificate as Certificate,
+  Pkcs10CertificateRequestGenerator,
+  SubjectAlternativeNameExtension,
+} from './x509.ts'
 
 const now = Date.now()
 const terms: CertificateTerms = { clusterId: CLUSTER_ID, role: 'agent', nodeId: 7, addresses: [], now }
@@ -64,6 +69,7 @@ test('a certificate is for the key of the request and for nothing else that the 
   expect(certificate.subject).toBe('CN=gantry agent 7')
   expect(certificate.subjectAltName).toBe(`URI:spiffe://${CLUSTER_ID}/agent/7, DNS:gantry`)
   expect(certificate.ca).toBe(false)
+  expect(new Certificate(certificate.raw).getExtension(BasicConstraintsExtension)?.ca).toBe(false)
   const der = Buffer.from(await subtle.exportKey('pkcs8', keys.privateKey))
   expect(certificate.checkPrivateKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))).toBe(true)
 })

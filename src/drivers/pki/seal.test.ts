@@ -26,7 +26,7 @@ test.each<{ name: string; at: Partial<SealedPlace> }>([
   { name: 'another cluster', at: { clusterId: 'd' } },
   { name: 'another kind', at: { kind: 'token' } },
   { name: 'another id', at: { id: 'other' } },
-  { name: 'a place whose parts only join to the same text', at: { kind: 'authority|', id: 'elf' } },
+  { name: 'a place whose parts only join to the same text', at: { kind: 'authoritys', id: 'elf' } },
 ])('a sealed text that was moved to $name does not open', ({ at }) => {
   expect(() => unseal(key, { ...place, ...at }, seal(key, place, 'text'))).toThrow(
     'it was changed, or belongs elsewhere',
