@@ -7,6 +7,7 @@ import { LabEngine } from './lab-engine.ts'
 import type { LabProcess } from './lab-process.ts'
 import type { Lan, Outlet } from './lan.ts'
 import { Machine } from './machine.ts'
+import { clockVariables, setClock } from './process-faults.ts'
 
 /** The built program, as users run it from a checkout. */
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
@@ -17,6 +18,7 @@ export interface HostOptions {
   readonly directory: string
   /** Control group of its containers, below the root of each hierarchy. */
   readonly cgroup: string
+  readonly hasOwnClock: boolean
 }
 
 /** A machine with a Docker Engine, and Gantry where a test starts it. */
@@ -25,19 +27,23 @@ export class Host extends Machine {
   readonly cgroup: string
   readonly engine: LabEngine
   readonly outlet: Outlet
+  /** Gantry takes its wall clock from this file, when there is one: see `setClock`. */
+  readonly clockFile: string | null
   readonly #lan: Lan
   /** The running `gantry up` or whatever was started in its place; null before the first. */
   gantryProcess: LabProcess | null = null
   #lastStart: { readonly args: readonly string[]; readonly says: string } | null = null
 
-  constructor({ name, directory, cgroup }: HostOptions, lan: Lan, outlet: Outlet) {
+  constructor({ name, directory, cgroup, hasOwnClock }: HostOptions, lan: Lan, outlet: Outlet) {
     super({ name, address: outlet.address, namespace: outlet.namespace })
     this.#lan = lan
     this.outlet = outlet
     this.directory = directory
     this.cgroup = cgroup
     this.engine = new LabEngine(this, join(directory, 'engine'), cgroup)
+    this.clockFile = hasOwnClock ? join(directory, 'clock') : null
     mkdirSync(this.dataDir, { recursive: true })
+    if (this.clockFile !== null) setClock(this.clockFile, 0)
     Object.assign(this.env, { HOME: this.dataDir, GANTRY_DATA: this.dataDir, DOCKER_HOST: this.engine.address })
   }
 
@@ -53,7 +59,7 @@ export class Host extends Machine {
 
   /** Runs a `gantry` command to its end. */
   gantry(...args: readonly string[]): Promise<Ended> {
-    return this.run([process.execPath, BUNDLE, ...args])
+    return this.run([process.execPath, BUNDLE, ...args], this.#clock())
   }
 
   /** Runs a `gantry` command that must succeed, and parses what it prints. */
@@ -71,7 +77,7 @@ export class Host extends Machine {
   /** Starts a `gantry` that goes on; resolves when it has said this. */
   async start(args: readonly string[], says: string): Promise<LabProcess> {
     this.#lastStart = { args, says }
-    const started = await this.spawn([process.execPath, BUNDLE, ...args])
+    const started = await this.spawn([process.execPath, BUNDLE, ...args], this.#clock())
     this.gantryProcess = started
     await started.says(says)
     return started
@@ -120,5 +126,9 @@ export class Host extends Machine {
     await this.powerOff()
     await this.powerOn()
     if (wasRunning && this.#lastStart !== null) await this.start(this.#lastStart.args, this.#lastStart.says)
+  }
+
+  #clock(): Record<string, string> {
+    return this.clockFile === null ? {} : clockVariables(this.clockFile)
   }
 }

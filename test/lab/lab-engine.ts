@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseEngineAddress } from '../../src/drivers/docker/address.ts'
@@ -51,11 +51,10 @@ export class LabEngine {
   async launch(): Promise<void> {
     const started = await this.#machine.spawn(['dockerd', ...this.#flags()])
     this.#process = started
-    void started.ended.then(() => appendFileSync(join(this.#directory, 'engine.log'), started.output))
     const over = started.ended.then(({ code, signal }) => `it ended with ${code ?? signal}`)
     const reason = await Promise.race([over, this.#answering()])
     if (reason !== null)
-      throw new Error(`the engine of ${this.#machine.name} does not start: ${reason}\n${this.#tail()}`)
+      throw new Error(`the engine of ${this.#machine.name} does not start: ${reason}\n${lastWords(started.output)}`)
   }
 
   /** Sends a signal to the engine and to its supervisor of supervisors. Containers go on, whatever it is. */
@@ -103,13 +102,10 @@ export class LabEngine {
       connection.close()
     }
   }
+}
 
-  #tail(): string {
-    const output = this.#process?.isRunning
-      ? this.#process.output
-      : readFileSync(join(this.#directory, 'engine.log'), 'utf8')
-    return output.split('\n').slice(-8).join('\n')
-  }
+function lastWords(output: string): string {
+  return output.split('\n').slice(-8).join('\n')
 }
 
 async function answers(connection: EngineConnection): Promise<boolean> {

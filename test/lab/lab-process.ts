@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processStat } from '../../src/drivers/process/proc.ts'
 
 const SPOKEN_MS = 60_000
 const STOPPED_MS = 2_000
+const LAST_WORDS_MS = 100
 
 /** How a program ended: with a code, or by a signal. */
 export interface End {
@@ -40,7 +42,11 @@ export class LabProcess {
       })
     }
     const ended = new Promise<End>((resolve) => {
-      entry.once('close', (code, signal) => resolve({ code, signal }))
+      entry.once('exit', async (code, signal) => {
+        // What it has left behind may keep its streams open for good.
+        await Promise.race([once(entry, 'close'), pause(LAST_WORDS_MS)])
+        resolve({ code, signal })
+      })
       entry.once('error', (error) => {
         said.text += error.message
         resolve({ code: null, signal: null })

@@ -7,6 +7,7 @@ import { Host } from './host.ts'
 import { Lan, type Outlet, portOf, removeNamespaces } from './lan.ts'
 import type { Loss } from './lan-rules.ts'
 import { Machine } from './machine.ts'
+import { busyLoops, failFsync, setClock, slowDisk } from './process-faults.ts'
 
 const OUTSIDE = 0
 
@@ -17,6 +18,8 @@ export interface LabOptions {
   readonly hosts: number
   /** A directory that `makeEngineImages` has filled; without one the lab builds the usual images, which takes 2 s. */
   readonly images?: string
+  /** Gantry on each host has a wall clock that a test may move. */
+  readonly clocks?: boolean
 }
 
 /**
@@ -35,24 +38,28 @@ export class Lab {
   readonly #cuts = new Map<Machine, Undo>()
   readonly #undos = new Set<Undo>()
 
-  private constructor(claim: Claim, lan: Lan, hosts: number) {
+  private constructor(claim: Claim, lan: Lan, hosts: readonly Host[]) {
     this.#claim = claim
     this.#lan = lan
     this.directory = claim.directory
     const outside = lan.outlet(OUTSIDE)
     this.outside = new Machine({ ...outside, name: 'outside' })
-    this.hosts = Array.from({ length: hosts }, (_, i) => aHost(claim, lan, i + 1))
+    this.hosts = hosts
     this.#outlets = new Map([[this.outside, outside], ...this.hosts.map((host) => [host, host.outlet] as const)])
   }
 
   /** Starts the machines and their engines; clears away first what killed processes have left. */
-  static async start({ hosts, images }: LabOptions): Promise<Lab> {
+  static async start({ hosts, images, clocks = false }: LabOptions): Promise<Lab> {
     for (const claim of abandonedClaims()) await clear(claim)
     const claim = claimNumber()
     try {
       const given = images ?? join(claim.directory, 'images')
       const [lan] = await Promise.all([Lan.create(claim), images ?? makeEngineImages(given)])
-      const lab = new Lab(claim, lan, hosts)
+      const lab = new Lab(
+        claim,
+        lan,
+        Array.from({ length: hosts }, (_, i) => aHost(claim, lan, i + 1, clocks)),
+      )
       try {
         await lab.#powerOn(given)
       } catch (error) {
@@ -122,6 +129,29 @@ export class Lab {
     return this.undoneAtEnd(await this.#lan.limit(this.#outlet(machine), bytesPerSecond))
   }
 
+  /** Delays what a process, by its pid on the real machine, writes to the disk for good. */
+  async slowDisk(pid: number, delayMs: number): Promise<Undo> {
+    return this.undoneAtEnd(await slowDisk(pid, delayMs))
+  }
+
+  /** Lets what a process writes to the disk for good fail with EIO. */
+  async failFsync(pid: number): Promise<Undo> {
+    return this.undoneAtEnd(await failFsync(pid))
+  }
+
+  /** Moves the wall clock of Gantry on a host, within a second; the lab was started with `clocks`. */
+  async shiftClock(host: Host, offsetMs: number): Promise<Undo> {
+    const file = host.clockFile
+    if (file === null) throw new Error(`${host.name} has no clock of its own: start the lab with clocks`)
+    setClock(file, offsetMs)
+    return this.undoneAtEnd(async () => setClock(file, 0))
+  }
+
+  /** Takes processor time from everything on this machine, by so many loops on one of the lab's; never for longer than told. */
+  async starve(machine: Machine, loops: number, seconds: number): Promise<Undo> {
+    return this.undoneAtEnd(await busyLoops(machine, loops, seconds))
+  }
+
   /** Remembers a fault: it ends with the lab, if not before. */
   undoneAtEnd(undo: Undo): Undo {
     const once = async (): Promise<void> => {
@@ -161,11 +191,12 @@ export class Lab {
   }
 }
 
-function aHost(claim: Claim, lan: Lan, number: number): Host {
+function aHost(claim: Claim, lan: Lan, number: number, hasOwnClock: boolean): Host {
   const options = {
     name: `node${number}`,
     directory: join(claim.directory, 'hosts', String(number)),
     cgroup: `${cgroupOf(claim)}/${number}`,
+    hasOwnClock,
   }
   return new Host(options, lan, lan.outlet(number))
 }

@@ -51,6 +51,8 @@ export class Lan {
     const port = portOf(number)
     await this.#ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace)
     await this.#ip('link', 'set', port, 'master', 'lan', 'up')
+    // A machine keeps its card: others would send to the one that they remember.
+    await runProgram(['ip', '-n', namespace, 'link', 'set', 'eth0', 'address', cardOf(address)])
     await runProgram(['ip', '-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0'])
     await runProgram(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up'])
     const limit = this.#limits.get(number)
@@ -119,6 +121,12 @@ export class Lan {
 /** The switch's name for the outlet of machine n. */
 export function portOf(number: number): string {
   return `p${number}`
+}
+
+/** Address of the network card that has this IP address. */
+function cardOf(address: string): string {
+  const parts = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
+  return ['02', '00', ...parts].join(':')
 }
 
 /** Removes every network namespace of a lab whose machines are off. */
