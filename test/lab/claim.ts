@@ -24,7 +24,7 @@ export interface Claim {
 /** Takes the lowest free number for this process. The directory appears with its owner in it, or not at all. */
 export function claimNumber(): Claim {
   const draft = mkdtempSync(join(tmpdir(), 'gantry-lab-new-'))
-  writeFileSync(join(draft, 'owner'), `${process.pid} ${startOf(process.pid)}`)
+  writeFileSync(join(draft, 'owner'), nameOf(process.pid))
   for (let number = 0; number < MOST_LABS; number++) {
     const claim = claimOf(number)
     if (existsSync(claim.directory) || !renamed(draft, claim.directory)) continue
@@ -35,13 +35,13 @@ export function claimNumber(): Claim {
   throw new Error(`every number for a lab is taken: see ${join(tmpdir(), 'gantry-lab-*')}`)
 }
 
-/** Labs whose process is no more. */
-export function abandonedClaims(): Claim[] {
+/** Takes over the labs whose process is no more, to remove them: nobody else does, nor takes their numbers. */
+export function takeAbandoned(): Claim[] {
   return readdirSync(tmpdir())
     .map((name) => CLAIMED.exec(name)?.[1])
     .filter((number) => number !== undefined)
     .map((number) => claimOf(Number(number)))
-    .filter(({ directory }) => !isOwned(directory))
+    .filter(({ directory }) => !isOwned(directory) && isTaken(directory))
 }
 
 /** The lab's namespace of this name. */
@@ -59,16 +59,37 @@ function claimOf(number: number): Claim {
 }
 
 function isOwned(directory: string): boolean {
-  const owner = join(directory, 'owner')
-  // Its owner is removing it.
-  if (!existsSync(owner)) return true
-  const [pid = '', start = ''] = readFileSync(owner, 'utf8').split(' ')
-  return startOf(Number(pid)) === start
+  // Without an owner, it is being removed by it.
+  return isOfLiving(join(directory, 'owner')) ?? true
+}
+
+/** Whether this process may remove the lab. Where another began to and died, the next to ask may. */
+function isTaken(directory: string): boolean {
+  const mark = join(directory, 'remover')
+  try {
+    writeFileSync(mark, nameOf(process.pid), { flag: 'wx' })
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? ''
+    if (!['EEXIST', 'ENOENT'].includes(code)) throw error
+    if (isOfLiving(mark) === false) rmSync(mark, { force: true })
+    return false
+  }
+  // Removed and claimed anew since it was looked at.
+  if (!isOwned(directory)) return true
+  rmSync(mark)
+  return false
+}
+
+/** Whether the process that a file names lives; null without the file. */
+function isOfLiving(path: string): boolean | null {
+  if (!existsSync(path)) return null
+  const name = readFileSync(path, 'utf8')
+  return name === nameOf(Number.parseInt(name, 10))
 }
 
 /** A pid alone may be given again. */
-function startOf(pid: number): string {
-  return String(processStat(pid)?.startTicks ?? '')
+function nameOf(pid: number): string {
+  return `${pid} ${processStat(pid)?.startTicks ?? 'ended'}`
 }
 
 function renamed(from: string, to: string): boolean {

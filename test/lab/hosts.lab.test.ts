@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { processStat } from '../../src/drivers/process/proc.ts'
 import { until } from '../system/gantry.ts'
@@ -13,6 +15,7 @@ const MANIFEST = `services:
     image: gantry-test/busybox:1
     restart_policy: always
     command: [httpd, -f, -p, "8000", -h, /etc]
+    stop_signal: SIGKILL
     ports: ["8000:8000"]
 `
 
@@ -80,8 +83,9 @@ labTests((start) => {
     const lab = await start({ hosts: 1 })
     const host = lab.host(1)
     await host.up()
-    await host.run(['sh', '-c', 'printf %s "$1" >"$GANTRY_DATA/app.yaml"', 'write', MANIFEST])
-    expect(await host.gantry('apply', `${host.dataDir}/app.yaml`)).toMatchObject({ code: 0 })
+    const manifest = join(host.directory, 'app.yaml')
+    writeFileSync(manifest, MANIFEST)
+    expect(await host.gantry('apply', '--config', manifest, '--yes')).toMatchObject({ code: 0 })
     await untilServed(lab.outside, host)
 
     const first = host.gantryProcess

@@ -80,7 +80,7 @@ export class LabProcess {
   }
 
   /** Asks it to end, and kills it when it does not in time. */
-  async end(signal: NodeJS.Signals = 'SIGTERM', graceMs = 20_000): Promise<End> {
+  async end(signal: NodeJS.Signals = 'SIGTERM', graceMs = 40_000): Promise<End> {
     await this.signal(signal)
     const killer = setTimeout(() => void this.signal('SIGKILL'), graceMs)
     const end = await this.ended

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeGroup } from './cgroups.ts'
-import { abandonedClaims, type Claim, cgroupOf, claimNumber } from './claim.ts'
+import { type Claim, cgroupOf, claimNumber, takeAbandoned } from './claim.ts'
 import { makeEngineImages } from './engine-images.ts'
 import { Host } from './host.ts'
 import { Lan, type Outlet, portOf, removeNamespaces } from './lan.ts'
@@ -50,7 +50,7 @@ export class Lab {
 
   /** Starts the machines and their engines; clears away first what killed processes have left. */
   static async start({ hosts, images, clocks = false }: LabOptions): Promise<Lab> {
-    for (const claim of abandonedClaims()) await clear(claim)
+    for (const claim of takeAbandoned()) await clear(claim)
     const claim = claimNumber()
     try {
       const given = images ?? join(claim.directory, 'images')
@@ -82,9 +82,12 @@ export class Lab {
 
   /** Ends everything and leaves nothing. Does no harm when repeated. */
   async stop(): Promise<void> {
-    for (const undo of this.#undos) await undo()
-    await Promise.all([this.outside, ...this.hosts].map((machine) => machine.powerOff()))
-    await clear(this.#claim)
+    try {
+      for (const undo of this.#undos) await undo()
+    } finally {
+      await Promise.all([this.outside, ...this.hosts].map((machine) => machine.powerOff()))
+      await clear(this.#claim)
+    }
   }
 
   /** Keeps a machine's packets from all others, and theirs from it, without a word to either. */

@@ -9,11 +9,18 @@ const LONGEST_MS = 60_000
 
 /**
  * First process of a machine. It lives as long as somebody holds its standard input, so no machine outlives the process
- * that made it, however that ends; and it reaps, so that the dead are not taken for the living.
+ * that made it, however that ends; and it reaps, so that the dead are not taken for the living. /sys is mounted anew to show
+ * the machine's own network devices; the control groups below it stay.
  */
 const INIT = `set -e
 exec 3<&0
 mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/cgroup
+mount --rbind /sys/fs/cgroup /run/cgroup
+mount -t sysfs sysfs /sys
+mount --rbind /run/cgroup /sys/fs/cgroup
+umount -l /run/cgroup
+rmdir /run/cgroup
 hostname "$1"
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
