@@ -6,7 +6,14 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/contract/**/*.test.ts', 'test/protocol/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'test/*.test.ts',
+            'test/contract/**/*.test.ts',
+            'test/protocol/**/*.test.ts',
+            'test/lab/**/*.test.ts',
+          ],
+          exclude: ['test/lab/**/*.lab.test.ts'],
           testTimeout: 30_000,
         },
       },
@@ -43,6 +50,16 @@ export default defineConfig({
           globalSetup: ['test/engine/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.lab.test.ts'],
+          globalSetup: ['test/lab/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

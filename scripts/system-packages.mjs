@@ -1,4 +1,4 @@
-// The system packages that the tests of engines and stores need.
+// The system packages that the tests of engines, stores and several hosts need.
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 
@@ -15,6 +15,11 @@ const NEEDED = [
   { package: 'zookeeper', file: '/usr/share/java/zookeeper.jar' },
   { package: 'etcd-server', file: '/usr/bin/etcd' },
   { package: 'openssl', file: '/usr/bin/openssl' },
+  { package: 'util-linux', file: '/usr/bin/nsenter' },
+  { package: 'iproute2', file: '/sbin/ip' },
+  { package: 'nftables', file: '/usr/sbin/nft' },
+  { package: 'strace', file: '/usr/bin/strace' },
+  { package: 'libfaketime', file: `/usr/lib/${libraries()}/faketime/libfaketimeMT.so.1` },
 ]
 
 /** Asked by Debian before it starts a service; 101: no. */
@@ -28,13 +33,20 @@ export function installSystemPackages() {
   const debian = existsSync('/etc/debian_version')
   if (!debian || process.getuid?.() !== 0) {
     const how = debian ? `sudo ${command.join(' ')}` : `install ${missing.join(', ')} with your package manager`
-    process.stderr.write(`Missing for the tests of engines and stores: ${missing.join(', ')}. To enable them: ${how}\n`)
+    process.stderr.write(
+      `Missing for the tests of engines, stores and hosts: ${missing.join(', ')}. To enable them: ${how}\n`,
+    )
     return
   }
   process.stderr.write(`Installing ${missing.join(', ')} ...\n`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   spawnSync('apt-get', ['update', '-q'], { stdio: ['ignore', 'ignore', 'inherit'], env })
   withoutServices(() => spawnSync(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'], env }))
+}
+
+/** Where Debian keeps the libraries of this machine's kind of processor. */
+function libraries() {
+  return process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'
 }
 
 /** Keeps Debian from starting the services that it installs: the tests start their own, with data of their own. */
