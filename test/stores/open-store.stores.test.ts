@@ -11,6 +11,7 @@ import { TestEtcd } from './etcd.ts'
 import { etcdTests } from './etcd-tests.ts'
 import { TestZooKeeper } from './zookeeper.ts'
 import { closeLater, openClient } from './zookeeper-bed.ts'
+import { zookeeperTests } from './zookeeper-tests.ts'
 
 let directory: string
 let tls: { readonly ca: string; readonly cert: string; readonly key: string }
@@ -68,21 +69,23 @@ etcdTests(() => {
   })
 })
 
-test('ZooKeeper is opened with the files, the password and the paths of the options', async () => {
-  const server = await TestZooKeeper.start({ tls: TEST_TLS })
-  closeLater(() => server.stop())
-  const options = {
-    kind: 'zookeeper',
-    hosts: [server.secureHost],
-    namespace: 'a/b',
-    user: { name: 'gantry', password: { file: join(directory, 'password') } },
-    tls,
-    timeoutMs: 2_000,
-    sessionPath: '/a/sessions',
-  } as const
-  const store = await open(options)
-  expect(store.kind).toBe('zookeeper')
-  await keeps(store)
-  await (await store.campaign('a', new AbortController().signal)).release()
-  await expect(openClient(server.host).get('/a/b/head')).rejects.toMatchObject({ code: 'PREREQUISITE' })
+zookeeperTests(() => {
+  test('ZooKeeper is opened with the files, the password and the paths of the options', async () => {
+    const server = await TestZooKeeper.start({ tls: TEST_TLS })
+    closeLater(() => server.stop())
+    const options = {
+      kind: 'zookeeper',
+      hosts: [server.secureHost],
+      namespace: 'a/b',
+      user: { name: 'gantry', password: { file: join(directory, 'password') } },
+      tls,
+      timeoutMs: 2_000,
+      sessionPath: '/a/sessions',
+    } as const
+    const store = await open(options)
+    expect(store.kind).toBe('zookeeper')
+    await keeps(store)
+    await (await store.campaign('a', new AbortController().signal)).release()
+    await expect(openClient(server.host).get('/a/b/head')).rejects.toMatchObject({ code: 'PREREQUISITE' })
+  })
 })

@@ -4,21 +4,24 @@ import { ZooKeeperStore } from '../../src/store/zookeeper/zookeeper-store.ts'
 import { storeContract } from '../contract/store.contract.ts'
 import { TestZooKeeper } from './zookeeper.ts'
 import { AMBIENT } from './zookeeper-bed.ts'
+import { zookeeperTests } from './zookeeper-tests.ts'
 
-let server: TestZooKeeper
+zookeeperTests(() => {
+  let server: TestZooKeeper
 
-beforeAll(async () => {
-  server = await TestZooKeeper.start()
-})
-
-afterAll(() => server.stop())
-
-storeContract('zookeeper', async () => {
-  const store = await ZooKeeperStore.open({
-    hosts: [server.host],
-    sessionTimeoutMs: 4_000,
-    root: `/contract/${randomUUID()}`,
-    ...AMBIENT,
+  beforeAll(async () => {
+    server = await TestZooKeeper.start()
   })
-  return { store, dispose: async () => undefined }
+
+  afterAll(() => server.stop())
+
+  storeContract('zookeeper', async () => {
+    const store = await ZooKeeperStore.open({
+      hosts: [server.host],
+      sessionTimeoutMs: 4_000,
+      root: `/contract/${randomUUID()}`,
+      ...AMBIENT,
+    })
+    return { store, dispose: async () => undefined }
+  })
 })

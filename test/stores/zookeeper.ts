@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
+const JAVA = '/usr/bin/java'
 /** Where Debian puts ZooKeeper; its manifest names the other libraries, but forgets two of those that TLS needs. */
 const CLASS_PATH = [
   '/usr/share/java/zookeeper.jar',
@@ -15,6 +16,8 @@ const CLASS_PATH = [
   '/usr/share/java/netty-codec.jar',
   '/usr/share/java/netty-resolver.jar',
 ]
+/** Files without which no server can be started. */
+export const ZOOKEEPER_NEEDS = [JAVA, ...CLASS_PATH] as const
 const MAIN = 'org.apache.zookeeper.server.quorum.QuorumPeerMain'
 const START_MS = 60_000
 const ANSWER_MS = 1_000
@@ -70,7 +73,7 @@ export class TestZooKeeper {
     writeFileSync(configuration, this.#configuration().join('\n'))
     const log = openSync(join(this.#directory, 'server.log'), 'a')
     const classPath = [this.#directory, ...CLASS_PATH].join(':')
-    const child = spawn('java', [...JVM, '-cp', classPath, MAIN, configuration], { stdio: ['ignore', log, log] })
+    const child = spawn(JAVA, [...JVM, '-cp', classPath, MAIN, configuration], { stdio: ['ignore', log, log] })
     this.#process = child
     const died = once(child, 'exit').then(([code, signal]) => `it ended with ${code ?? signal}`)
     const failure = await Promise.race([died, this.#answering()])
