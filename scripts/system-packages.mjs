@@ -15,6 +15,8 @@ const NEEDED = [
   { package: 'zookeeper', file: '/usr/share/java/zookeeper.jar' },
   { package: 'etcd-server', file: '/usr/bin/etcd' },
   { package: 'openssl', file: '/usr/bin/openssl' },
+  { package: 'iproute2', file: '/usr/sbin/ip' },
+  { package: 'nftables', file: '/usr/sbin/nft' },
 ]
 
 /** Asked by Debian before it starts a service; 101: no. */
