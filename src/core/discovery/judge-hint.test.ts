@@ -43,6 +43,17 @@ test('only what is an address is taken of the servers in a hint', () => {
   expect(judged({ servers: ['nonsense', '10.0.0.1:7947'] })?.servers).toEqual(['10.0.0.1:7947'])
 })
 
+test('an answer larger than any that a server sends is not taken, nor one of another protocol', () => {
+  expect(
+    judgeHint(
+      Uint8Array.from({ length: 513 }, () => 1),
+      '10.0.0.5',
+      open,
+    ),
+  ).toBeNull()
+  expect(judgeHint(Uint8Array.of(1, 2, 3), '10.0.0.5', open)).toBeNull()
+})
+
 test('our own search, coming back, is no answer', () => {
   expect(judgeHint(encodeSearch({ nonce: NONCE, at: 0, label }, key), '10.0.0.5', open)).toBeNull()
 })

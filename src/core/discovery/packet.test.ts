@@ -75,6 +75,11 @@ test('no bytes whatever make a reader throw', () => {
   )
 })
 
+test('what is too short for a MAC has none', () => {
+  expect(hasMac(new Uint8Array(31), mac)).toBe(false)
+  expect(hasMac(mac(new Uint8Array()), mac)).toBe(true)
+})
+
 test('a hint that is cut off anywhere is not read', () => {
   const head = { kind: 'search', nonce: '0'.repeat(32), at: 0, label: labelOf('blue') } as const
   const hint = { clusterId: '0'.repeat(16), authorityHash: AUTHORITY, servers: ['10.0.0.1:7947', '10.0.0.2:7947'] }
