@@ -35,6 +35,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'net',
+          include: ['test/net/**/*.net.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'engine',
           include: ['test/engine/**/*.engine.test.ts'],
           globalSetup: ['test/engine/setup.ts'],

@@ -7,6 +7,7 @@ import { Server } from '../src/control/server.ts'
 import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
+import type { AgentConnection } from '../src/ports/link.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
@@ -26,6 +27,8 @@ export interface ApiBed {
   /** Through the port, with the token. */
   readonly client: Client
   readonly logged: readonly string[]
+  /** Connects one more agent. */
+  join(agent: AgentConnection): void
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -54,6 +57,7 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
     socketPath,
     client: createClient({ url, token: TOKEN }),
     logged,
+    join: (agent) => server.accept(agent),
     [Symbol.asyncDispose]: async () => {
       await http.close()
       await server.stop()

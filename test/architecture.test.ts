@@ -25,7 +25,7 @@ const RULES: readonly { readonly in: readonly string[]; readonly pattern: RegExp
   {
     in: ['lib', 'core', ...LOOPS],
     pattern:
-      /\bDate\b|Math\.random|\bperformance\b|setTimeout|setInterval|setImmediate|randomUUID|AbortSignal\.timeout|queueMicrotask|process\.nextTick|\bfetch\(|\bIntl\b/,
+      /\bDate\b|Math\.random|\bperformance\b(?!:)|setTimeout|setInterval|setImmediate|randomUUID|AbortSignal\.timeout|queueMicrotask|process\.nextTick|\bfetch\(|\bIntl\b/,
     because: 'time and chance come from ports, or a simulated life could not be repeated',
   },
   {

@@ -1,4 +1,5 @@
 import type { AgentMessage, ServerMessage } from '../src/core/model/message.ts'
+import type { Node } from '../src/core/model/node.ts'
 import { isTerminal, type Task, type TaskStatus } from '../src/core/model/task.ts'
 import type { Clock } from '../src/ports/clock.ts'
 import type { AgentCalls, AgentConnection } from '../src/ports/link.ts'
@@ -6,7 +7,7 @@ import type { ExecRequest, ExecSession, LogLine } from '../src/ports/runtime.ts'
 import { aNode } from './builders.ts'
 
 /** An agent that runs whatever it is told to, at once and without a machine. */
-export function simpleAgent(clock: Clock): AgentConnection {
+export function simpleAgent(clock: Clock, change: Partial<Node> = {}): AgentConnection {
   const held = new Map<string, TaskStatus>()
   let tell: (message: AgentMessage) => void = () => undefined
   const obey = (message: ServerMessage): void => {
@@ -23,7 +24,7 @@ export function simpleAgent(clock: Clock): AgentConnection {
     send: obey,
     onMessage: (handle) => {
       tell = handle
-      const { id: _, ...node } = aNode()
+      const { id: _, ...node } = aNode(change)
       setImmediate(() => tell({ ...node, kind: 'hello', wireVersion: 1, nodeId: null, authority: null }))
     },
     onClose: () => undefined,

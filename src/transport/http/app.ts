@@ -11,10 +11,11 @@ import { IDEMPOTENCY_HEADER } from '../wire.ts'
 import type { Gate } from './auth.ts'
 import { checkInput } from './check-input.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
+import { errorForm, failureAnswer } from './error-forms.ts'
 import type { RequestCounter } from './metrics.ts'
 import { readOff } from './read-off.ts'
-import type { Route, RouteRequest } from './routes/route.ts'
-import { sendEvents, sendLines } from './streams.ts'
+import { isStreamed, type Route, type RouteRequest } from './routes/route.ts'
+import { sendEvents, sendLines, sendPulses } from './streams.ts'
 
 export interface AppDeps {
   readonly api: Api
@@ -98,7 +99,7 @@ async function admit(request: FastifyRequest, { gate, local }: AppDeps): Promise
 }
 
 function addRoute(app: FastifyInstance, route: Route, deps: AppDeps): void {
-  const streams = route.answer.kind === 'lines' || route.answer.kind === 'events'
+  const streams = isStreamed(route)
   app.route({
     method: route.method,
     url: route.path,
@@ -111,7 +112,7 @@ function addRoute(app: FastifyInstance, route: Route, deps: AppDeps): void {
 
 async function answer(route: Route, request: FastifyRequest, reply: FastifyReply, deps: AppDeps): Promise<unknown> {
   const gone = new AbortController()
-  const streams = route.answer.kind === 'lines' || route.answer.kind === 'events'
+  const streams = isStreamed(route)
   const signal = streams ? AbortSignal.any([gone.signal, deps.closing]) : deps.closing
   const result = await route.handle(deps.api, inputOf(route, request, signal))
   void reply.code(route.answer.status).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
@@ -121,6 +122,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
     reply.hijack()
     const context = { requestId: request.id, log: deps.log, gone }
     if (route.answer.kind === 'events') await sendEvents(reply.raw, result as AsyncIterable<Event>, context)
+    else if (route.answer.kind === 'pulses') await sendPulses(reply.raw, result, context)
     else await sendLines(reply.raw, result, context)
     return reply
   }
@@ -174,7 +176,7 @@ function sendError(
     log.error('fault in a request', { requestId: request.id, route: route?.path ?? null, error: stackOf(error) })
   }
   const wire = errorAnswer(lateWrite(known, route) ?? error, request.id)
-  const { code, status, message, retryAfterMs } = wire.error
+  const { code, retryAfterMs } = wire.error
   if (code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer')
   if (retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(retryAfterMs / 1_000))
   void reply
@@ -182,10 +184,8 @@ function sendError(
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
   void reply.type('application/json; charset=utf-8')
-  if (route?.errors !== 'gokube') return reply.code(status).send(JSON.stringify(wire))
-  // Gokube knows one code for everything that is wrong with a request.
-  const plain = code === 'SPEC_INVALID' ? 400 : status
-  return reply.code(plain).send(JSON.stringify({ HttpStatusCode: plain, Message: message }))
+  const { status, body } = failureAnswer(errorForm(route, request.url), wire)
+  return reply.code(status).send(JSON.stringify(body))
 }
 
 /** A write that was not finished in time goes on, so nobody knows yet whether it will happen. */

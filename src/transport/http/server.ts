@@ -24,6 +24,8 @@ export interface HttpOptions {
   readonly tokens: readonly Token[]
   readonly auth: 'token' | 'none'
   readonly version: string
+  /** As other servers know this one; left out: it is the only one. */
+  readonly serverName?: string
   /** Milliseconds since 1970; left out: the system's clock. */
   readonly now?: () => Millis
 }
@@ -66,6 +68,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const requests = new RequestCounter()
   const routes = allRoutes({
     version,
+    ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
     openapi: () => openApiDocument(routes, version),
     metrics: () => metricsText(api, requests, gate, version),
   })
