@@ -11,7 +11,7 @@ export function simpleAgent(clock: Clock, change: Partial<Node> = {}): AgentConn
   const held = new Map<string, TaskStatus>()
   let tell: (message: AgentMessage) => void = () => undefined
   const obey = (message: ServerMessage): void => {
-    if (message.kind === 'refused') throw new Error(message.message)
+    if (message.kind !== 'assignment') throw new Error(JSON.stringify(message))
     const changed = message.tasks.flatMap((task) => {
       const before = held.get(task.id) ?? task.status
       const status = nextStatus(task, before, clock.now())
@@ -29,6 +29,7 @@ export function simpleAgent(clock: Clock, change: Partial<Node> = {}): AgentConn
     },
     onClose: () => undefined,
     close: () => undefined,
+    peer: null,
     calls: calls(held, clock),
   }
 }

@@ -19,6 +19,8 @@ import { TaskLoop } from './task-loop.ts'
 
 export interface AgentConfig {
   readonly name: string
+  /** The id that its certificate says; null: the server gives one. */
+  readonly nodeId: NodeId | null
   readonly placement: string
   /** Where servers reach this machine; null: the server is on it. */
   readonly address: string | null
@@ -141,7 +143,7 @@ export class Agent {
     return {
       kind: 'hello',
       wireVersion: WIRE_VERSION,
-      nodeId: this.#nodeId,
+      nodeId: this.#nodeId ?? config.nodeId,
       name: config.name,
       hostname: host.hostname,
       placement: config.placement,

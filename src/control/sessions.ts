@@ -107,13 +107,13 @@ export class Sessions {
 
   async #welcome(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
-    const refusal = refusalOf(hello, deps)
+    const refusal = refusalOf(hello, connection.peer?.nodeId ?? null, deps)
     if (refusal !== null) {
       deps.log.error('agent refused', { node: hello.name, reason: refusal })
       connection.send({ kind: 'refused', message: refusal })
       return null
     }
-    const id = known ?? this.#idFor(hello, deps)
+    const id = known ?? connection.peer?.nodeId ?? this.#idFor(hello, deps)
     const present = deps.world.mirror.get(keyOf('node', id))?.value ?? null
     const node = nodeOf(hello, id, present, deps.clock.now())
     if (JSON.stringify(present) !== JSON.stringify(node)) {
@@ -193,7 +193,9 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
   }
 }
 
-function refusalOf(hello: Hello, deps: PassDeps): string | null {
+function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): string | null {
+  if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified)
+    return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified}`
   if (hello.wireVersion !== WIRE_VERSION)
     return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
   const verdict = judgeAuthority(hello.authority, authorityOf(deps))

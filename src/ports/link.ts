@@ -1,3 +1,4 @@
+import type { NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
@@ -30,6 +31,8 @@ export interface AgentConnection {
   onClose(handle: () => void): void
   close(): void
   readonly calls: AgentCalls
+  /** Who its certificate says it is; null: a part of this very process. */
+  readonly peer: NodeIdentity | null
 }
 
 /** The agent's end of its connection to a server. */
@@ -44,4 +47,6 @@ export interface ServerConnection {
 export interface Link {
   /** Throws UNAVAILABLE when no server answers. */
   connect(calls: AgentCalls): Promise<ServerConnection>
+  /** The next connection is tried there first. */
+  prefer(address: string): void
 }

@@ -130,6 +130,7 @@ export class SimConnection {
       onClose: (handle) => this.#atServer.onClose.push(handle),
       close: () => this.break(50),
       calls: this.#remoteCalls(),
+      peer: null,
     }
   }
 

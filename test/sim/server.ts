@@ -57,8 +57,10 @@ export class SimServer {
       rng: rng.split(user.name),
       log: simLog(user, observe),
       reach: simReach(user, this.#around, () => false),
+      certifier: () => null,
       config: {
         name: this.name,
+        address: null,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
         patience: DEFAULT_PATIENCE,

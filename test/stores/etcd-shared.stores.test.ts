@@ -102,7 +102,10 @@ etcdTests(() => {
 
   test('a leader that another server has replaced is fenced, and so is all that comes with it', async () => {
     const [old, next] = (await openTogether(2)) as [EtcdStore, EtcdStore]
-    const reign = (epoch: number): Write => ({ put: 'leadership/self', value: { epoch, holder: 'x', since: 0 } })
+    const reign = (epoch: number): Write => ({
+      put: 'leadership/self',
+      value: { epoch, holder: 'x', address: null, since: 0 },
+    })
     await commit(old, { writes: [reign(1)] })
     expect((await commit(old, { epoch: 1, writes: [putDesired(1)] })).kind).toBe('committed')
     // Neither waits for the other, so the old one does not know yet.

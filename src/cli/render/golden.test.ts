@@ -287,7 +287,7 @@ const CASES: Readonly<Record<string, () => string>> = {
     clusterText(
       {
         cluster: { id: '0123456789abcdef', name: 'shop', incarnation: 1, createdAt: ago(400_000) },
-        leadership: { epoch: 2, holder: 'node-1:7946', since: ago(50) },
+        leadership: { epoch: 2, holder: 'node-1:7946', address: null, since: ago(50) },
         store: 'sqlite',
         storeRevision: 512,
         version: '0.1.0',

@@ -20,7 +20,7 @@ function aView(nodes: readonly Node[], change: { holder?: string; self?: string;
   return {
     view: {
       cluster: { id: '0123456789abcdef', name: 'blue', incarnation: 1, createdAt: 0 },
-      leadership: { epoch: 3, holder, since: 5 },
+      leadership: { epoch: 3, holder, address: null, since: 5 },
       store: 'sqlite',
       storeRevision: 42,
       version: '0.1.0',

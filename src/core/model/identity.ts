@@ -85,3 +85,14 @@ export interface RevokedCertificate {
   /** From then on the certificate is worthless anyway, and this object may be removed. */
   readonly notAfter: Millis
 }
+
+/** `access/<id>`: a token for the API that is good on every server. */
+export interface AccessToken {
+  /** Shown in events; says nothing about the token. */
+  readonly id: string
+  /** Hex of its SHA-256: the token itself is in a file of whoever may use it. */
+  readonly sha256: string
+  /** The server that made it. */
+  readonly createdBy: string
+  readonly createdAt: Millis
+}

@@ -60,7 +60,13 @@ export interface Refused {
   readonly message: string
 }
 
-export type ServerMessage = Assignment | Refused
+/** This server does not lead; the agent may find who does at that address. */
+export interface Elsewhere {
+  readonly kind: 'elsewhere'
+  readonly leader: string | null
+}
+
+export type ServerMessage = Assignment | Refused | Elsewhere
 
 /** One use of CPU and memory by a task, for listings and autoscaling; never stored. */
 export interface TaskSample {

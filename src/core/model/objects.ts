@@ -1,6 +1,6 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
-import type { CertificateAuthority, JoinTokenRecord, RevokedCertificate } from './identity.ts'
+import type { AccessToken, CertificateAuthority, JoinTokenRecord, RevokedCertificate } from './identity.ts'
 import type { ServiceName } from './ids.ts'
 import type { Desired, Dispatch, ManifestRevision } from './manifest.ts'
 import type { Node } from './node.ts'
@@ -46,6 +46,8 @@ export interface ObjectTypes {
   /** `idempotency/<key>` */
   idempotency: IdempotencyRecord
   authority: CertificateAuthority
+  /** `access/<id>` */
+  access: AccessToken
   /** `token/<id>` */
   token: JoinTokenRecord
   /** `revoked/<serial>` */

@@ -40,7 +40,10 @@ function connectionOver(session: Http2Session, stream: ServerHttp2Stream): Serve
       }).finally(() => session.destroy())
     },
     onClose: (handle) => onClose.push(handle),
-    close: () => session.close(),
+    close: () => {
+      stream.end()
+      session.close()
+    },
   }
 }
 

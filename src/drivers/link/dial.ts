@@ -25,7 +25,7 @@ export interface DialOptions {
 }
 
 /** Dials servers over mutual TLS and serves them as their agent; see docs/design/link.md. */
-export function dialLink(options: DialOptions): Link & { prefer(address: string): void } {
+export function dialLink(options: DialOptions): Link {
   let preferred: string | null = null
   return {
     prefer: (address) => {

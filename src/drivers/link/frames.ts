@@ -58,8 +58,11 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-/** The frames that arrive on a stream, until it ends. What is not read waits at the sender. */
-export async function* framesOf(stream: Duplex): AsyncGenerator<unknown> {
+/**
+ * The frames that arrive on a stream, until it ends. What is not read waits at the sender. A stream that is left before is
+ * destroyed, unless something is still to be said over it.
+ */
+export async function* framesOf(stream: Duplex, { destroyOnReturn = true } = {}): AsyncGenerator<unknown> {
   const reader = new FrameReader()
-  for await (const chunk of stream) yield* reader.take(chunk as Buffer)
+  for await (const chunk of stream.iterator({ destroyOnReturn })) yield* reader.take(chunk as Buffer)
 }

@@ -62,7 +62,7 @@ linkContract('over mutual TLS', async () => {
 
 test('a server learns from the certificate who has dialled', async () => {
   const who = Promise.withResolvers<unknown>()
-  const listener = await listening((_, { identity }) => who.resolve(identity))
+  const listener = await listening(({ peer }) => who.resolve(peer))
   await dialling(listener.port).connect(idleCalls())
   expect(await who.promise).toEqual({ clusterId: CLUSTER, role: 'agent', nodeId: 2 })
 })

@@ -23,7 +23,7 @@ export interface ListenOptions {
   readonly revoked: () => ReadonlySet<string>
   readonly heartbeatMs: Millis
   readonly log: Log
-  readonly onAgent: (connection: AgentConnection, peer: Peer) => void
+  readonly onAgent: (connection: AgentConnection) => void
   /** Other protocols on the same port. `peer` is null for somebody without a certificate of ours. */
   readonly protocols: Readonly<Record<string, (socket: TLSSocket, peer: Peer | null) => void>>
 }
@@ -94,7 +94,7 @@ function greetAgent(socket: TLSSocket, peer: Peer, { heartbeatMs, onAgent }: Lis
   session.on('error', () => socket.destroy())
   session.once('connect', () => {
     keepAlive(session, heartbeatMs)
-    onAgent(agentOver(session), peer)
+    onAgent(agentOver(session, peer.identity))
   })
 }
 

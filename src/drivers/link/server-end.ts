@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
 import { OperationalError } from '../../core/errors.ts'
+import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { AgentMessage, TaskSample } from '../../core/model/message.ts'
 import type { HostStats } from '../../ports/host.ts'
 import type { AgentCalls, AgentConnection, Survey } from '../../ports/link.ts'
@@ -11,7 +12,7 @@ import { encodeFrame, framesOf } from './frames.ts'
 import { fromWireError } from './wire-error.ts'
 
 /** An agent as its server sees it, over a session that the agent has dialled. */
-export function agentOver(session: ClientHttp2Session): AgentConnection {
+export function agentOver(session: ClientHttp2Session, peer: NodeIdentity): AgentConnection {
   const stream = open(session, '/session')
   const deltas = new DeltaSender()
   const onClose: (() => void)[] = []
@@ -25,8 +26,13 @@ export function agentOver(session: ClientHttp2Session): AgentConnection {
     },
     onMessage: (handle) => void takeMessages(stream, handle).finally(() => session.destroy()),
     onClose: (handle) => onClose.push(handle),
-    close: () => session.close(),
+    close: () => {
+      // What was sent before arrives; then the agent's end ends too.
+      stream.end()
+      session.close()
+    },
     calls: callsOver(session),
+    peer,
   }
 }
 

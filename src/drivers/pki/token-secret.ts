@@ -1,20 +1,10 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { formatJoinToken, type JoinToken } from '../../core/identity/join-token.ts'
 import { TOKEN_DEFAULTS } from '../../core/identity/token-record.ts'
-import type { JoinTokenRecord, Role } from '../../core/model/identity.ts'
-import type { Millis } from '../../core/model/ids.ts'
+import type { JoinTokenRecord } from '../../core/model/identity.ts'
 import { toBase32 } from '../../lib/base32.ts'
+import type { TokenWish } from '../../ports/certifier.ts'
 import { purposeKey } from './seal.ts'
-
-/** What somebody asks for who wants a token. */
-export interface TokenWish {
-  readonly role: Role
-  readonly createdBy: string
-  readonly now: Millis
-  readonly lifeMs?: Millis
-  /** null: as often as one likes. */
-  readonly uses?: number | null
-}
 
 /** Makes a join token: its text, to be shown once, and the record to keep. */
 export function newJoinToken(

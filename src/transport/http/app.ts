@@ -23,8 +23,8 @@ export interface AppDeps {
   readonly gate: Gate
   readonly requests: RequestCounter
   readonly routes: readonly Route[]
-  /** Requests that came over the socket: their peer is the local user. */
-  readonly local: WeakSet<IncomingMessage>
+  /** Requests of which it is known who sent them: over the socket, the local user. */
+  readonly local: WeakMap<IncomingMessage, string>
   /** Aborts when the server closes. */
   readonly closing: AbortSignal
   /** Every answer that is no stream has begun by then, or is a failure. */
@@ -90,8 +90,9 @@ declare module 'fastify' {
 /** Lets a request in, or throws. What the table does not call public needs a user, unknown paths included. */
 async function admit(request: FastifyRequest, { gate, local }: AppDeps): Promise<void> {
   if (request.url.length > MAX_URL) throw new OperationalError('LIMIT_EXCEEDED', 'the URL is longer than 8 KiB')
-  if (local.has(request.raw)) {
-    request.by = 'local user'
+  const known = local.get(request.raw)
+  if (known !== undefined) {
+    request.by = known
     return
   }
   gate.checkAddressee(request.raw)

@@ -3,6 +3,7 @@ import { API_PREFIX } from '../wire.ts'
 import { clusterRoutes } from './routes/cluster.ts'
 import { goclusterRoutes } from './routes/gocluster.ts'
 import { gokubeRoutes } from './routes/gokube.ts'
+import { joinTokenRoutes } from './routes/join-tokens.ts'
 import { manifestRoutes } from './routes/manifest.ts'
 import { jsonRoute, type Route, textRoute } from './routes/route.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -26,6 +27,7 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
     ...serviceRoutes,
     ...taskRoutes,
     ...dispatchRoutes,
+    ...joinTokenRoutes,
     jsonRoute({
       method: 'GET',
       path: '/openapi.json',

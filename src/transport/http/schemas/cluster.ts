@@ -64,7 +64,7 @@ export const clusterView: z.ZodType<ClusterView> = named(
   'ClusterView',
   z.strictObject({
     cluster: z.strictObject({ id: text, name: text, incarnation: count, createdAt: instant }),
-    leadership: z.strictObject({ epoch: count, holder: text, since: instant }),
+    leadership: z.strictObject({ epoch: count, holder: text, address: text.nullable(), since: instant }),
     store: text,
     storeRevision: count,
     version: text,
