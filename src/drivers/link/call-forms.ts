@@ -1,46 +1,75 @@
 import * as z from 'zod'
+import type { TaskSample } from '../../core/model/message.ts'
+import type { HostStats } from '../../ports/host.ts'
+import type { Survey } from '../../ports/link.ts'
+import type { ExecRequest, LogLine, LogQuery } from '../../ports/runtime.ts'
+import { count, positive, runtime, text, whole, word, wordMap, words } from './forms.ts'
 
-/** What a server may ask of an agent, by name, with the form of its arguments. Unknown keys are of a later version. */
-export const CALLS = {
-  survey: z.object({ images: z.array(z.string()) }),
-  samples: z.object({}),
-  hostStats: z.object({}),
-  answers: z.object({ address: z.string().max(300), withinMs: z.number().min(0).max(60_000) }),
+/** What a server may ask of an agent and is answered at once: the forms of question and answer. */
+export const QUESTIONS = {
+  survey: {
+    asked: z.object({ images: z.array(word).max(100_000) }),
+    answered: z.object({ runtimes: z.array(runtime).max(10), presentImages: z.array(word) }) satisfies z.ZodType<Survey>,
+  },
+  samples: {
+    asked: z.object({}),
+    answered: z.array(
+      z.object({ taskId: word, cpuMillis: count, memoryBytes: count, at: z.number() }) satisfies z.ZodType<TaskSample>,
+    ),
+  },
+  hostStats: {
+    asked: z.object({}),
+    answered: z.object({
+      memoryTotalBytes: count,
+      memoryAvailableBytes: count,
+      diskTotalBytes: count,
+      diskFreeBytes: count,
+      cpuBusyMs: count,
+      cpuTotalMs: count,
+      load1: count,
+      load5: count,
+      load15: count,
+    }) satisfies z.ZodType<HostStats>,
+  },
+  answers: {
+    asked: z.object({ address: z.string().max(300), withinMs: count.max(60_000) }),
+    answered: z.boolean(),
+  },
 } as const
-export type CallName = keyof typeof CALLS
+export type QuestionName = keyof typeof QUESTIONS
+export type Asked<N extends QuestionName> = z.infer<(typeof QUESTIONS)[N]['asked']>
+export type Answered<N extends QuestionName> = z.infer<(typeof QUESTIONS)[N]['answered']>
 
-export const logsCall = z.object({
-  taskId: z.string(),
-  query: z.object({ follow: z.boolean(), tail: z.number().nullable(), since: z.number().nullable() }),
+const logQuery: z.ZodType<LogQuery> = z.object({
+  follow: z.boolean(),
+  tail: whole.nullable(),
+  since: z.number().nullable(),
 })
+export const logsAsked = z.object({ taskId: word, query: logQuery })
 
-export const execCall = z.object({
-  taskId: z.string(),
-  request: z.object({
-    argv: z.array(z.string()),
-    tty: z.boolean(),
-    stdin: z.boolean(),
-    env: z.record(z.string(), z.string()),
-    user: z.string().nullable(),
-    workingDir: z.string().nullable(),
-    size: z.object({ columns: z.number(), rows: z.number() }).nullable(),
-  }),
+export const logLine: z.ZodType<LogLine> = z.object({ stream: z.enum(['stdout', 'stderr']), at: z.number(), text })
+
+const size = z.object({ columns: positive, rows: positive })
+const execRequest: z.ZodType<ExecRequest> = z.object({
+  argv: words,
+  tty: z.boolean(),
+  stdin: z.boolean(),
+  env: wordMap,
+  user: word.nullable(),
+  workingDir: text.nullable(),
+  size: size.nullable(),
 })
+export const execAsked = z.object({ taskId: word, request: execRequest })
 
-/** What is said to a program that runs. */
-export const execInput = z.union([
-  z.object({ input: z.string() }),
-  z.object({ end: z.literal(true) }),
-  z.object({ columns: z.number(), rows: z.number() }),
+/** What is said to a program that runs, besides its input. */
+export const execControl = z.union([z.object({ resize: size }), z.object({ end: z.literal(true) })])
+
+/** What is said of a program besides its output: `started` first; `exit` or an error at last. */
+export const execNotice = z.union([
+  z.object({ started: z.literal(true) }),
+  z.object({ exit: z.int() }),
+  z.object({ error: z.unknown() }),
 ])
 
-/** What a program that runs says. */
-export const execOutput = z.union([
-  z.object({ stream: z.enum(['stdout', 'stderr']), data: z.string() }),
-  z.object({ exit: z.number() }),
-])
-
-export const logLine = z.object({ stream: z.enum(['stdout', 'stderr']), at: z.number(), text: z.string() })
-
-/** What every call is answered with, at last or at once. */
-export const ending = z.union([z.object({ value: z.unknown() }), z.object({ error: z.unknown() })])
+/** How every call but that of a program ends. */
+export const ending = z.union([z.object({ error: z.unknown() }), z.object({ value: z.unknown() })])

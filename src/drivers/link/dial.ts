@@ -3,12 +3,16 @@ import { connect, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { Rng } from '../../lib/rng.ts'
-import type { Link } from '../../ports/link.ts'
+import type { AgentCalls, Link, ServerConnection } from '../../ports/link.ts'
+import type { Log } from '../../ports/log.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { hostAndPort } from './address.ts'
-import { serveAgent } from './agent-end.ts'
-import { keepAlive } from './heartbeat.ts'
+import { serveServer } from './agent-end.ts'
+import { LinkSession } from './link-session.ts'
+import { ServerChoice } from './server-choice.ts'
+import { checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
+import { tuneSocket } from './tune-socket.ts'
 
 /** The protocol of agents, in TLS's list of protocols. */
 export const LINK_PROTOCOL = 'gantry-link/1'
@@ -21,46 +25,67 @@ export interface DialOptions {
   /** Asked anew for each connection, so that a renewed certificate is used from the next one on. */
   readonly identity: () => { readonly clusterId: string; readonly files: StoredIdentity }
   readonly rng: Rng
+  /** From 250 to 10,000. */
   readonly heartbeatMs: Millis
+  readonly log?: Log
 }
 
 /** Dials servers over mutual TLS and serves them as their agent; see docs/design/link.md. */
 export function dialLink(options: DialOptions): Link {
-  let preferred: string | null = null
+  checkHeartbeat(options.heartbeatMs)
+  const choice = new ServerChoice(options.servers, options.rng)
   return {
-    prefer: (address) => {
-      preferred = address
-    },
+    prefer: (address) => choice.redirect(address),
     connect: async (calls) => {
-      let failure: unknown = null
-      for (const address of order(options.servers(), preferred, options.rng)) {
+      const failures: OperationalError[] = []
+      for (const address of choice.next()) {
         try {
-          const socket = await dialTls(address, LINK_PROTOCOL, options)
-          const session = performServerHandshake(socket)
-          session.on('error', () => socket.destroy())
-          keepAlive(session, options.heartbeatMs)
-          const connection = await serveAgent(session, calls)
-          preferred = address
+          const connection = await connectTo(address, calls, choice, options)
+          choice.answered(address)
           return connection
         } catch (error) {
           if (!(error instanceof OperationalError)) throw error
-          if (preferred === address) preferred = null
-          failure = error
+          choice.failed(address)
+          failures.push(error)
         }
       }
-      throw failure ?? new OperationalError('UNAVAILABLE', 'no server is known')
+      throw failureOf(failures)
     },
   }
 }
 
-/** The preferred one first, the others in a random order: agents must not all try the same. */
-function order(servers: readonly string[], preferred: string | null, rng: Rng): string[] {
-  const rest = servers.filter((address) => address !== preferred)
-  for (let i = rest.length - 1; i > 0; i--) {
-    const j = rng.below(i + 1)
-    ;[rest[i], rest[j]] = [rest[j] as string, rest[i] as string]
+async function connectTo(
+  address: string,
+  calls: AgentCalls,
+  choice: ServerChoice,
+  options: DialOptions,
+): Promise<ServerConnection> {
+  const { heartbeatMs, log } = options
+  const socket = await dialTls(address, LINK_PROTOCOL, options)
+  const http2 = performServerHandshake(socket, SESSION_LIMITS)
+  const session = new LinkSession(http2, socket, { heartbeatMs })
+  http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
+  session.onEnd(() => log?.info('connection to a server ended', { server: address, reason: session.reason }))
+  const late = setTimeout(() => session.end('the server opened no messages'), CONNECT_WITHIN_MS)
+  try {
+    return await serveServer(session, {
+      calls,
+      onFault: (call, fault) => log?.error('a call of the server met a fault', { call, fault: String(fault) }),
+      onElsewhere: (leader) => choice.elsewhere(leader),
+    })
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error
+    throw cannotConnect('UNAVAILABLE', address, session.reason ?? error.message, error)
+  } finally {
+    clearTimeout(late)
   }
-  return preferred === null ? rest : [preferred, ...rest]
+}
+
+function failureOf(failures: readonly OperationalError[]): OperationalError {
+  const [only] = failures
+  if (only === undefined) return new OperationalError('UNAVAILABLE', 'cannot connect: no server is known')
+  if (failures.length === 1) return only
+  return new OperationalError('UNAVAILABLE', failures.map(({ message }) => message).join('; '), { cause: only })
 }
 
 /** A connection to a server of our cluster, verified. Throws UNAVAILABLE, or FORBIDDEN for one that is none. */
@@ -73,17 +98,18 @@ export function dialTls(
   const { host, port } = hostAndPort(address)
   return new Promise((resolve, reject) => {
     const socket = connect({ ...mutualTls(files), host, port, ALPNProtocols: [protocol] })
-    const fail = (code: 'UNAVAILABLE' | 'FORBIDDEN', why: string): void => {
+    const fail = (code: 'UNAVAILABLE' | 'FORBIDDEN', why: string, cause?: unknown): void => {
       socket.destroy()
-      reject(new OperationalError(code, `cannot connect to the server at ${address}: ${why}`))
+      reject(cannotConnect(code, address, why, cause))
     }
     const timer = setTimeout(() => fail('UNAVAILABLE', 'no answer'), CONNECT_WITHIN_MS)
-    socket.setNoDelay(true)
-    socket.once('error', (error: NodeJS.ErrnoException) => {
+    tuneSocket(socket)
+    // What goes wrong later is told where the socket is used; here it must only not go unheard.
+    socket.on('error', (error: NodeJS.ErrnoException) => fail('UNAVAILABLE', error.code ?? error.message, error))
+    socket.once('close', () => {
       clearTimeout(timer)
-      fail('UNAVAILABLE', error.code ?? error.message)
+      fail('UNAVAILABLE', 'the connection was closed')
     })
-    socket.once('close', () => clearTimeout(timer))
     socket.once('secureConnect', () => {
       clearTimeout(timer)
       const verdict = judgeSocket(socket, clusterId, new Set(), 'server')
@@ -92,4 +118,13 @@ export function dialTls(
       resolve(socket)
     })
   })
+}
+
+function cannotConnect(
+  code: 'UNAVAILABLE' | 'FORBIDDEN',
+  address: string,
+  why: string,
+  cause: unknown,
+): OperationalError {
+  return new OperationalError(code, `cannot connect to the server at ${address}: ${why}`, { cause })
 }

@@ -6,63 +6,99 @@ export const MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 const HEADER_BYTES = 4
 
-/** One value as it goes over a stream: four bytes of length, then JSON. */
+/** Bytes as they go over a stream: four bytes of length, then themselves. Throws LIMIT_EXCEEDED. */
+export function encodeBytes(bytes: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + checked(bytes.length))
+  frame.writeUInt32BE(bytes.length)
+  frame.set(bytes, HEADER_BYTES)
+  return frame
+}
+
+/** One value as it goes over a stream: four bytes of length, then JSON. Throws LIMIT_EXCEEDED. */
 export function encodeFrame(value: unknown): Buffer {
-  const text = Buffer.from(JSON.stringify(value), 'utf8')
-  if (text.length > MAX_FRAME_BYTES)
-    throw new OperationalError('LIMIT_EXCEEDED', `cannot send a message of ${text.length} bytes over the link`)
-  const header = Buffer.alloc(HEADER_BYTES)
-  header.writeUInt32BE(text.length)
-  return Buffer.concat([header, text])
+  const text = JSON.stringify(value)
+  const length = checked(Buffer.byteLength(text))
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length)
+  frame.writeUInt32BE(length)
+  frame.write(text, HEADER_BYTES)
+  return frame
+}
+
+function checked(length: number): number {
+  if (length <= MAX_FRAME_BYTES) return length
+  throw new OperationalError('LIMIT_EXCEEDED', `cannot send a message of ${length} bytes over the link`)
 }
 
 /** Takes frames out of what arrives in pieces. */
 export class FrameReader {
+  readonly #most: number
   #waiting: Buffer[] = []
   #bytes = 0
 
-  /** The values that are complete now. Throws LIMIT_EXCEEDED for one that is announced as too long, USAGE for what is no JSON. */
-  take(chunk: Buffer): unknown[] {
+  constructor(most = MAX_FRAME_BYTES) {
+    this.#most = most
+  }
+
+  /** The frames that are complete now. Throws LIMIT_EXCEEDED for one that is announced as too long. */
+  take(chunk: Buffer): Buffer[] {
     this.#waiting.push(chunk)
     this.#bytes += chunk.length
-    const values: unknown[] = []
-    for (;;) {
-      if (this.#bytes < HEADER_BYTES) return values
+    const frames: Buffer[] = []
+    while (this.#bytes >= HEADER_BYTES) {
       const length = this.#head().readUInt32BE()
-      if (length > MAX_FRAME_BYTES)
+      if (length > this.#most)
         throw new OperationalError('LIMIT_EXCEEDED', `a message of ${length} bytes was announced over the link`)
-      if (this.#bytes < HEADER_BYTES + length) return values
-      values.push(parse(this.#cut(HEADER_BYTES + length).subarray(HEADER_BYTES)))
+      if (this.#bytes < HEADER_BYTES + length) break
+      frames.push(this.#cut(HEADER_BYTES + length).subarray(HEADER_BYTES))
     }
+    return frames
+  }
+
+  /** Whether what has arrived ends within a frame. */
+  get isCutOff(): boolean {
+    return this.#bytes > 0
   }
 
   #head(): Buffer {
-    const [first = Buffer.alloc(0)] = this.#waiting
-    if (first.length < HEADER_BYTES) this.#waiting = [Buffer.concat(this.#waiting)]
-    return this.#waiting[0] ?? first
+    const [first] = this.#waiting
+    return first === undefined || first.length < HEADER_BYTES ? this.#join() : first
   }
 
   #cut(length: number): Buffer {
-    const all = this.#waiting.length === 1 ? (this.#waiting[0] as Buffer) : Buffer.concat(this.#waiting)
+    const all = this.#join()
     this.#bytes -= length
     this.#waiting = this.#bytes === 0 ? [] : [all.subarray(length)]
     return all.subarray(0, length)
   }
+
+  #join(): Buffer {
+    const [first] = this.#waiting
+    if (first !== undefined && this.#waiting.length === 1) return first
+    const all = Buffer.concat(this.#waiting)
+    this.#waiting = [all]
+    return all
+  }
 }
 
-function parse(bytes: Buffer): unknown {
+/** The value in a frame. Throws UNAVAILABLE for what is no JSON. */
+export function valueIn(frame: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'))
+    return JSON.parse(frame.toString('utf8'))
   } catch (cause) {
-    throw new OperationalError('USAGE', 'a message over the link is not JSON', { cause })
+    throw new OperationalError('UNAVAILABLE', 'a message over the link is not JSON', { cause })
   }
 }
 
 /**
- * The frames that arrive on a stream, until it ends. What is not read waits at the sender. A stream that is left before is
- * destroyed, unless something is still to be said over it.
+ * The frames that arrive on a stream, until it ends. What is not read waits at the sender. A stream that is left before
+ * is destroyed, unless something is still to be said over it.
  */
-export async function* framesOf(stream: Duplex, { destroyOnReturn = true } = {}): AsyncGenerator<unknown> {
+export async function* bytesOf(stream: Duplex, { destroyOnReturn = true } = {}): AsyncGenerator<Buffer> {
   const reader = new FrameReader()
   for await (const chunk of stream.iterator({ destroyOnReturn })) yield* reader.take(chunk as Buffer)
+}
+
+/** The values that arrive on a stream, as `bytesOf` has their frames. */
+export async function* framesOf(stream: Duplex, options: { destroyOnReturn?: boolean } = {}): AsyncGenerator<unknown> {
+  for await (const frame of bytesOf(stream, options)) yield valueIn(frame)
 }

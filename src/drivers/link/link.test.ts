@@ -25,7 +25,7 @@ async function listening(
     clusterId: CLUSTER,
     identity: server,
     revoked: () => new Set(),
-    heartbeatMs: 200,
+    heartbeatMs: 250,
     log: SILENT,
     onAgent,
     protocols: {},
@@ -40,7 +40,7 @@ function dialling(port: number, files: StoredIdentity = agent): ReturnType<typeo
     servers: () => [`127.0.0.1:${port}`],
     identity: () => ({ clusterId: CLUSTER, files }),
     rng: createRng(1),
-    heartbeatMs: 200,
+    heartbeatMs: 250,
   })
 }
 
@@ -52,7 +52,7 @@ linkContract('over mutual TLS', async () => {
     clusterId: CLUSTER,
     identity: server,
     revoked: () => new Set(),
-    heartbeatMs: 200,
+    heartbeatMs: 250,
     log: SILENT,
     onAgent: (connection) => next.resolve(connection),
     protocols: {},

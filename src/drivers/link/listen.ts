@@ -1,6 +1,6 @@
 import { connect } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
-import { createServer, type TLSSocket } from 'node:tls'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { PeerVerdict } from '../../core/identity/certificate-policy.ts'
 import type { Millis } from '../../core/model/ids.ts'
@@ -8,9 +8,12 @@ import type { AgentConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
+import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './connection-limit.ts'
 import { LINK_PROTOCOL } from './dial.ts'
-import { keepAlive } from './heartbeat.ts'
+import { LinkSession } from './link-session.ts'
 import { agentOver } from './server-end.ts'
+import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
+import { tuneSocket } from './tune-socket.ts'
 
 type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
 
@@ -20,12 +23,17 @@ export interface ListenOptions {
   readonly port: number
   readonly clusterId: string
   readonly identity: StoredIdentity
+  /** Serials of certificates that are not believed any more; asked at each connection and at each heartbeat. */
   readonly revoked: () => ReadonlySet<string>
+  /** From 250 to 10,000. */
   readonly heartbeatMs: Millis
   readonly log: Log
   readonly onAgent: (connection: AgentConnection) => void
+  /** The agent has answered a heartbeat. */
+  readonly onBeat?: (connection: AgentConnection) => void
   /** Other protocols on the same port. `peer` is null for somebody without a certificate of ours. */
   readonly protocols: Readonly<Record<string, (socket: TLSSocket, peer: Peer | null) => void>>
+  readonly limits?: ConnectionLimits
 }
 
 export interface LinkListener {
@@ -35,45 +43,31 @@ export interface LinkListener {
   close(): Promise<void>
 }
 
-const HANDSHAKE_WITHIN_MS: Millis = 10_000
-const MAX_CONNECTIONS = 10_000
-
-/** Listens for agents, and for whatever else comes over TLS to the link's port. Throws PORT_IN_USE, CONFIG_INVALID. */
+/**
+ * Listens for agents, and for whatever else comes over TLS to the link's port. Throws PORT_IN_USE, and CONFIG_INVALID for
+ * an address that is not this machine's or a heartbeat out of range.
+ */
 export async function listenForAgents(options: ListenOptions): Promise<LinkListener> {
-  const { protocols, clusterId, revoked, log } = options
-  const open = new Set<TLSSocket>()
+  const { protocols, log, limits = CONNECTION_LIMITS } = options
+  checkHeartbeat(options.heartbeatMs)
+  const count = new ConnectionCount(limits)
+  const open = new Set<Socket>()
   const server = createServer(
     {
       ...mutualTls(options.identity),
-      // Who has no certificate yet may ask for one; who is let in to what is decided below.
+      // Who has no certificate yet may ask for one; who is let in to what is decided when it is known who it is.
       rejectUnauthorized: false,
       ALPNProtocols: [LINK_PROTOCOL, ...Object.keys(protocols)],
-      handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      handshakeTimeout: BEGIN_WITHIN_MS,
     },
-    (socket) => {
-      open.add(socket)
-      socket.once('close', () => open.delete(socket))
-      // What goes wrong with a socket ends it.
-      socket.on('error', () => undefined)
-      socket.setNoDelay(true)
-      const verdict = socket.authorized ? judgeSocket(socket, clusterId, revoked(), 'any') : null
-      const peer = verdict?.kind === 'ok' ? verdict : null
-      const protocol = socket.alpnProtocol || ''
-      if (protocol === LINK_PROTOCOL && peer !== null) {
-        greetAgent(socket, peer, options)
-        return
-      }
-      const handle = Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
-      if (handle !== undefined) {
-        handle(socket, peer)
-        return
-      }
-      log.warn('connection refused', { from: socket.remoteAddress ?? '', reason: reasonOf(verdict, socket) })
-      socket.destroy()
-    },
+    (socket) => admit(socket, options),
   )
-  server.maxConnections = MAX_CONNECTIONS
-  server.on('tlsClientError', (error, socket: Socket) => {
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    if (!count.admit(socket)) socket.destroy()
+  })
+  server.on('tlsClientError', (error, socket) => {
     log.debug('no TLS', { from: socket.remoteAddress ?? '', reason: error.message })
     socket.destroy()
   })
@@ -89,21 +83,59 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   }
 }
 
-function greetAgent(socket: TLSSocket, peer: Peer, { heartbeatMs, onAgent }: ListenOptions): void {
-  const session = connect('http://agent', { createConnection: () => socket })
-  session.on('error', () => socket.destroy())
-  session.once('connect', () => {
-    keepAlive(session, heartbeatMs)
-    onAgent(agentOver(session, peer.identity))
+/** Hands a connection to whoever serves its protocol. */
+function admit(socket: TLSSocket, options: ListenOptions): void {
+  const { protocols, log } = options
+  // What goes wrong with a socket ends it.
+  socket.on('error', () => undefined)
+  tuneSocket(socket)
+  const verdict = verdictOn(socket, options)
+  const peer = verdict.kind === 'ok' ? verdict : null
+  const protocol = socket.alpnProtocol || ''
+  const serve = Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
+  if (serve !== undefined) serve(socket, peer)
+  else if (protocol === LINK_PROTOCOL && peer !== null) greetAgent(socket, peer, options)
+  else {
+    const reason = verdict.kind === 'refused' ? verdict.message : 'it speaks no protocol that is served here'
+    log.warn('connection refused', { from: socket.remoteAddress ?? '', reason })
+    socket.destroy()
+  }
+}
+
+function verdictOn(
+  socket: TLSSocket,
+  { clusterId, revoked }: Pick<ListenOptions, 'clusterId' | 'revoked'>,
+): Peer | { readonly kind: 'refused'; readonly message: string } {
+  if (socket.authorized) return judgeSocket(socket, clusterId, revoked(), 'any')
+  return { kind: 'refused', message: `its certificate is not good: ${socket.authorizationError}` }
+}
+
+function greetAgent(socket: TLSSocket, peer: Peer, options: ListenOptions): void {
+  const { nodeId } = peer.identity
+  const { heartbeatMs, log, onAgent, onBeat } = options
+  let connection: AgentConnection | null = null
+  const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
+  const session = new LinkSession(http2, socket, {
+    heartbeatMs,
+    onBeat: () => {
+      const verdict = verdictOn(socket, options)
+      if (verdict.kind === 'refused') session.end(verdict.message)
+      else if (connection !== null) onBeat?.(connection)
+    },
+  })
+  session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
+  const late = setTimeout(() => session.end('it does not speak HTTP/2'), BEGIN_WITHIN_MS)
+  session.onEnd(() => clearTimeout(late))
+  // Whoever says something else than HTTP/2 never becomes an agent.
+  http2.once('remoteSettings', () => {
+    clearTimeout(late)
+    http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
+    connection = agentOver(session, peer.identity)
+    onAgent(connection)
   })
 }
 
-function reasonOf(verdict: PeerVerdict | null, socket: TLSSocket): string {
-  if (verdict?.kind === 'refused') return verdict.message
-  return String(socket.authorizationError ?? 'it speaks no protocol that is served here')
-}
-
-function listen(server: ReturnType<typeof createServer>, { host, port }: ListenOptions): Promise<number> {
+function listen(server: Server, { host, port }: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const inUse = cause.code === 'EADDRINUSE'

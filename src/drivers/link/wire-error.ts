@@ -1,11 +1,20 @@
 import * as z from 'zod'
 import { ERRORS, type ErrorCode, OperationalError } from '../../core/errors.ts'
 
-const form = z.object({ code: z.string(), message: z.string(), hint: z.string() })
+// What is longer says nothing more to anybody.
+const words = z.string().transform((text) => text.slice(0, 65_536))
+const form = z.object({ code: z.string(), message: words, hint: words })
+
+/** An expected failure as it goes over the wire. */
+export interface WireFailure {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+}
 
 /** An expected failure as the other end is told it; a fault of this end is not told in detail. */
-export function toWireError(error: unknown): z.infer<typeof form> {
-  if (error instanceof OperationalError) return { code: error.code, message: error.message, hint: error.hint ?? '' }
+export function toWireError(error: unknown): WireFailure {
+  if (error instanceof OperationalError) return { code: error.code, message: error.message, hint: error.hint }
   return { code: 'UNAVAILABLE', message: 'the other end of the link has met a fault of its own', hint: '' }
 }
 
@@ -15,5 +24,5 @@ export function fromWireError(value: unknown): OperationalError {
   if (!read.success) return new OperationalError('UNAVAILABLE', 'the other end of the link failed without saying why')
   const { code, message, hint } = read.data
   const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'UNAVAILABLE'
-  return new OperationalError(known, message, hint === '' ? {} : { hint })
+  return new OperationalError(known, message, { hint })
 }

@@ -1,0 +1,29 @@
+import * as z from 'zod'
+import { RUNTIME_KINDS } from '../../core/model/service.ts'
+
+// What the forms of the wire share. Objects may have keys that a later version added: they are left out. Sizes are
+// bounded, because the other end may be in the hands of somebody else.
+
+/** A name, an address, a version. */
+export const word = z.string().max(4_096)
+/** Something for people, or what a user wrote. */
+export const text = z.string().max(1_048_576)
+export const words = z.array(text).max(10_000)
+export const wordMap = z.record(word, text)
+export const count = z.number().nonnegative()
+export const whole = z.int().nonnegative()
+export const positive = z.int().positive()
+/** Milliseconds since 1970; null: never. */
+export const moment = z.number().nullable()
+
+export const authority = z.object({ clusterId: word, incarnation: whole, epoch: whole, revision: whole })
+
+export const resources = z.object({ cpuMillis: count, memoryBytes: count, diskBytes: count })
+
+export const runtime = z.object({
+  kind: z.enum(RUNTIME_KINDS),
+  available: z.boolean(),
+  version: word,
+  message: text,
+  unsupported: wordMap,
+})

@@ -1,0 +1,66 @@
+import type { Http2Session } from 'node:http2'
+import type { Socket } from 'node:net'
+import { OperationalError } from '../../core/errors.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import { beat } from './heartbeat.ts'
+
+export interface LinkSessionOptions {
+  readonly heartbeatMs: Millis
+  /** The other end has answered a heartbeat. */
+  readonly onBeat?: (() => void) | undefined
+}
+
+/** One end of a connection between an agent and a server, from the first byte of HTTP/2 on. It ends once, with a reason. */
+export class LinkSession<S extends Http2Session = Http2Session> {
+  readonly http2: S
+  readonly #socket: Socket
+  readonly #endBeat: () => void
+  readonly #onEnd: (() => void)[] = []
+  #reason: string | null = null
+
+  constructor(http2: S, socket: Socket, { heartbeatMs, onBeat = () => undefined }: LinkSessionOptions) {
+    this.http2 = http2
+    this.#socket = socket
+    const broke = (error: NodeJS.ErrnoException): void => this.end(`the connection broke: ${error.code ?? error.message}`)
+    http2.on('error', broke)
+    socket.on('error', broke)
+    const left = (): void => this.end('the other end closed the connection')
+    http2.once('goaway', left)
+    http2.once('close', left)
+    socket.once('close', left)
+    this.#endBeat = beat(http2, socket, {
+      everyMs: heartbeatMs,
+      onBeat,
+      onSilence: () => this.end(`the other end has not answered for ${(3 * heartbeatMs) / 1_000} s`),
+    })
+  }
+
+  /** Why it is over; null: it is not. */
+  get reason(): string | null {
+    return this.#reason
+  }
+
+  /** Ends it at once; what waits to be sent is lost. Only the first reason counts. */
+  end(reason: string): void {
+    if (this.#reason !== null) return
+    this.#reason = reason
+    this.#endBeat()
+    this.http2.destroy()
+    this.#socket.destroy()
+    setImmediate(() => {
+      for (const call of this.#onEnd.splice(0)) call()
+    })
+  }
+
+  /** Calls once, in a later turn, when it is over; whoever asks after that is told too. */
+  onEnd(call: () => void): void {
+    if (this.#reason === null || this.#onEnd.length > 0) this.#onEnd.push(call)
+    else setImmediate(call)
+  }
+
+  /** What becomes of a call that nobody will answer any more. */
+  gone(cause?: unknown): OperationalError {
+    const why = this.#reason ?? 'a call was cut off'
+    return new OperationalError('UNAVAILABLE', `the connection to the other end of the link is gone: ${why}`, { cause })
+  }
+}

@@ -1,0 +1,49 @@
+import * as z from 'zod'
+import type { AgentMessage, Elsewhere, Refused } from '../../core/model/message.ts'
+import type { AssignmentDelta } from './assignment-delta.ts'
+import { authority, count, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
+import { task, taskChange, taskStatus } from './task-form.ts'
+
+const MOST_TASKS = 100_000
+
+/** What agents say. */
+export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('hello'),
+    wireVersion: count,
+    nodeId: positive.nullable(),
+    name: word,
+    hostname: word,
+    placement: word,
+    address: word.nullable(),
+    publicAddress: word.nullable(),
+    labels: wordMap,
+    capacity: resources,
+    runtimes: z.array(runtime).max(10),
+    version: word,
+    authority: authority.nullable(),
+  }),
+  z.object({
+    kind: z.literal('report'),
+    statuses: z.array(z.object({ taskId: word, status: taskStatus })).max(MOST_TASKS),
+  }),
+])
+
+/** What servers say: as their messages, but assignments go as differences. */
+export type WireServerMessage = AssignmentDelta | Refused | Elsewhere
+
+export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('assignment'),
+    authority,
+    nodeId: positive,
+    anew: z.boolean(),
+    added: z.array(task).max(MOST_TASKS),
+    changed: z.array(z.object({ id: word, set: taskChange })).max(MOST_TASKS),
+    removed: z.array(word).max(MOST_TASKS),
+    order: z.array(word).max(MOST_TASKS).nullable(),
+    tasks: whole,
+  }),
+  z.object({ kind: z.literal('refused'), message: text }),
+  z.object({ kind: z.literal('elsewhere'), leader: word.nullable() }),
+])

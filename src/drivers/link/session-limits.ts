@@ -1,0 +1,47 @@
+import type { ServerSessionOptions } from 'node:http2'
+import { OperationalError } from '../../core/errors.ts'
+import type { Millis } from '../../core/model/ids.ts'
+
+/** Where the stream of messages is, and where calls are, by name. */
+export const MESSAGES_PATH = '/messages'
+export const CALL_PATH = '/call/'
+
+/** What one server may ask of one agent at the same time, streams of logs and programs included. */
+export const MAX_CALLS = 1_000
+
+/** What may be on its way to a stream whose reader stands still. */
+const STREAM_WINDOW_BYTES = 256 * 1024
+/** Of all streams together. More would delay assignments and heartbeats behind logs on a slow line. */
+export const SESSION_WINDOW_BYTES = 1024 * 1024
+
+/** What each end lets the other make it keep. */
+export const SESSION_LIMITS: ServerSessionOptions = {
+  // MiB. Messages that wait to be sent count, and one may have 16.
+  maxSessionMemory: 64,
+  maxHeaderListPairs: 16,
+  maxOutstandingPings: 4,
+  peerMaxConcurrentStreams: MAX_CALLS + 1,
+  settings: {
+    enablePush: false,
+    initialWindowSize: STREAM_WINDOW_BYTES,
+    maxConcurrentStreams: MAX_CALLS + 1,
+    maxHeaderListSize: 4_096,
+  },
+}
+
+/** Messages that the other end does not take in; beyond, the connection is given up. */
+export const MOST_UNSENT_BYTES = 32 * 1024 * 1024
+
+/** For everything that must come first: TLS, HTTP/2, the first message. */
+export const BEGIN_WITHIN_MS: Millis = 10_000
+
+const SHORTEST_HEARTBEAT_MS: Millis = 250
+const LONGEST_HEARTBEAT_MS: Millis = 10_000
+
+/** Throws CONFIG_INVALID for a heartbeat that would alarm at every pause, or that would notice nothing in time. */
+export function checkHeartbeat(everyMs: Millis): void {
+  if (everyMs >= SHORTEST_HEARTBEAT_MS && everyMs <= LONGEST_HEARTBEAT_MS) return
+  throw new OperationalError('CONFIG_INVALID', `the link cannot have a heartbeat every ${everyMs} ms`, {
+    hint: `between ${SHORTEST_HEARTBEAT_MS} and ${LONGEST_HEARTBEAT_MS} ms`,
+  })
+}
