@@ -9,41 +9,46 @@ export interface HeartbeatOptions {
   readonly everyMs: Millis
   /** The other end has answered. */
   readonly onBeat: () => void
-  /** It has said nothing at all for three intervals. */
+  /** It has not answered for three intervals, nor said anything else lately. */
   readonly onSilence: () => void
 }
 
 /** Asks the other end again and again whether it is there. Returns a function that ends it. */
 export function beat(session: Http2Session, socket: Socket, options: HeartbeatOptions): () => void {
   const { everyMs, onBeat, onSilence } = options
-  const allowedMs = MISSES * everyMs
-  let heardBytes = socket.bytesRead
-  let armedAt = performance.now()
-  const rearm = (): void => {
-    heardBytes = socket.bytesRead
-    armedAt = performance.now()
-    deadline.refresh()
+  let ended = false
+  /** Bytes that had arrived one and two intervals ago. */
+  let lately = [0, 0]
+  let dueAt = 0
+  let deadline: NodeJS.Timeout | undefined
+  const judge = (): void => {
+    if (ended) return
+    // An answer may wait behind other things that arrive; and a process that stood still itself has heard nobody.
+    const saysSomething = socket.bytesRead !== lately[1]
+    const stoodStill = performance.now() > dueAt + everyMs
+    if (saysSomething || stoodStill) arm(everyMs)
+    else onSilence()
+  }
+  const arm = (ms: Millis): void => {
+    clearTimeout(deadline)
+    dueAt = performance.now() + ms
+    // What has arrived by then is looked at first.
+    deadline = setTimeout(() => setImmediate(() => setImmediate(judge)), ms)
   }
   const ask = (): void => {
+    lately = [socket.bytesRead, lately[0] ?? 0]
     if (session.destroyed) return
     session.ping((error) => {
-      if (error !== null) return
-      rearm()
+      if (error !== null || ended) return
+      arm(MISSES * everyMs)
       onBeat()
     })
   }
-  const judge = (): void => {
-    // Whatever arrives is a sign of life: an answer may wait behind other things. And a process that stood still itself
-    // has heard nobody; it asks once more.
-    const stoodStill = performance.now() - armedAt > allowedMs + everyMs
-    if (socket.bytesRead === heardBytes && !stoodStill) onSilence()
-    else rearm()
-  }
-  // What has arrived by now is looked at before.
-  const deadline = setTimeout(() => setImmediate(() => setImmediate(judge)), allowedMs)
-  const asking = setInterval(ask, everyMs)
+  arm(MISSES * everyMs)
   ask()
+  const asking = setInterval(ask, everyMs)
   return () => {
+    ended = true
     clearInterval(asking)
     clearTimeout(deadline)
   }

@@ -1,169 +1,194 @@
 import { connect as connectPlain } from 'node:net'
 import { connect } from 'node:tls'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { linkContract } from '../../../test/contract/link.contract.ts'
-import { aCertifier, CLUSTER, idleCalls } from '../../../test/link-bed.ts'
-import { createRng } from '../../lib/rng.ts'
+import { aCertifier, aHello, collect, gather, idleCalls } from '../../../test/link-bed.ts'
+import {
+  AGENT,
+  certify,
+  closed,
+  dialling,
+  gone,
+  linked,
+  listening,
+  reasonLog,
+  rogueAgent,
+} from '../../../test/link-network.ts'
 import type { AgentConnection } from '../../ports/link.ts'
-import type { StoredIdentity } from '../pki/identity-files.ts'
+import { describeCertificate } from '../pki/describe-certificate.ts'
 import { mutualTls } from '../pki/mutual-tls.ts'
-import { dialLink } from './dial.ts'
-import { type LinkListener, type ListenOptions, listenForAgents } from './listen.ts'
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const certify = await aCertifier()
-const server = await certify('server', 1)
-const agent = await certify('agent', 2)
-
-async function listening(
-  onAgent: ListenOptions['onAgent'],
-  change: Partial<ListenOptions> = {},
-): Promise<LinkListener> {
-  const listener = await listenForAgents({
-    host: '127.0.0.1',
-    port: 0,
-    clusterId: CLUSTER,
-    identity: server,
-    revoked: () => new Set(),
-    heartbeatMs: 250,
-    log: SILENT,
-    onAgent,
-    protocols: {},
-    ...change,
-  })
-  onTestFinished(() => listener.close())
-  return listener
-}
-
-function dialling(port: number, files: StoredIdentity = agent): ReturnType<typeof dialLink> {
-  return dialLink({
-    servers: () => [`127.0.0.1:${port}`],
-    identity: () => ({ clusterId: CLUSTER, files }),
-    rng: createRng(1),
-    heartbeatMs: 250,
-  })
-}
 
 linkContract('over mutual TLS', async () => {
   const next = Promise.withResolvers<AgentConnection>()
-  const listener = await listenForAgents({
-    host: '127.0.0.1',
-    port: 0,
-    clusterId: CLUSTER,
-    identity: server,
-    revoked: () => new Set(),
-    heartbeatMs: 250,
-    log: SILENT,
-    onAgent: (connection) => next.resolve(connection),
-    protocols: {},
-  })
-  return { link: dialling(listener.port), accepted: () => next.promise, dispose: () => listener.close() }
+  const listener = await listening({ onAgent: next.resolve })
+  return {
+    link: dialling(listener.port),
+    accepted: () => next.promise,
+    settle: (work) => work,
+    dispose: () => listener.close(),
+  }
 })
 
 test('a server learns from the certificate who has dialled', async () => {
-  const who = Promise.withResolvers<unknown>()
-  const listener = await listening(({ peer }) => who.resolve(peer))
-  await dialling(listener.port).connect(idleCalls())
-  expect(await who.promise).toEqual({ clusterId: CLUSTER, role: 'agent', nodeId: 2 })
+  const { server } = await linked()
+  expect(server.peer).toMatchObject({ role: 'agent', nodeId: 2 })
 })
 
-test('agents of another cluster, expired and revoked ones are not let in', async () => {
-  const elsewhere = await aCertifier()
-  const foreign = await elsewhere('agent', 2)
+test('whoever has no certificate, an expired or a revoked one, or one of another authority is no agent', async () => {
+  const log = reasonLog()
+  const serials = new Set([describeCertificate(AGENT.certificate).serial])
+  const listener = await listening({
+    log,
+    revoked: () => serials,
+    onAgent: () => expect.unreachable('it was let in'),
+  })
+  const foreign = await (await aCertifier())('agent', 2)
+  const elsewhere = await (await aCertifier('fedcba9876543210'))('agent', 2)
   const expired = await certify('agent', 2, Date.now() - 7_200_000)
-  const serials = new Set<string>()
-  const listener = await listening(() => expect.unreachable('it was let in'), { revoked: () => serials })
-  const { describeCertificate } = await import('../pki/describe-certificate.ts')
-  serials.add(describeCertificate(agent.certificate).serial)
-  for (const files of [{ ...foreign, bundle: agent.bundle }, expired, agent]) {
+  for (const [files, reason] of [
+    [{ ...foreign, bundle: AGENT.bundle }, 'its certificate is not good'],
+    [{ ...elsewhere, bundle: AGENT.bundle }, 'its certificate is not good'],
+    [expired, 'its certificate is not good: CERT_HAS_EXPIRED'],
+    [AGENT, 'the certificate of node 2 was revoked'],
+  ] as const) {
     await expect(dialling(listener.port, files).connect(idleCalls())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await log.next()).toContain(reason)
+  }
+  const { ca } = mutualTls(AGENT)
+  const { port } = listener
+  await gone(connect({ ca, servername: 'gantry', host: '127.0.0.1', port, ALPNProtocols: ['gantry-link/1'] }))
+  expect(await log.next()).toContain('its certificate is not good')
+})
+
+test('an agent believes no server of another authority, no expired one, and no agent in a server’s place', async () => {
+  const foreign = await (await aCertifier())('server', 1)
+  const expired = await certify('server', 1, Date.now() - 7_200_000)
+  for (const [identity, code, reason] of [
+    [foreign, 'UNAVAILABLE', 'cannot connect'],
+    [expired, 'UNAVAILABLE', 'CERT_HAS_EXPIRED'],
+    [await certify('agent', 3), 'FORBIDDEN', 'node 3 has the role agent, not server'],
+  ] as const) {
+    const listener = await listening({ identity })
+    await expect(dialling(listener.port).connect(idleCalls())).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(reason),
+    })
   }
 })
 
-test('an agent believes no server of another cluster, and no agent in a server’s place', async () => {
-  const elsewhere = await aCertifier()
-  for (const [identity, code] of [
-    [await elsewhere('server', 1), 'UNAVAILABLE'],
-    [await certify('agent', 3), 'FORBIDDEN'],
-  ] as const) {
-    const listener = await listening(() => undefined, { identity })
-    await expect(dialling(listener.port).connect(idleCalls())).rejects.toMatchObject({ code })
+test('a renewed certificate is shown to whoever dials from then on, and ends no connection', async () => {
+  const { listener, server } = await linked()
+  const serialOf = async (): Promise<string> => {
+    const socket = await rogueAgent(listener.port)
+    return socket.getPeerX509Certificate()?.serialNumber ?? ''
   }
+  const before = await serialOf()
+  listener.renew(await certify('server', 1))
+  expect(await serialOf()).not.toBe(before)
+  expect(await server.calls.answers('x', 1)).toBe(true)
+})
+
+test('an agent whose certificate is revoked while it is connected is sent away with the next heartbeat', async () => {
+  const serials = new Set<string>()
+  const { agent, server, log } = await linked({ options: { revoked: () => serials } })
+  const told = Promise.all([closed(agent), closed(server)])
+  serials.add(describeCertificate(AGENT.certificate).serial)
+  await told
+  expect(await log.server.next()).toBe('the certificate of node 2 was revoked')
+})
+
+test('other protocols on the same port get their connections, with who dialled if that is known', async () => {
+  const taken = Promise.withResolvers<unknown>()
+  const unknown = Promise.withResolvers<unknown>()
+  const listener = await listening({
+    protocols: {
+      'test-known/1': (socket, peer) => {
+        taken.resolve(peer?.identity.nodeId)
+        socket.end('hello')
+      },
+      'test-unknown/1': (_, peer) => unknown.resolve(peer),
+    },
+  })
+  const known = await rogueAgent(listener.port, { ALPNProtocols: ['test-known/1'] })
+  expect(String((await gather(known)).join(''))).toBe('hello')
+  expect(await taken.promise).toBe(2)
+  const { ca } = mutualTls(AGENT)
+  const { port } = listener
+  const stranger = connect({ ca, servername: 'gantry', host: '127.0.0.1', port, ALPNProtocols: ['test-unknown/1'] })
+  stranger.on('error', () => undefined)
+  expect(await unknown.promise).toBeNull()
+  stranger.destroy()
 })
 
 test('what is no TLS, or speaks another protocol, is sent away and harms nobody', async () => {
-  const accepted = Promise.withResolvers<AgentConnection>()
-  const listener = await listening((connection) => accepted.resolve(connection))
+  const { listener, server } = await linked()
   for (const sent of ['GET / HTTP/1.1\r\n\r\n', '\0'.repeat(10_000)]) {
     const socket = connectPlain(listener.port, '127.0.0.1')
-    socket.on('error', () => undefined)
     socket.write(sent)
-    await new Promise((resolve) => socket.once('close', resolve))
+    await gone(socket)
   }
-  const stranger = connect({ ...mutualTls(agent), host: '127.0.0.1', port: listener.port, ALPNProtocols: ['h2'] })
-  stranger.on('error', () => undefined)
-  await new Promise((resolve) => stranger.once('close', resolve))
-  await dialling(listener.port).connect(idleCalls())
-  expect(await (await accepted.promise).calls.answers('x', 1)).toBe(true)
-})
-
-test('an agent that says what it must not say is not heard any more', async () => {
-  const accepted = Promise.withResolvers<AgentConnection>()
-  const listener = await listening((connection) => accepted.resolve(connection))
-  const connection = await dialling(listener.port).connect(idleCalls())
-  const atServer = await accepted.promise
-  const closed = new Promise<void>((resolve) => atServer.onClose(resolve))
-  atServer.onMessage(() => expect.unreachable('it was heard'))
-  connection.send({ kind: 'report', statuses: 'all is well' } as never)
-  await closed
-})
-
-test('assignments pass a log that nobody reads', async () => {
-  const accepted = Promise.withResolvers<AgentConnection>()
-  const listener = await listening((connection) => accepted.resolve(connection))
-  const logs = async function* () {
-    for (;;) yield { stream: 'stdout' as const, at: 1, text: 'x'.repeat(60_000) }
+  const { port } = listener
+  for (const ALPNProtocols of [['h2'], []]) {
+    await gone(connect({ ...mutualTls(AGENT), host: '127.0.0.1', port, ALPNProtocols }))
   }
-  const connection = await dialling(listener.port).connect(idleCalls({ logs }))
-  const atServer = await accepted.promise
-  const lines = atServer.calls.logs('web.1.1', { follow: true, tail: null, since: null }, new AbortController().signal)
-  const reading = lines[Symbol.asyncIterator]()
-  await reading.next()
-  let arrived = 0
-  const all = new Promise<void>((resolve) =>
-    connection.onMessage(() => {
-      arrived += 1
-      if (arrived === 10_000) resolve()
-    }),
-  )
-  for (let n = 0; n < 10_000; n++) atServer.send({ kind: 'refused', message: `${n}` })
-  await all
-  await reading.return?.(undefined)
+  expect(await server.calls.answers('x', 1)).toBe(true)
 })
 
-test('a server that falls silent is noticed within some heartbeats', async () => {
-  const { createServer } = await import('node:net')
-  const accepted = Promise.withResolvers<AgentConnection>()
-  const listener = await listening((connection) => accepted.resolve(connection))
-  // Between the two stands a gate that one day passes nothing on any more.
-  let passing = true
-  const gate = createServer((socket) => {
-    const through = connectPlain(listener.port, '127.0.0.1')
-    for (const [from, to] of [
-      [socket, through],
-      [through, socket],
-    ] as const) {
-      from.on('data', (data) => passing && to.write(data))
-      from.on('error', () => to.destroy())
-      from.on('close', () => to.destroy())
-    }
+test('an address gets so many connections and no more, until one of them is closed', async () => {
+  const { listener, server } = await linked({ options: { limits: { total: 10, perAddress: 2 } } })
+  const second = await rogueAgent(listener.port)
+  await gone(connectPlain(listener.port, '127.0.0.1'))
+  second.destroy()
+  await gone(second)
+  const again = await rogueAgent(listener.port)
+  expect(again.authorized).toBe(true)
+  expect(await server.calls.answers('x', 1)).toBe(true)
+})
+
+test('the listener takes no more connections in all than it was told', async () => {
+  const listener = await listening({ limits: { total: 1, perAddress: 10 } })
+  await rogueAgent(listener.port)
+  await gone(connectPlain(listener.port, '127.0.0.1'))
+})
+
+test('each answer to a heartbeat is told to the server, and who gave it', async () => {
+  const beats: number[] = []
+  const enough = Promise.withResolvers<void>()
+  await linked({
+    options: {
+      onBeat: ({ peer }) => {
+        beats.push(peer?.nodeId ?? 0)
+        if (beats.length === 3) enough.resolve()
+      },
+    },
   })
-  await new Promise<void>((resolve) => gate.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void gate.close())
-  const address = gate.address()
-  const connection = await dialling(typeof address === 'object' ? (address?.port ?? 0) : 0).connect(idleCalls())
-  const atServer = await accepted.promise
-  const closed = Promise.all([connection, atServer].map((end) => new Promise<void>((resolve) => end.onClose(resolve))))
-  passing = false
-  await closed
+  await enough.promise
+  expect(beats).toEqual([2, 2, 2])
+})
+
+test('closing the listener ends its connections, and agents are told', async () => {
+  const { listener, agent, server } = await linked()
+  const told = Promise.all([closed(agent), closed(server)])
+  await listener.close()
+  await told
+})
+
+test('what a server says before it closes a connection still arrives', async () => {
+  const { agent, server } = await linked()
+  const atAgent = collect(agent)
+  agent.send(aHello())
+  server.send({ kind: 'elsewhere', leader: '10.0.0.1:7947' })
+  server.close()
+  expect(await atAgent(1)).toEqual([{ kind: 'elsewhere', leader: '10.0.0.1:7947' }])
+  await closed(agent)
+})
+
+test('a port that is taken, and an address of another machine, are told apart', async () => {
+  const { port } = await listening()
+  await expect(listening({ port })).rejects.toMatchObject({ code: 'PORT_IN_USE' })
+  await expect(listening({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+test.each([249, 10_001])('a heartbeat every %i ms is refused', async (heartbeatMs) => {
+  await expect(listening({ heartbeatMs })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })
