@@ -74,6 +74,24 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     title: 'ZooKeeper, 64 writers',
     about: 'The same with 64 writers.',
   },
+  'link-messages-tls': {
+    title: 'Messages over the link, against bare TLS',
+    about:
+      'Reports of an agent to its server over mutual TLS and HTTP/2 on the loopback, each checked when it arrives; both ends in one process. Peer: the same texts written to a bare TLS socket and counted by their bytes.',
+  },
+  'link-messages-http2': {
+    title: 'Messages over the link, against bare HTTP/2',
+    about: 'The same. Peer: a bare stream of HTTP/2 over the same TLS, there and back, counted by their bytes.',
+  },
+  'link-calls-tls': {
+    title: 'Calls over the link, against bare TLS',
+    about:
+      'Calls of a server to its agent, 64 in flight, each on a stream of its own, so that none waits for another. Peer: as many bytes there and back over a bare TLS socket, which puts many into one packet.',
+  },
+  'link-calls-http2': {
+    title: 'Calls over the link, against bare HTTP/2',
+    about: 'The same. Peer: bare requests of HTTP/2 over the same TLS, 64 in flight.',
+  },
   schedule: {
     title: 'Placements',
     about:

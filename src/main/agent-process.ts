@@ -46,6 +46,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
     identity: () => identity,
     rng: systemRng(),
     heartbeatMs: HEARTBEAT_MS,
+    log,
   })
   const { clusterId, nodeId } = identity
   const { agent, runtimes } = await startAgent(options, { clusterId, nodeId, address: options.address }, link, log)

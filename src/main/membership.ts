@@ -92,6 +92,7 @@ export class Membership {
       identity: () => this.#requireIdentity(),
       rng: systemRng(),
       heartbeatMs: HEARTBEAT_MS,
+      log: this.#log,
     })
     return {
       connect: (calls) => (server.leads || this.#identity === null ? local.connect(calls) : dial.connect(calls)),

@@ -4,7 +4,18 @@ import type { AgentMessage, Hello, ServerMessage } from '../../src/core/model/me
 import type { AgentCalls, AgentConnection, Link, ServerConnection } from '../../src/ports/link.ts'
 import type { LogLine } from '../../src/ports/runtime.ts'
 import { aTask } from '../builders.ts'
-import { AN_EXEC, aHello, anAssignment, collect, endless, FOLLOW, gather, idleCalls, refusal, testProgram } from '../link-bed.ts'
+import {
+  AN_EXEC,
+  aHello,
+  anAssignment,
+  collect,
+  endless,
+  FOLLOW,
+  gather,
+  idleCalls,
+  refusal,
+  testProgram,
+} from '../link-bed.ts'
 
 /** How one implementation is put under test. */
 export interface LinkUnderTest {
@@ -269,8 +280,7 @@ function execContract(name: string, connect: Connect): void {
     const input = Buffer.alloc(3_000_000, 'all work and no play ')
     session.write(input)
     session.endInput()
-    const read = async (): Promise<Buffer> =>
-      Buffer.concat((await gather(session.output)).map(({ data }) => data))
+    const read = async (): Promise<Buffer> => Buffer.concat((await gather(session.output)).map(({ data }) => data))
     expect((await settle(read())).equals(input)).toBe(true)
   })
 
@@ -295,13 +305,15 @@ function execContract(name: string, connect: Connect): void {
 
   test(`${name}: a program that breaks off ends with the error of the agent`, async () => {
     const failure = new OperationalError('UNAVAILABLE', 'the engine is gone')
+    const exit = Promise.reject(failure)
+    exit.catch(() => undefined)
     const exec: AgentCalls['exec'] = async (_, request) => ({
       ...testProgram(request),
       output: (async function* () {
         yield { stream: 'stdout' as const, data: Buffer.from('so far') }
         throw failure
       })(),
-      exit: Promise.reject(failure),
+      exit,
     })
     const { server, settle } = await connect(idleCalls({ exec }))
     const session = await settle(server.calls.exec('web.1.1', AN_EXEC))

@@ -50,7 +50,7 @@ async function answerTo(call: CallStream, name: string, asked: object, withinMs:
     let answer: Buffer | null = null
     for await (const frame of call.frames) answer ??= frame
     if (answer === null) throw call.gone()
-    return valueOf(valueIn(answer))
+    return valueOrFailure(valueIn(answer))
   } catch (error) {
     if (late) throw new OperationalError('TIMEOUT', `the agent did not answer ${name} within ${withinMs / 1_000} s`)
     throw error
@@ -70,7 +70,7 @@ async function* linesOf(call: CallStream, asked: object, signal: AbortSignal): A
       signal.throwIfAborted()
       if (line.success) yield line.data
       else {
-        valueOf(value)
+        valueOrFailure(value)
         return
       }
     }
@@ -85,7 +85,7 @@ async function* linesOf(call: CallStream, asked: object, signal: AbortSignal): A
 }
 
 /** The value of an answer, or the failure that the agent told. */
-function valueOf(answer: unknown): unknown {
+function valueOrFailure(answer: unknown): unknown {
   const read = readForm(ending, answer, 'an answer of an agent')
   if ('error' in read) throw fromWireError(read.error)
   return read.value

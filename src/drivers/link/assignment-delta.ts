@@ -66,13 +66,16 @@ export class DeltaReceiver {
   next({ anew, added, changed, removed, order, tasks: size, ...rest }: AssignmentDelta): Assignment {
     const tasks = new Map(anew ? [] : this.#last)
     if (!anew && this.#last === null) throw mismatch()
-    for (const id of removed) tasks.delete(id)
+    for (const id of removed) if (!tasks.delete(id)) throw mismatch()
     for (const { id, set } of changed) {
       const old = tasks.get(id)
       if (old === undefined || (set.id !== undefined && set.id !== id)) throw mismatch()
       tasks.set(id, { ...old, ...set } as Task)
     }
-    for (const task of added) tasks.set(task.id, task)
+    for (const task of added) {
+      if (tasks.has(task.id)) throw mismatch()
+      tasks.set(task.id, task)
+    }
     const ordered = order === null ? tasks : inOrder(tasks, order)
     if (ordered.size !== size) throw mismatch()
     this.#last = ordered

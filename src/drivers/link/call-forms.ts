@@ -9,7 +9,10 @@ import { count, positive, runtime, text, whole, word, wordMap, words } from './f
 export const QUESTIONS = {
   survey: {
     asked: z.object({ images: z.array(word).max(100_000) }),
-    answered: z.object({ runtimes: z.array(runtime).max(10), presentImages: z.array(word) }) satisfies z.ZodType<Survey>,
+    answered: z.object({
+      runtimes: z.array(runtime).max(10),
+      presentImages: z.array(word),
+    }) satisfies z.ZodType<Survey>,
   },
   samples: {
     asked: z.object({}),

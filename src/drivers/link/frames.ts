@@ -91,11 +91,12 @@ export function valueIn(frame: Buffer): unknown {
 
 /**
  * The frames that arrive on a stream, until it ends. What is not read waits at the sender. A stream that is left before
- * is destroyed, unless something is still to be said over it.
+ * is destroyed, unless something is still to be said over it. Throws UNAVAILABLE for one that ends within a frame.
  */
 export async function* bytesOf(stream: Duplex, { destroyOnReturn = true } = {}): AsyncGenerator<Buffer> {
   const reader = new FrameReader()
   for await (const chunk of stream.iterator({ destroyOnReturn })) yield* reader.take(chunk as Buffer)
+  if (reader.isCutOff) throw new OperationalError('UNAVAILABLE', 'the other end of the link broke off within a message')
 }
 
 /** The values that arrive on a stream, as `bytesOf` has their frames. */

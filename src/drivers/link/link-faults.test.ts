@@ -1,7 +1,17 @@
 import { type ClientHttp2Session, connect, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
-import { AN_EXEC, aHello, anAssignment, endless, FOLLOW, gather, idleCalls, refusal } from '../../../test/link-bed.ts'
+import {
+  AN_EXEC,
+  aHello,
+  anAssignment,
+  endless,
+  FOLLOW,
+  gather,
+  idleCalls,
+  refusal,
+  testProgram,
+} from '../../../test/link-bed.ts'
 import {
   closed,
   dialling,
@@ -82,7 +92,10 @@ test('a server that says what is no message is left, and the agent knows why', a
     [TOO_LONG, `${TOLD}a message of ${MAX_FRAME_BYTES + 1} bytes was announced over the link`],
     [NO_JSON, `${TOLD}a message over the link is not JSON`],
     [encodeFrame({ kind: 'refused' }), `${TOLD}cannot read a message of a server at message`],
-    [encodeFrame({ ...delta, tasks: 0 }), `${TOLD}an assignment was sent as the difference from one that never arrived`],
+    [
+      encodeFrame({ ...delta, tasks: 0 }),
+      `${TOLD}an assignment was sent as the difference from one that never arrived`,
+    ],
     [encodeFrame({ ...delta, anew: true, tasks: 1 }), `${TOLD}an assignment was sent as the difference`],
   ] as const) {
     expect(await reasonAtAgent((session) => say(session, bytes))).toContain(reason)
@@ -207,18 +220,10 @@ test('the end of a connection ends what the agent was doing for the server', asy
   const { agent, server } = await linked({
     calls: idleCalls({
       logs: endless({ lines: 1, onEnd: logEnded.resolve }),
-      exec: async () => ({
-        output: (async function* () {
-          await programLeft.promise
-        })(),
-        exit: new Promise<number>(() => undefined),
-        write: () => undefined,
-        endInput: () => undefined,
-        resize: () => undefined,
-        abort: programLeft.resolve,
-      }),
+      exec: async (_, request) => testProgram(request, programLeft.resolve),
     }),
   })
+  server.onMessage(() => undefined)
   const lines = server.calls.logs('web.1.1', FOLLOW, new AbortController().signal)[Symbol.asyncIterator]()
   await lines.next()
   const session = await server.calls.exec('web.1.1', AN_EXEC)
@@ -249,22 +254,14 @@ test('a program whose start is left is ended as soon as it has started', async (
   const left = Promise.withResolvers<void>()
   const { agent, server } = await linked({
     calls: idleCalls({
-      exec: async () => {
+      exec: async (_, request) => {
         asked.resolve()
         await start.promise
-        return {
-          output: (async function* () {
-            await left.promise
-          })(),
-          exit: new Promise<number>(() => undefined),
-          write: () => undefined,
-          endInput: () => undefined,
-          resize: () => undefined,
-          abort: left.resolve,
-        }
+        return testProgram(request, left.resolve)
       },
     }),
   })
+  server.onMessage(() => undefined)
   const starting = expect(server.calls.exec('web.1.1', AN_EXEC)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await asked.promise
   agent.close()

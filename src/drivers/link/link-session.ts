@@ -21,7 +21,8 @@ export class LinkSession<S extends Http2Session = Http2Session> {
   constructor(http2: S, socket: Socket, { heartbeatMs, onBeat = () => undefined }: LinkSessionOptions) {
     this.http2 = http2
     this.#socket = socket
-    const broke = (error: NodeJS.ErrnoException): void => this.end(`the connection broke: ${error.code ?? error.message}`)
+    const broke = (error: NodeJS.ErrnoException): void =>
+      this.end(`the connection broke: ${error.code ?? error.message}`)
     http2.on('error', broke)
     socket.on('error', broke)
     const left = (): void => this.end('the other end closed the connection')

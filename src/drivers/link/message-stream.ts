@@ -46,7 +46,8 @@ export class MessageStream<In, Out> {
       this.#session.end(error.message)
       return
     }
-    if (this.#stream.writableLength > MOST_UNSENT_BYTES) this.#session.end('the other end does not take in its messages')
+    if (this.#stream.writableLength > MOST_UNSENT_BYTES)
+      this.#session.end('the other end does not take in its messages')
   }
 
   /** Begins to take in what arrives; until then it waits. */
