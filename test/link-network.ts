@@ -66,9 +66,14 @@ export async function listening(change: Partial<ListenOptions> = {}): Promise<Li
   return listener
 }
 
-export function dialling(port: number, files: StoredIdentity = AGENT, log: Log = reasonLog()): Link {
+export function dialling(
+  port: number,
+  files: StoredIdentity = AGENT,
+  log: Log = reasonLog(),
+  servers: () => readonly string[] = () => [`127.0.0.1:${port}`],
+): Link {
   return dialLink({
-    servers: () => [`127.0.0.1:${port}`],
+    servers,
     identity: () => ({ clusterId: CLUSTER, files }),
     rng: createRng(1),
     heartbeatMs: HEARTBEAT_MS,

@@ -166,6 +166,39 @@ test('each answer to a heartbeat is told to the server, and who gave it', async 
   expect(beats).toEqual([2, 2, 2])
 })
 
+test('an agent goes next where it was sent to, and stays with whoever serves it', async () => {
+  const leader: AgentConnection[] = []
+  const { port: leads } = await listening({ onAgent: (connection) => leader.push(connection) })
+  const { port: follows } = await listening({
+    onAgent: (connection) => {
+      connection.onMessage(() => undefined)
+      connection.send({ kind: 'elsewhere', leader: `127.0.0.1:${leads}` })
+      connection.close()
+    },
+  })
+  const link = dialling(follows)
+  const first = await link.connect(idleCalls())
+  first.onMessage(() => undefined)
+  await closed(first)
+  await link.connect(idleCalls())
+  expect(leader).toHaveLength(1)
+})
+
+test('an agent tries every server, and says of each why it did not answer', async () => {
+  const { port } = await listening()
+  const refused = await listening()
+  await refused.close()
+  const names = [`127.0.0.1:${refused.port}`, 'no address', `127.0.0.1:${port}`]
+  const link = dialling(port, AGENT, reasonLog(), () => names)
+  for (let n = 0; n < 5; n++) (await link.connect(idleCalls())).close()
+  names.pop()
+  const failure = await dialling(port, AGENT, reasonLog(), () => names)
+    .connect(idleCalls())
+    .catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('ECONNREFUSED') })
+  expect(failure).toMatchObject({ message: expect.stringContaining('no address is no address of a server') })
+})
+
 test('closing the listener ends its connections, and agents are told', async () => {
   const { listener, agent, server } = await linked()
   const told = Promise.all([closed(agent), closed(server)])
