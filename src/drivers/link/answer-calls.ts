@@ -41,13 +41,8 @@ export async function answerCall(
     if (first.done === true) throw new OperationalError('UNAVAILABLE', `the call ${name.slice(0, 40)} says nothing`)
     const asked = valueIn(first.value)
     if (name === 'exec') await answerExec(asked, calls, call)
-    else {
-      // Nothing more is expected, but the end must be seen.
-      await frames.return(undefined)
-      stream.resume()
-      if (name === 'logs') await answerLogs(asked, calls, call)
-      else await writeAll(stream, encodeFrame({ value: await answer(name, asked, calls) }))
-    }
+    else if (name === 'logs') await answerLogs(asked, calls, call)
+    else await writeAll(stream, encodeFrame({ value: await answer(name, asked, calls) }))
   } catch (error) {
     if (!call.left.aborted) await writeAll(stream, encodeFrame({ error: failureOf(error) })).catch(() => undefined)
   }

@@ -248,6 +248,20 @@ test('a log that is left while it stands still ends its source', async () => {
   await expect(lines.next()).rejects.toThrow('enough')
 })
 
+test('thousands of logs and programs that are left do not cost the connection', async () => {
+  const { agent, server } = await linked({
+    calls: idleCalls({ logs: endless({}), exec: async (_, request) => testProgram(request) }),
+  })
+  agent.send(aHello())
+  server.onMessage(() => undefined)
+  for (let n = 0; n < 1_000; n++) {
+    for await (const _ of server.calls.logs('web.1.1', FOLLOW, new AbortController().signal)) break
+    const session = await server.calls.exec('web.1.1', AN_EXEC)
+    session.abort()
+  }
+  expect(await server.calls.answers('x', 1)).toBe(true)
+})
+
 test('a program whose start is left is ended as soon as it has started', async () => {
   const asked = Promise.withResolvers<void>()
   const start = Promise.withResolvers<void>()
@@ -264,8 +278,9 @@ test('a program whose start is left is ended as soon as it has started', async (
   server.onMessage(() => undefined)
   const starting = expect(server.calls.exec('web.1.1', AN_EXEC)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await asked.promise
+  const told = closed(agent)
   agent.close()
-  await starting
+  await Promise.all([starting, told])
   start.resolve()
   await left.promise
 })

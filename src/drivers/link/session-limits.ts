@@ -21,6 +21,10 @@ export const SESSION_LIMITS: ServerSessionOptions = {
   maxHeaderListPairs: 16,
   maxOutstandingPings: 4,
   peerMaxConcurrentStreams: MAX_CALLS + 1,
+  // A server resets the stream of a log or program that nobody reads any more. The usual limit, against strangers, would
+  // take a thousand of those for an attack and end the connection.
+  streamResetBurst: 100_000,
+  streamResetRate: 10_000,
   settings: {
     enablePush: false,
     initialWindowSize: STREAM_WINDOW_BYTES,
