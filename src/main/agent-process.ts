@@ -5,6 +5,7 @@ import type { RuntimeDescription } from '../core/model/node.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
+import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
 import { dialApi, HEARTBEAT_MS } from './link-service.ts'
@@ -74,7 +75,7 @@ function joinNow(options: AgentProcessOptions, servers: readonly string[]): Prom
 }
 
 /** Every connection to the local socket becomes one to the API of a server. */
-function passOn(path: string, servers: readonly string[], identity: Identity): Promise<SocketServer> {
+async function passOn(path: string, servers: readonly string[], identity: Identity): Promise<SocketServer> {
   const front = createServer((socket) => {
     socket.on('error', () => undefined)
     void (async () => {
@@ -94,12 +95,6 @@ function passOn(path: string, servers: readonly string[], identity: Identity): P
       socket.destroy()
     })()
   })
-  return new Promise((resolve, reject) => {
-    front.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(new OperationalError('CONFIG_INVALID', `cannot listen on the socket ${path}: ${cause.code}`, { cause })),
-    )
-    const before = process.umask(0o177)
-    front.listen({ path }, () => resolve(front))
-    process.umask(before)
-  })
+  await listenOnSocket(front, path)
+  return front
 }
