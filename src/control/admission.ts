@@ -1,7 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import { judgeToken, useToken } from '../core/identity/token-record.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { CertificateAuthority, JoinTokenRecord, Role } from '../core/model/identity.ts'
+import type { CertificateAuthority, JoinTokenRecord, NodeIdentity, Role } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
@@ -128,6 +128,22 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     return { clusterId, nodeId, certificate, bundle: authority.bundle.join(''), clusterKey }
   }
   throw new OperationalError('CONFLICT', 'other machines joined at the same time; try again')
+}
+
+export interface Renewal {
+  readonly certificate: string
+  readonly bundle: string
+}
+
+/** Certifies a new key for a node that is still one of the cluster. Throws FORBIDDEN for one that was removed. */
+export async function renew(identity: NodeIdentity, request: string, deps: AdmissionDeps): Promise<Renewal> {
+  const { certifier, authority } = requireAuthority(deps)
+  const node = deps.world.mirror.get(keyOf('node', identity.nodeId))?.value
+  if (node === undefined)
+    throw new OperationalError('FORBIDDEN', `node ${identity.nodeId} is not of this cluster any more`)
+  const addresses = node.address === null ? [] : [node.address]
+  const terms = { ...identity, addresses, now: deps.clock.now() }
+  return { certificate: await certifier.issue(authority, request, terms), bundle: authority.bundle.join('') }
 }
 
 function requireAuthority(deps: AdmissionDeps): { certifier: Certifier; authority: CertificateAuthority } {

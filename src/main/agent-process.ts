@@ -2,7 +2,10 @@ import { createServer, type Server as SocketServer } from 'node:net'
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
+import { systemClock } from '../drivers/clock.ts'
 import { dialLink } from '../drivers/link/dial.ts'
+import { renewIdentity } from '../drivers/link/join.ts'
+import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import { listenOnSocket } from '../transport/http/listeners.ts'
@@ -10,6 +13,7 @@ import { makeDataDir } from './data-dir.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
 import { dialApi, HEARTBEAT_MS } from './link-service.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
+import { keepRenewed } from './renewal.ts'
 
 export interface AgentProcessOptions extends AgentOptions {
   /** `host:port` of servers; empty: those of last time. */
@@ -35,7 +39,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const servers = options.servers.length > 0 ? options.servers : await keptServers(dataDir)
   if (servers.length === 0)
     throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
-  const identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers))
+  let identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers))
   if (identity.role !== 'agent') {
     throw new OperationalError('CONFIG_INVALID', `this machine is server ${identity.nodeId}`, {
       hint: 'start it with `gantry up`',
@@ -50,11 +54,27 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   })
   const { clusterId, nodeId } = identity
   const { agent, runtimes } = await startAgent(options, { clusterId, nodeId, address: options.address }, link, log)
-  const front = await passOn(socketPath, servers, identity)
+  const front = await passOn(socketPath, servers, () => identity)
+  const ending = new AbortController()
+  void keepRenewed(
+    {
+      clock: systemClock(),
+      rng: systemRng(),
+      log,
+      present: () => identity.files,
+      renew: (present) => renewIdentity(servers, present),
+      take: async (files) => {
+        await new IdentityFiles(dataDir).write(files)
+        identity = { ...identity, files }
+      },
+    },
+    ending.signal,
+  )
   return {
     identity,
     runtimes: () => agent.runtimes,
     stop: async ({ park }) => {
+      ending.abort(new Error('the agent ends'))
       const left = await agent.stop({ park })
       await new Promise((resolve) => front.close(resolve))
       await Promise.all(runtimes.map((runtime) => runtime.close()))
@@ -75,13 +95,13 @@ function joinNow(options: AgentProcessOptions, servers: readonly string[]): Prom
 }
 
 /** Every connection to the local socket becomes one to the API of a server. */
-async function passOn(path: string, servers: readonly string[], identity: Identity): Promise<SocketServer> {
+async function passOn(path: string, servers: readonly string[], identity: () => Identity): Promise<SocketServer> {
   const front = createServer((socket) => {
     socket.on('error', () => undefined)
     void (async () => {
       for (const server of servers) {
         try {
-          const other = await dialApi(server, identity)
+          const other = await dialApi(server, identity())
           socket.pipe(other)
           other.pipe(socket)
           other.once('error', () => socket.destroy())

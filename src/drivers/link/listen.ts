@@ -12,7 +12,8 @@ import { LINK_PROTOCOL } from './dial.ts'
 import { keepAlive } from './heartbeat.ts'
 import { agentOver } from './server-end.ts'
 
-type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
+/** Who a certificate of ours says is there. */
+export type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
 
 export interface ListenOptions {
   readonly host: string
