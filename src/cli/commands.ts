@@ -26,6 +26,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   explain: async (context) => (await import('./commands/explain.ts')).explainCommand(context),
   events: async (context) => (await import('./commands/events.ts')).eventsCommand(context),
   cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),
+  leader: async (context) => (await import('./commands/cluster.ts')).leaderCommand(context),
   health: async (context) => (await import('./commands/cluster.ts')).healthCommand(context),
   completion: async (context) => (await import('./commands/completion.ts')).completionCommand(context),
   version: async (context) => (await import('./commands/cluster.ts')).versionCommand(context),
