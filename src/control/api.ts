@@ -2,7 +2,6 @@ import type { Event } from '../core/model/event.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import type { Node } from '../core/model/node.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
@@ -10,6 +9,7 @@ import type {
   DispatchView,
   Explanation,
   Inspection,
+  NodeView,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -27,7 +27,7 @@ export interface Caller {
 }
 
 export interface Accepted {
-  /** Number of the manifest revision that this change made; null when there was nothing to change. */
+  /** Number of the manifest revision that this change made; null when it made none: nothing changed, or a node did. */
   readonly revision: number | null
   readonly plan: Plan
 }
@@ -78,8 +78,8 @@ export interface Api {
   /** The dispatch and the tasks made for it, newest first. */
   dispatched(id: string): { readonly dispatch: DispatchView; readonly tasks: readonly TaskView[] }
   stopDispatch(id: string, caller: Caller): Promise<DispatchView>
-  nodes(): readonly Node[]
-  node(id: NodeId): Node
+  nodes(): readonly NodeView[]
+  node(id: NodeId): NodeView
   hostStats(id: NodeId): Promise<HostStats>
   /** CPU and memory of the running tasks whose agents answer. */
   samples(): Promise<readonly TaskSample[]>

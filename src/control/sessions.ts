@@ -2,10 +2,12 @@ import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
 import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
-import type { Availability, Node, NodeStatus } from '../core/model/node.ts'
+import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
-import { judge, type Task } from '../core/model/task.ts'
+import { isAlive, judge, type Task } from '../core/model/task.ts'
+import { assignedTask } from '../core/node/assigned-task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
+import { joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
@@ -15,6 +17,7 @@ const UNREACHABLE_AFTER_MS: Millis = 15_000
 
 interface Session {
   readonly connection: AgentConnection
+  readonly machineId: string
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
 }
@@ -30,6 +33,8 @@ export class Sessions {
   readonly #deps: SessionsDeps
   readonly #byNode = new Map<NodeId, Session>()
   readonly #lostAt = new Map<NodeId, Millis>()
+  /** Machines that were told to stop all they run, because a user sent them away. */
+  readonly #emptied = new Set<string>()
   #closed = false
 
   constructor(deps: SessionsDeps) {
@@ -50,7 +55,7 @@ export class Sessions {
     // One message after the other: a report may follow a hello that is still being stored.
     connection.onMessage((message) => {
       turn = turn.then(async () => {
-        if (message.kind === 'hello') nodeId = (await this.#greet(message, nodeId, connection)) ?? nodeId
+        if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
         else this.#take(message, nodeId, connection)
       })
     })
@@ -74,11 +79,21 @@ export class Sessions {
     const deps = this.#deps.pass
     const session = this.#byNode.get(node)
     if (session === undefined) return this.#noteAbsence(node, deps)
-    if (deps.world.mirror.get(keyOf('node', node))?.value.status === 'unreachable') return this.#noteReturn(node, deps)
+    const record = deps.world.mirror.get(keyOf('node', node))?.value
+    if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
+    if (record.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
     if (session.told !== null && !differs(session.told, tasks)) return null
     session.told = new Map(tasks.map((task) => [task.id, task]))
-    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks })
+    const assigned = tasks.map((task) => assignedTask(task, record))
+    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned })
+    return null
+  }
+
+  /** Its node left the cluster or is another machine: when it comes again it is told what it is now. */
+  #sendAway(node: NodeId, { connection }: Session): null {
+    this.#byNode.delete(node)
+    connection.close()
     return null
   }
 
@@ -98,9 +113,9 @@ export class Sessions {
   }
 
   /** Welcomes an agent; when the store fails meanwhile the agent is sent away and comes again. */
-  async #greet(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
+  async #greet(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     try {
-      return await this.#welcome(hello, known, connection)
+      return await this.#welcome(hello, connection)
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
       connection.close()
@@ -108,17 +123,19 @@ export class Sessions {
     }
   }
 
-  async #welcome(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
+  async #welcome(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
     const refusal = refusalOf(hello, deps)
-    if (refusal !== null) {
-      deps.log.error('agent refused', { node: hello.name, reason: refusal })
-      connection.send({ kind: 'refused', message: refusal })
-      return null
-    }
-    const id = known ?? this.#idFor(hello, deps)
-    const present = deps.world.mirror.get(keyOf('node', id))?.value ?? null
-    const node = nodeOf(hello, id, present, deps.clock.now())
+    if (refusal !== null) return refuse(refusal, hello, connection, deps)
+    const { mirror } = deps.world
+    const sentAway = mirror.get(keyOf('dismissed', hello.machineId))?.value ?? null
+    const join = judgeJoin(hello, deps.world.nodes(), sentAway)
+    if (join.kind === 'dismissed') this.#empty(hello, join.machine.node.id, connection)
+    if (join.kind !== 'welcome') return refuse(join.message, hello, connection, deps)
+    const id = join.node
+    const present = mirror.get(keyOf('node', id))?.value ?? null
+    const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
+    const node = joinedNode(hello, id, present, status, deps.clock.now())
     this.#lostAt.delete(id)
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
@@ -130,7 +147,7 @@ export class Sessions {
         at: deps.clock.now(),
       }
       const landed = await commitDecision(deps, {
-        basis: [],
+        basis: [keyOf('dismissed', hello.machineId)],
         writes: [{ put: keyOf('node', id), value: node }],
         events: [event],
       })
@@ -146,22 +163,17 @@ export class Sessions {
     }
     if (this.#byNode.get(id)?.connection !== connection) {
       this.#byNode.get(id)?.connection.close()
-      this.#byNode.set(id, { connection, told: null })
+      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null })
     }
     this.#deps.wake(`node:${id}`)
     return id
   }
 
-  /** The id the agent has, that of the node of its name, or the smallest free one. */
-  #idFor(hello: Hello, deps: PassDeps): NodeId {
-    const nodes = deps.world.nodes()
-    if (hello.nodeId !== null) return hello.nodeId
-    const same = nodes.find((node) => node.name === hello.name)
-    if (same !== undefined) return same.id
-    const taken = new Set(nodes.map((node) => node.id))
-    let id = 1
-    while (taken.has(id)) id += 1
-    return id
+  /** Once is enough: while it is refused it goes on trying, and is told nothing else. */
+  #empty({ machineId }: Hello, nodeId: NodeId, connection: AgentConnection): void {
+    if (this.#emptied.has(machineId)) return
+    this.#emptied.add(machineId)
+    connection.send({ kind: 'assignment', authority: authorityOf(this.#deps.pass), nodeId, tasks: [] })
   }
 
   async #noteAbsence(id: NodeId, deps: PassDeps): Promise<Millis | null> {
@@ -176,7 +188,7 @@ export class Sessions {
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
   async #noteReturn(id: NodeId, deps: PassDeps): Promise<Millis | null> {
     const node = deps.world.mirror.get(keyOf('node', id))?.value
-    return node === undefined ? null : this.#setStatus(node, statusWhenThere(node.availability), deps)
+    return node === undefined ? null : this.#setStatus(node, statusWhenThere(node, isBusy(id, deps)), deps)
   }
 
   async #setStatus(node: Node, status: NodeStatus, deps: PassDeps): Promise<Millis | null> {
@@ -213,27 +225,14 @@ function refusalOf(hello: Hello, deps: PassDeps): string | null {
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
 }
 
-function statusWhenThere(availability: Availability): NodeStatus {
-  return availability === 'drain' ? 'draining' : 'ready'
+function refuse(message: string, { name }: Hello, connection: AgentConnection, { log }: PassDeps): null {
+  log.error('agent refused', { node: name, reason: message })
+  connection.send({ kind: 'refused', message })
+  return null
 }
 
-function nodeOf(hello: Hello, id: NodeId, present: Node | null, now: Millis): Node {
-  return {
-    id,
-    name: hello.name,
-    hostname: hello.hostname,
-    availability: present?.availability ?? 'active',
-    status: statusWhenThere(present?.availability ?? 'active'),
-    placement: hello.placement,
-    publicAddress: hello.publicAddress,
-    region: present?.region ?? null,
-    zone: present?.zone ?? null,
-    labels: hello.labels,
-    capacity: hello.capacity,
-    runtimes: hello.runtimes,
-    version: hello.version,
-    joinedAt: present?.joinedAt ?? now,
-  }
+function isBusy(id: NodeId, { world }: PassDeps): boolean {
+  return [...world.mirror.tasksOn(id)].some(({ value }) => isAlive(value))
 }
 
 /** Whether the agent must hear of it: what it reports itself does not count. */

@@ -24,6 +24,8 @@ export interface Hello {
   readonly wireVersion: number
   /** null: the server gives the smallest free one. */
   readonly nodeId: NodeId | null
+  /** Drawn once by the agent and kept with its state, so that a machine is not taken for another one. */
+  readonly machineId: string
   readonly name: string
   readonly hostname: string
   readonly placement: string
