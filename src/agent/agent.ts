@@ -196,7 +196,7 @@ export class Agent {
       this.#authority = authority
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
-        this.#loop.assign(this.#resolved(assignment.tasks))
+        this.#loop.assign(this.#resolved(assignment.tasks), assignment.dismissed === true)
       }
       this.#session.report([...this.#loop.records.values()].filter(({ taskId }) => this.#loop.tasks.has(taskId)))
     }

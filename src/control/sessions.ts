@@ -14,6 +14,8 @@ import type { Inbox } from './record-reports.ts'
 
 /** A node whose agent is gone this long is shown as unreachable and gets no new tasks. */
 const UNREACHABLE_AFTER_MS: Millis = 15_000
+/** A machine that was sent away and is refused is told so often that it must run nothing. */
+const EMPTY_AGAIN_MS: Millis = 30_000
 
 interface Session {
   readonly connection: AgentConnection
@@ -33,8 +35,8 @@ export class Sessions {
   readonly #deps: SessionsDeps
   readonly #byNode = new Map<NodeId, Session>()
   readonly #lostAt = new Map<NodeId, Millis>()
-  /** Machines that were told to stop all they run, because a user sent them away. */
-  readonly #emptied = new Set<string>()
+  /** When machines that a user sent away were told to stop all they run. */
+  readonly #emptiedAt = new Map<string, Millis>()
   #closed = false
 
   constructor(deps: SessionsDeps) {
@@ -51,20 +53,28 @@ export class Sessions {
       return
     }
     let nodeId: NodeId | null = null
+    let open = true
     let turn: Promise<void> = Promise.resolve()
     // One message after the other: a report may follow a hello that is still being stored.
     connection.onMessage((message) => {
       turn = turn.then(async () => {
         if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
         else this.#take(message, nodeId, connection)
+        // It may have been closed while its hello was being stored.
+        if (!open) this.#lose(nodeId, connection)
       })
     })
     connection.onClose(() => {
-      if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
-      this.#byNode.delete(nodeId)
-      this.#lostAt.set(nodeId, this.#deps.pass.clock.now())
-      this.#deps.wake(`node:${nodeId}`)
+      open = false
+      this.#lose(nodeId, connection)
     })
+  }
+
+  #lose(nodeId: NodeId | null, connection: AgentConnection): void {
+    if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
+    this.#byNode.delete(nodeId)
+    this.#lostAt.set(nodeId, this.#deps.pass.clock.now())
+    this.#deps.wake(`node:${nodeId}`)
   }
 
   /** Closes every connection: another server leads, or this one ends. */
@@ -169,16 +179,18 @@ export class Sessions {
     return id
   }
 
-  /** Once is enough: while it is refused it goes on trying, and is told nothing else. */
+  /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */
   #empty({ machineId }: Hello, nodeId: NodeId, connection: AgentConnection): void {
-    if (this.#emptied.has(machineId)) return
-    this.#emptied.add(machineId)
-    connection.send({ kind: 'assignment', authority: authorityOf(this.#deps.pass), nodeId, tasks: [] })
+    const now = this.#deps.pass.clock.now()
+    if (now < (this.#emptiedAt.get(machineId) ?? 0) + EMPTY_AGAIN_MS) return
+    this.#emptiedAt.set(machineId, now)
+    const authority = authorityOf(this.#deps.pass)
+    connection.send({ kind: 'assignment', authority, nodeId, tasks: [], dismissed: true })
   }
 
   async #noteAbsence(id: NodeId, deps: PassDeps): Promise<Millis | null> {
     const node = deps.world.mirror.get(keyOf('node', id))?.value
-    if (node === undefined || node.status !== 'ready') return null
+    if (node === undefined || node.status === 'unreachable') return null
     const since = this.#lostAt.get(id) ?? deps.clock.now()
     this.#lostAt.set(id, since)
     if (deps.clock.now() < since + UNREACHABLE_AFTER_MS) return since + UNREACHABLE_AFTER_MS

@@ -29,6 +29,12 @@ export class SimNode {
   /** What was said to and by its agents, for those who repeat it. */
   readonly heard: ServerMessage[] = []
   readonly said: Report[] = []
+  /** Its machine is gone for good, as far as anybody knows. */
+  lost = false
+  /** A user has given it up: another machine has its place, or none. */
+  givenUp = false
+  /** Somebody starts it again all the same. */
+  mayReturn = false
   #process: Mortal | null = null
   #agent: Agent | null = null
   #connection: SimConnection | null = null
@@ -55,7 +61,7 @@ export class SimNode {
   }
 
   startAgent(): void {
-    if (this.#process !== null) return
+    if (this.#process !== null || (this.lost && !this.mayReturn)) return
     const { clock, faults, observe } = this.#around
     const user = new Mortal(`agent ${this.name}`, clock)
     this.#process = user
@@ -107,6 +113,12 @@ export class SimNode {
     this.#around.observe({ kind: 'rebooted', node: this.name })
     this.engines.docker.endAll(137)
     this.engines.process.endAll(null)
+  }
+
+  /** It burns down. */
+  lose(): void {
+    this.reboot()
+    this.lost = true
   }
 
   /** For so long no server can be reached, and nobody is told. */

@@ -52,6 +52,8 @@ export interface Assignment {
   readonly authority: Authority
   readonly nodeId: NodeId
   readonly tasks: readonly Task[]
+  /** A user sent this machine away: that it runs nothing any more was asked for, however much it is. */
+  readonly dismissed?: true
 }
 
 /** The server will not lead this agent; it keeps running what it has and tries again later. */

@@ -138,7 +138,7 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     lines: [
       'change node 2 | availability active → drain | it takes no new tasks and is emptied; 1 task goes elsewhere',
       'replace web [web.2.1] node 2 is drained | 2 → 1 running while each task is replaced (about 1 s each)',
-      '! 1 of 1 new task would wait for a node: drained (1 node), not enough CPU (1 node); --force goes ahead',
+      '! 1 of 1 new task would wait for a node: draining (1 node), not enough CPU (1 node); --force goes ahead',
     ],
   },
   {
@@ -151,7 +151,7 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     lines: [
       'change node 1 | availability active → drain | it takes no new tasks and is emptied; 1 task goes elsewhere',
       'replace web [web.1.1] node 1 is drained | 1 → 2 running while its task is replaced',
-      '! 1 of 1 new task would wait for a node: drained (1 node); --force goes ahead',
+      '! 1 of 1 new task would wait for a node: draining (1 node); --force goes ahead',
     ],
   },
   {

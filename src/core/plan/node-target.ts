@@ -1,9 +1,9 @@
 import { unreachable } from '../../lib/assert.ts'
 import { OperationalError } from '../errors.ts'
 import type { NodeId } from '../model/ids.ts'
-import { type DismissedMachine, NO_SETTINGS, type Node } from '../model/node.ts'
+import { type Availability, type DismissedMachine, NO_SETTINGS, type Node, type NodeStatus } from '../model/node.ts'
 import type { NodeChange, NodeSet } from '../model/plan.ts'
-import { withLabels } from '../node/join.ts'
+import { statusWhenThere, withLabels } from '../node/join.ts'
 
 /** What a change of a node leads to. */
 export interface NodeTarget {
@@ -51,6 +51,7 @@ function withSet(node: Node, { availability, placement, publicAddress, region, z
   return {
     ...node,
     availability: availability ?? node.availability,
+    status: availability === undefined ? node.status : statusAfter(node, availability),
     placement: placement ?? node.placement,
     publicAddress: publicAddress ?? node.publicAddress,
     region: region === undefined ? node.region : region,
@@ -62,6 +63,12 @@ function withSet(node: Node, { availability, placement, publicAddress, region, z
       labels: { ...settings.labels, ...labels },
     },
   }
+}
+
+/** It drains from now on, and is ready again as soon as nothing is left. */
+function statusAfter({ status, availability: before }: Node, availability: Availability): NodeStatus {
+  const there = status === 'ready' || status === 'draining'
+  return there && availability !== before ? statusWhenThere({ availability }, true) : status
 }
 
 /** The newest node that was removed with that id, as long as nobody else has it. */

@@ -100,6 +100,15 @@ const ROWS: readonly {
     plan: ['+ 1.2 running', '+ 2.2 running'],
   },
   {
+    name: 'remembers the failures of a task that it moves',
+    given: {
+      spec: spec({ update: startFirst }),
+      tasks: [aTask({ status: { failures: 3, ready: false } })],
+      nodes: [aNode({ availability: 'drain' })],
+    },
+    plan: ['+ 1.2 running after 3'],
+  },
+  {
     name: 'keeps what runs on a node that takes no new tasks',
     given: { tasks: [running(1)], nodes: [aNode({ availability: 'pause' })] },
     plan: [],

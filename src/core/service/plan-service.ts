@@ -156,23 +156,22 @@ export function createNext(
   const verdict = retryVerdict(spec, last, input.retryAt, now)
   if (verdict.kind === 'leave') return null
   if (verdict.kind === 'later') return verdict.at
+  const moved = slot.outdated.find((task) => task.specHash === input.specHash) ?? null
   const used = [...slot.outdated, ...slot.stopping, ...slot.ended].reduce((max, task) => Math.max(max, task.attempt), 0)
   actions.push({
     kind: 'createTask',
     slot: slot.slot,
     attempt: (used === 0 ? input.attemptFloor : used) + 1,
     desired,
-    failures: last?.status.failures ?? 0,
-    because: input.hold ?? (last === null && used > 0 ? whyAnother(slot, spec, input) : verdict.because),
+    failures: (last ?? moved)?.status.failures ?? 0,
+    because: input.hold ?? (last === null && used > 0 ? whyAnother(moved, spec, input) : verdict.because),
   })
   return null
 }
 
 /** Why a slot whose task has not failed gets another one. */
-function whyAnother({ outdated }: SlotTasks, spec: ServiceSpec, { specHash, nodes }: ServiceInput): string {
-  const moved = outdated.find((task) => task.specHash === specHash)
-  const reason = moved === undefined ? null : displacementOn(spec, nodes)(moved)
-  return reason ?? 'the spec changed'
+function whyAnother(moved: Task | null, spec: ServiceSpec, { nodes }: ServiceInput): string {
+  return (moved === null ? null : displacementOn(spec, nodes)(moved)) ?? 'the spec changed'
 }
 
 function updateInPlace(

@@ -60,5 +60,6 @@ export function statesOnlyGrow({ shadow, broken }: CheckContext): Check {
 
 function isControls(before: Task | null, after: Task): boolean {
   if (before === null) return after.status.state === 'pending'
+  if (after.status.state === 'lost') return true
   return before.status.state === 'pending' && ['pending', 'assigned', 'stopped'].includes(after.status.state)
 }

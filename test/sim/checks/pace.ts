@@ -1,4 +1,4 @@
-import type { Task } from '../../../src/core/model/task.ts'
+import { isTerminal, type Task } from '../../../src/core/model/task.ts'
 import { retryDelayMs } from '../../../src/lib/backoff.ts'
 import type { ContainerOrder } from '../../../src/ports/runtime.ts'
 import type { Check, CheckContext } from '../checks.ts'
@@ -46,17 +46,21 @@ interface Slot {
  */
 export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
   const slots = new Map<string, Slot>()
+  /** A task that is made because another has to leave its node runs beside that one, and fails for itself. */
+  const lines = new Map<string, string>()
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
-        if (key.startsWith('task/')) forgive(before as Task | null, after as Task | null, slots, shadow)
+        if (!key.startsWith('task/')) continue
+        if (before === null && after !== null) lines.set((after as Task).id, lineOf(after as Task, lines, shadow))
+        forgive(before as Task | null, after as Task | null, slots, lines, shadow)
       }
     },
     onFact: (fact) => {
       if (fact.kind === 'agent-died') for (const slot of slots.values()) slot.failures -= 1
       if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
       const { order } = fact.container
-      const slot = slotOf(order, slots)
+      const slot = slotOf(order, slots, lines)
       if (fact.kind === 'ended') {
         if (fact.cause !== 'program' || shadow.tasks.get(order.taskId)?.desired !== 'running') return
         slot.excused = false
@@ -71,9 +75,20 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
   }
 }
 
+function lineOf({ id, service, slot, attempt }: Task, lines: ReadonlyMap<string, string>, shadow: Shadow): string {
+  const inSlot = shadow.of(service).filter((task) => task.slot === slot)
+  if (inSlot.some((task) => task.id !== id && !isTerminal(task.status.state) && shadow.mustLeave(task))) return id
+  const previous = inSlot.find((task) => task.attempt === attempt - 1)
+  return (previous === undefined ? undefined : lines.get(previous.id)) ?? `${service}.${slot}`
+}
+
 /** Another spec begins with a clean record. */
-function slotOf({ service, slot, specHash }: ContainerOrder, slots: Map<string, Slot>): Slot {
-  const place = `${service}.${slot}`
+function slotOf(
+  { taskId, service, slot, specHash }: ContainerOrder,
+  slots: Map<string, Slot>,
+  lines: ReadonlyMap<string, string>,
+): Slot {
+  const place = lines.get(taskId) ?? `${service}.${slot}`
   const known = slots.get(place)
   if (known?.specHash === specHash) return known
   const fresh = { specHash, failures: 0, endedAt: 0, excused: false }
@@ -82,9 +97,15 @@ function slotOf({ service, slot, specHash }: ContainerOrder, slots: Map<string, 
 }
 
 /** What a user or a change of the spec does to the record of a slot. */
-function forgive(before: Task | null, after: Task | null, slots: Map<string, Slot>, shadow: Shadow): void {
+function forgive(
+  before: Task | null,
+  after: Task | null,
+  slots: Map<string, Slot>,
+  lines: ReadonlyMap<string, string>,
+  shadow: Shadow,
+): void {
   const task = before ?? after
-  const place = `${task?.service}.${task?.slot}`
+  const place = lines.get(task?.id ?? '') ?? `${task?.service}.${task?.slot}`
   const known = slots.get(place)
   if (task === null || known === undefined) return
   const inSlot = shadow.of(task.service).filter(({ slot }) => slot === task.slot)
@@ -92,6 +113,8 @@ function forgive(before: Task | null, after: Task | null, slots: Map<string, Slo
     const previous = inSlot.find(({ attempt }) => attempt === task.attempt - 1)
     if (previous?.specHash !== task.specHash) slots.delete(place)
     // Where nothing is tried again by itself, somebody has asked for it.
+    // What is lost is made anew at once.
+    else if (previous.status.state === 'lost') known.excused = true
     else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
   } else if (after === null) {
     if (inSlot.length === 0) slots.delete(place)
