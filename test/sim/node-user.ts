@@ -96,8 +96,7 @@ export class NodeUser {
     lost.givenUp = true
     // One that never joined, or that has lost its state, would be a new machine.
     const known = id !== null && lost.cache.text !== null
-    lost.mayReturn = known && rng.chance(0.5)
-    if (lost.mayReturn) await this.#pause(rng.below(5_000)).then(() => lost.startAgent())
+    if (known && rng.chance(0.5)) await this.#pause(rng.below(5_000)).then(() => lost.comeBack())
     this.#open -= 1
   }
 

@@ -16,6 +16,9 @@ import type { Surroundings } from './surroundings.ts'
 
 export const CLUSTER_ID = '5ca1ab1e5ca1ab1e'
 
+/** Longer than any life. */
+const FOR_GOOD_MS = 1e9
+
 /** A machine with its engines and its disk, and the agent that runs on it now. */
 export class SimNode {
   readonly name: string
@@ -33,8 +36,7 @@ export class SimNode {
   lost = false
   /** A user has given it up: another machine has its place, or none. */
   givenUp = false
-  /** Somebody starts it again all the same. */
-  mayReturn = false
+  #mayStart = false
   #process: Mortal | null = null
   #agent: Agent | null = null
   #connection: SimConnection | null = null
@@ -61,7 +63,7 @@ export class SimNode {
   }
 
   startAgent(): void {
-    if (this.#process !== null || (this.lost && !this.mayReturn)) return
+    if (this.#process !== null || (this.lost && !this.#mayStart)) return
     const { clock, faults, observe } = this.#around
     const user = new Mortal(`agent ${this.name}`, clock)
     this.#process = user
@@ -119,6 +121,15 @@ export class SimNode {
   lose(): void {
     this.reboot()
     this.lost = true
+    // What was asked of its engines a moment ago must not happen any more.
+    for (const engine of Object.values(this.engines)) engine.goDown(FOR_GOOD_MS, false)
+  }
+
+  /** Somebody switches it on again all the same. */
+  comeBack(): void {
+    this.#mayStart = true
+    for (const engine of Object.values(this.engines)) engine.goDown(0, true)
+    this.startAgent()
   }
 
   /** For so long no server can be reached, and nobody is told. */

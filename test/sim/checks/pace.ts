@@ -44,7 +44,7 @@ interface Slot {
  * Pauses between the tries of a slot grow with its failures, across attempts too. An agent that dies may forget the
  * failure it has just seen, so each death takes one off.
  */
-export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
+export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext): Check {
   const slots = new Map<string, Slot>()
   /** A task that is made because another has to leave its node runs beside that one, and fails for itself. */
   const lines = new Map<string, string>()
@@ -59,6 +59,8 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
     onFact: (fact) => {
       if (fact.kind === 'agent-died') for (const slot of slots.values()) slot.failures -= 1
       if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
+      // It does not know that its slot has gone on elsewhere.
+      if (isGivenUp(fact.node)) return
       const { order } = fact.container
       const slot = slotOf(order, slots, lines)
       if (fact.kind === 'ended') {
