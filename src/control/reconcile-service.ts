@@ -51,7 +51,8 @@ function slotMates(actions: readonly ServiceAction[], name: ServiceName, { world
   const touched = tasks.filter(({ id }) => moved.has(id))
   const slots = new Set(touched.map(({ slot }) => slot))
   const mates = tasks.filter((task) => slots.has(task.slot) && isAlive(task)).map(({ id }) => keyOf('task', id))
-  const nodes = touched.flatMap(({ node, slot, spec }) => [node, spec.mode === 'global' ? slot : null])
+  const perNode = world.wanted(name)?.spec.mode === 'global'
+  const nodes = touched.flatMap(({ node, slot }) => [node, perNode ? slot : null])
   return [...mates, ...nodes.flatMap((node) => (node === null ? [] : keyOf('node', node)))]
 }
 
