@@ -6,7 +6,14 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/contract/**/*.test.ts', 'test/protocol/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'test/*.test.ts',
+            'test/contract/**/*.test.ts',
+            'test/protocol/**/*.test.ts',
+            'test/lab/**/*.test.ts',
+          ],
+          exclude: ['test/lab/**/*.lab.test.ts'],
           testTimeout: 30_000,
         },
       },
@@ -15,6 +22,24 @@ export default defineConfig({
           name: 'sim',
           include: ['test/sim/**/*.sim.test.ts', 'test/sim/**/*.test.ts'],
           testTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'stores',
+          include: ['test/stores/**/*.stores.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'net',
+          include: ['test/net/**/*.net.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
         },
       },
       {
@@ -34,6 +59,16 @@ export default defineConfig({
           globalSetup: ['test/engine/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.lab.test.ts'],
+          globalSetup: ['test/lab/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

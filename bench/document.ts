@@ -40,6 +40,40 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     about:
       '64 writers on our SQLite store, which writes what waits in one transaction. Peer: one transaction for each write on bare SQLite. Both wait for the disk.',
   },
+  'stores-sqlite-1': {
+    title: 'SQLite, 1 writer',
+    about: 'One commit after the other on our SQLite store. Peer: one transaction for each write on bare SQLite.',
+  },
+  'stores-sqlite-16': {
+    title: 'SQLite, 16 writers',
+    about: 'The same with 16 writers.',
+  },
+  'stores-etcd-1': {
+    title: 'etcd, 1 writer',
+    about:
+      'Commits on our etcd store; an etcd of one member on the same machine that waits for its disk. Peer: puts without any guard over our own connection, as many in flight as there are writers.',
+  },
+  'stores-etcd-16': {
+    title: 'etcd, 16 writers',
+    about: 'The same with 16 writers: what waits goes together into one transaction.',
+  },
+  'stores-etcd-64': {
+    title: 'etcd, 64 writers',
+    about: 'The same with 64 writers.',
+  },
+  'stores-zookeeper-1': {
+    title: 'ZooKeeper, 1 writer',
+    about:
+      'Commits on our ZooKeeper store; one server on the same machine that waits for its disk. A commit writes head, object and log entry. Peer: a multi that sets one node, without any guard, as many in flight as there are writers.',
+  },
+  'stores-zookeeper-16': {
+    title: 'ZooKeeper, 16 writers',
+    about: 'The same with 16 writers.',
+  },
+  'stores-zookeeper-64': {
+    title: 'ZooKeeper, 64 writers',
+    about: 'The same with 64 writers.',
+  },
   schedule: {
     title: 'Placements',
     about:

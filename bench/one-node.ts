@@ -39,6 +39,9 @@ export async function startOneNode(runtimes: readonly RuntimeKind[], dockerHost:
     dockerHost,
     strategy: 'spread',
     version: 'bench',
+    store: { kind: 'sqlite', path: join(dataDir, 'state.db') },
+    link: null,
+    join: null,
   } as const
   const node = await startNode(options, log)
   const { api } = node.server

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
+import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
+import type { AgentConnection } from '../src/ports/link.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
@@ -25,6 +27,8 @@ export interface ApiBed {
   /** Through the port, with the token. */
   readonly client: Client
   readonly logged: readonly string[]
+  /** Connects one more agent. */
+  join(agent: AgentConnection): void
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -40,7 +44,7 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
     log,
     listen: { host: '127.0.0.1', port: 0 },
     socketPath,
-    tokens: [{ id: 'test', sha256: createHash('sha256').update(TOKEN).digest('hex') }],
+    tokens: () => [{ id: 'test', sha256: createHash('sha256').update(TOKEN).digest('hex') }],
     auth: options.auth ?? 'token',
     version: '0.1.0',
     ...(options.now === undefined ? {} : { now: options.now }),
@@ -53,6 +57,7 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
     socketPath,
     client: createClient({ url, token: TOKEN }),
     logged,
+    join: (agent) => server.accept(agent),
     [Symbol.asyncDispose]: async () => {
       await http.close()
       await server.stop()
@@ -69,10 +74,14 @@ async function aServer(store: MemoryStore): Promise<Server> {
     clock,
     rng: createRng(1),
     log: SILENT,
+    reach: { answers: async () => true },
+    certifier: () => null,
     config: {
       name: 'test',
+      address: null,
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'round-robin',
+      patience: DEFAULT_PATIENCE,
       version: '0.1.0',
     },
   })

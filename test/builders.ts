@@ -104,6 +104,7 @@ export function aTask(change: Partial<Omit<Task, 'status'>> & { status?: Partial
     because: '',
     refusal: null,
     stoppedByUser: false,
+    gone: false,
     createdAt: 0,
     ...rest,
     status: aStatus({
@@ -123,11 +124,13 @@ export function aNode(change: Partial<Node> = {}): Node {
   return {
     id,
     machineId: `machine-${id}`,
+    reserved: false,
     name: `node-${id}:7946`,
     hostname: `node-${id}`,
     availability: 'active',
     status: 'ready',
     placement: 'default',
+    address: null,
     publicAddress: null,
     region: null,
     zone: null,

@@ -4,6 +4,7 @@ import { specHash } from '../src/core/manifest/diff.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
+import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
@@ -39,7 +40,11 @@ export async function openNodeBed(): Promise<NodeBed> {
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'spread',
       version: '0.1.0',
+      address: null,
+      patience: DEFAULT_PATIENCE,
     },
+    reach: { answers: async () => true },
+    certifier: () => null,
   })
   await server.start()
   await server.untilLeading()

@@ -23,7 +23,7 @@ export function simpleAgent(clock: Clock, says: Partial<Hello> = {}): SimpleAgen
   const obey = (message: ServerMessage): void => {
     if (gone) return
     heard.push(message)
-    if (message.kind === 'refused') return
+    if (message.kind !== 'assignment') return
     const changed = message.tasks.flatMap((task) => {
       const before = held.get(task.id) ?? task.status
       const status = nextStatus(task, before, clock.now())
@@ -48,6 +48,7 @@ export function simpleAgent(clock: Clock, says: Partial<Hello> = {}): SimpleAgen
       gone = true
       closed()
     },
+    peer: null,
     heard,
     leave: () => {
       gone = true
@@ -79,6 +80,7 @@ function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock): AgentCalls 
     survey: async (images) => ({ runtimes: aNode().runtimes, presentImages: images }),
     samples: async () =>
       [...held].map(([taskId]) => ({ taskId, cpuMillis: 1.5, memoryBytes: 1_000_000, at: clock.now() })),
+    answers: async () => true,
     hostStats: async () => ({
       memoryTotalBytes: 8 * 1024 ** 3,
       memoryAvailableBytes: 4 * 1024 ** 3,

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { DurableText, Host } from '../ports/host.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
+import type { Reach } from '../ports/reach.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { readState, writeState } from './cache.ts'
 import { agentCalls } from './calls.ts'
@@ -18,7 +19,11 @@ import { TaskLoop } from './task-loop.ts'
 
 export interface AgentConfig {
   readonly name: string
+  /** The id that its certificate says; null: the server gives one. */
+  readonly nodeId: NodeId | null
   readonly placement: string
+  /** Where servers reach this machine; null: the server is on it. */
+  readonly address: string | null
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly version: string
@@ -30,6 +35,7 @@ export interface AgentDeps {
   readonly log: Log
   readonly host: Host
   readonly link: Link
+  readonly reach: Reach
   readonly runtimes: readonly Runtime[]
   readonly cache: DurableText
   readonly config: AgentConfig
@@ -89,7 +95,7 @@ export class Agent {
       }),
       onRecords: () => this.#save(),
     })
-    const calls = agentCalls(this.#containers, runtimes, host, async () => {
+    const calls = agentCalls(this.#containers, runtimes, host, deps.reach, async () => {
       await this.#describe()
       return this.#descriptions
     })
@@ -143,11 +149,12 @@ export class Agent {
     return {
       kind: 'hello',
       wireVersion: WIRE_VERSION,
-      nodeId: this.#nodeId,
+      nodeId: this.#nodeId ?? config.nodeId,
       machineId: this.#machineId,
       name: config.name,
       hostname: host.hostname,
       placement: config.placement,
+      address: config.address,
       publicAddress: config.publicAddress,
       labels: config.labels,
       capacity: this.#capacity,

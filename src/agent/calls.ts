@@ -4,6 +4,7 @@ import type { TaskSample } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import type { Host } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
+import type { Reach } from '../ports/reach.ts'
 import type { Container, ContainerStats, Runtime } from '../ports/runtime.ts'
 import type { Containers } from './containers.ts'
 
@@ -12,6 +13,7 @@ export function agentCalls(
   containers: Containers,
   runtimes: readonly Runtime[],
   host: Host,
+  reach: Reach,
   describe: () => Promise<readonly RuntimeDescription[]>,
 ): AgentCalls {
   const lastStats = new Map<TaskId, ContainerStats>()
@@ -38,6 +40,7 @@ export function agentCalls(
       return samples.filter((one) => one !== null)
     },
     hostStats: () => host.stats(),
+    answers: (address, withinMs) => reach.answers(address, withinMs),
   }
 }
 

@@ -18,7 +18,8 @@ export interface SessionDeps {
 }
 
 const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 5_000
+/** Short, because nothing is decided for this node meanwhile; long enough that thousands do not drown a new leader. */
+const LONGEST_PAUSE_MS = 2_000
 
 /** Keeps the agent connected to a server, says who it is, and reports what changed since it was last said. */
 export class Session {
@@ -80,6 +81,12 @@ export class Session {
     if (message.kind === 'assignment') {
       this.#failures = 0
       this.#deps.onAssignment(message)
+      return
+    }
+    if (message.kind === 'elsewhere') {
+      // Whoever leads is found at once, the first time; later the pauses grow as always.
+      if (message.leader !== null) this.#deps.link.prefer(message.leader)
+      connection.close()
       return
     }
     // What is wrong is for people to mend; until then it is tried again, ever more slowly.

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { agentFileOf } from './agent-file.ts'
 
-const NOTHING = { clusterName: null, listen: null, dataDir: null, nodeName: null }
+const NOTHING = { clusterName: null, listen: null, dataDir: null, nodeName: null, store: {} }
 
 test.each([
   { it: 'nothing', sections: {}, sets: {} },
@@ -23,6 +23,17 @@ test.each([
     sets: { nodeName: `${hostname()}:7001` },
   },
   { it: 'a data directory', sections: { data_dir: './d' }, sets: { dataDir: './d' } },
+  {
+    it: 'a store',
+    sections: { backend: { type: 'etcd', etcd_endpoints: ['a:1', 'b:2'], etcd_username: '', leader_ttl: 30 } },
+    sets: {
+      store: {
+        type: { from: 'backend.type', isFlag: false, value: 'etcd' },
+        etcd_endpoints: { from: 'backend.etcd_endpoints', isFlag: false, value: ['a:1', 'b:2'] },
+        leader_ttl: { from: 'backend.leader_ttl', isFlag: false, value: '30' },
+      },
+    },
+  },
 ])('an agent’s file sets $it', ({ sections, sets }) => {
   const warned: string[] = []
   expect(agentFileOf(sections, (line) => warned.push(line))).toEqual({ ...NOTHING, ...sets })
@@ -31,23 +42,12 @@ test.each([
 
 test('what has no effect in this version is said, with the reason', () => {
   const warned: string[] = []
-  agentFileOf(
-    { env: 'prod', cluster: { enable_operator: true, name: 'x' }, backend: { type: 'memory' }, nodes: { a: 'b:1' } },
-    (line) => warned.push(line),
+  agentFileOf({ env: 'prod', cluster: { enable_operator: true, name: 'x' }, nodes: { a: 'b:1' } }, (line) =>
+    warned.push(line),
   )
   expect(warned).toEqual([
     'env has no effect: Gantry behaves alike in every environment',
     'nodes has no effect: in this version a cluster is one node',
     'cluster.enable_operator has no effect: operators are not part of this version',
-    'backend has no effect: state is kept in SQLite in the data directory',
   ])
-})
-
-test.each([
-  'etcd',
-  'zookeeper',
-])('a file that wants its state in %s is refused: it would silently be elsewhere', (type) => {
-  expect(() => agentFileOf({ backend: { type } }, () => undefined)).toThrow(
-    expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringContaining(type) }),
-  )
 })

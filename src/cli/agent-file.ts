@@ -3,6 +3,8 @@ import { OperationalError } from '../core/errors.ts'
 import type { AgentSections } from '../core/manifest/agent-sections.ts'
 import { loadAgentSections } from '../core/manifest/load-agent-sections.ts'
 import { readInput } from './files.ts'
+import type { StoreSettings } from './store-settings.ts'
+import { settingsOfSection } from './store-settings.ts'
 
 /** What the agent's own file sets; null: nothing. */
 export interface AgentFile {
@@ -10,6 +12,8 @@ export interface AgentFile {
   readonly listen: string | null
   readonly dataDir: string | null
   readonly nodeName: string | null
+  /** What it says about the store; `storeOptions` makes something of it. */
+  readonly store: StoreSettings
 }
 
 /** Sections that are known but change nothing in this version, each with the reason. */
@@ -28,8 +32,8 @@ const CLUSTER_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
 }
 
 /**
- * Reads the agent's sections of a file for `up`. Throws CONFIG_INVALID with all problems, and UNSUPPORTED for a store
- * that this version does not have; what has no effect is told to `warn`.
+ * Reads the agent's sections of a file for `up`. Throws CONFIG_INVALID with all problems; what has no effect is told to
+ * `warn`.
  */
 export function readAgentFile(path: string, warn: (line: string) => void): AgentFile {
   const { sections, problems, notes } = loadAgentSections(readInput(path), path)
@@ -41,27 +45,16 @@ export function readAgentFile(path: string, warn: (line: string) => void): Agent
 /** What these sections set. */
 export function agentFileOf(sections: AgentSections, warn: (line: string) => void): AgentFile {
   const cluster = part(sections['cluster'])
-  const backend = part(sections['backend'])
   warnOf(sections, WITHOUT_EFFECT, '', warn)
   warnOf(cluster, CLUSTER_WITHOUT_EFFECT, 'cluster.', warn)
-  refuseOtherStores(backend, warn)
   const port = cluster['discovery_port']
   return {
     clusterName: text(sections['cluster_name']) ?? text(cluster['name']),
     listen: text(sections['listen_addr']) ?? text(sections['listen_address']) ?? text(cluster['web_address']),
     dataDir: text(sections['data_dir']),
     nodeName: typeof port === 'number' ? `${hostname()}:${port}` : null,
+    store: settingsOfSection(part(sections['backend'])),
   }
-}
-
-function refuseOtherStores(backend: Readonly<Record<string, unknown>>, warn: (line: string) => void): void {
-  const { type } = backend
-  if (type === 'etcd' || type === 'zookeeper') {
-    throw new OperationalError('UNSUPPORTED', `state cannot be kept in ${type}: this version keeps it in SQLite`, {
-      hint: 'leave backend out; the data directory holds the state',
-    })
-  }
-  if (Object.keys(backend).length > 0) warn('backend has no effect: state is kept in SQLite in the data directory')
 }
 
 function warnOf(

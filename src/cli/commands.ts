@@ -7,7 +7,8 @@ export type Load = (context: Context) => Promise<Command>
 /** Every command, in the order of help. Each is loaded when it is needed: starting up is most of what a listing costs. */
 export const COMMANDS: Readonly<Record<string, Load>> = {
   up: async (context) => (await import('./commands/up.ts')).upCommand(context),
-  agent: async (context) => (await import('./commands/up.ts')).upCommand(context, 'agent'),
+  agent: async (context) => (await import('./commands/agent.ts')).agentCommand(context),
+  'join-token': async (context) => (await import('./commands/join-token.ts')).joinTokenCommand(context),
   validate: async (context) => (await import('./commands/validate.ts')).validateCommand(context),
   plan: async (context) => (await import('./commands/manifest.ts')).planCommand(context),
   apply: async (context) => (await import('./commands/manifest.ts')).applyCommand(context),

@@ -46,10 +46,18 @@ test('a token on the line works, with a warning that does not repeat it', () => 
 })
 
 test.each([
-  { env: {}, line: 'services --data /d', target: { socketPath: '/d/gantry.sock' } },
-  { env: { GANTRY_SOCKET: '/run/g.sock' }, line: 'services --data /d', target: { socketPath: '/run/g.sock' } },
+  { env: {}, line: 'services --data /d', target: { socketPath: '/d/gantry.sock', token: null } },
+  {
+    env: { GANTRY_SOCKET: '/run/g.sock' },
+    line: 'services --data /d',
+    target: { socketPath: '/run/g.sock', token: null },
+  },
   { env: { GANTRY_URL: 'http://h:1', GANTRY_TOKEN: 't' }, line: 'services', target: { url: 'http://h:1', token: 't' } },
-  { env: { GANTRY_URL: 'http://h:1', GANTRY_TOKEN: 't' }, line: 'services --socket s', target: { socketPath: 's' } },
+  {
+    env: { GANTRY_URL: 'http://h:1', GANTRY_TOKEN: 't' },
+    line: 'services --socket s',
+    target: { socketPath: 's', token: 't' },
+  },
 ])('with $env, `$line` asks $target', ({ env, line, target }) => {
   expect(targetOf(taken(line, env).globals)).toEqual(target)
 })

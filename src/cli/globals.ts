@@ -35,7 +35,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['GANTRY_DATA', 'data directory; .gantry in a checkout, else /var/lib/gantry'],
   ['GANTRY_SOCKET', 'socket of the server; gantry.sock in the data directory'],
   ['GANTRY_URL', 'address of a server elsewhere; needs a token'],
-  ['GANTRY_TOKEN', 'the token for GANTRY_URL'],
+  ['GANTRY_TOKEN', 'the token for GANTRY_URL, and for the socket of a node that is no server'],
   ['GANTRY_LISTEN', 'where `up` serves the API; 127.0.0.1:8080'],
   ['GANTRY_RUNTIME', 'what `up` runs tasks with: docker, process, or both; what is there'],
   ['DOCKER_HOST', 'the engine that `up` uses; unix:///var/run/docker.sock'],
@@ -112,8 +112,8 @@ export function socketPath(globals: Globals): string {
 
 /** How the server is reached. */
 export function targetOf(globals: Globals): Target {
-  if (globals.url === null) return { socketPath: socketPath(globals) }
   const token = globals.tokenFile === null ? globals.token : readToken(globals.tokenFile)
+  if (globals.url === null) return { socketPath: socketPath(globals), token }
   if (token === null)
     throw new OperationalError('USAGE', '--url needs a token', { hint: 'give --token-file FILE or set GANTRY_TOKEN' })
   return { url: globals.url, token }

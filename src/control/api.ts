@@ -1,5 +1,6 @@
 import type { Event } from '../core/model/event.ts'
-import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Role } from '../core/model/identity.ts'
+import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
@@ -9,6 +10,7 @@ import type {
   DispatchView,
   Explanation,
   Inspection,
+  JoinTokenView,
   NodeView,
   RevisionProgress,
   ServiceDetail,
@@ -43,6 +45,20 @@ export interface EventQuery {
   readonly object: string | null
   /** At most so many, the newest of them; null: all kept. */
   readonly limit: number | null
+}
+
+export interface JoinTokenWish {
+  readonly role: Role
+  /** null: as long as tokens of this role are good by default. */
+  readonly lifeMs: Millis | null
+  /** null: as often as one likes; undefined: as tokens of this role by default. */
+  readonly uses: number | null | undefined
+}
+
+export interface NewJoinToken {
+  /** Shown once, and kept nowhere. */
+  readonly text: string
+  readonly token: JoinTokenView
 }
 
 /**
@@ -86,6 +102,10 @@ export interface Api {
   events(query: EventQuery): readonly Event[]
   /** Events after that id, those kept and then each as it happens, until the signal aborts. */
   watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event>
+  /** Makes a join token. UNSUPPORTED while the cluster takes no other machines. */
+  createJoinToken(wish: JoinTokenWish, caller: Caller): Promise<NewJoinToken>
+  joinTokens(): readonly JoinTokenView[]
+  revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView>
   /** The lines of these tasks, merged by time as far as they arrive in order. */
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */

@@ -11,6 +11,7 @@ export interface LeadDeps {
   readonly mirror: Mirror
   readonly clock: Clock
   readonly holder: string
+  readonly address: string | null
   /** The cluster object to create when the store holds none. */
   readonly newCluster: () => Cluster
 }
@@ -28,7 +29,9 @@ export async function takeEpoch(deps: LeadDeps, signal: AbortSignal): Promise<Ep
     const held = mirror.get(LEADERSHIP_KEY)
     const epoch = (held?.value.epoch ?? 0) + 1
     const now = clock.now()
-    const writes: Write[] = [{ put: LEADERSHIP_KEY, value: { epoch, holder: deps.holder, since: now } }]
+    const writes: Write[] = [
+      { put: LEADERSHIP_KEY, value: { epoch, holder: deps.holder, address: deps.address, since: now } },
+    ]
     const events: EventDraft[] = [
       event('leader.elected', 'leadership/self', `${deps.holder} leads, epoch ${epoch}`, deps, now),
     ]

@@ -14,7 +14,8 @@ export function loseTask(
   const status = { ...task.status, state: 'lost' as const, ready: false, finishedAt: at, message: because }
   const message = `${task.id} is lost: ${because}`
   return {
-    writes: [{ put: keyOf('task', task.id), value: { ...task, status } }],
+    // Should its node come back, it is stopped there.
+    writes: [{ put: keyOf('task', task.id), value: { ...task, desired: 'stopped', because, status } }],
     events: [{ kind: 'task.state', object: `task/${task.id}`, service: task.service, message, by, at }],
   }
 }

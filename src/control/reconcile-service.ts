@@ -133,6 +133,7 @@ function newTask(action: ServiceAction & { kind: 'createTask' }, wanted: Wanted,
     because: action.because,
     refusal: null,
     stoppedByUser: false,
+    gone: false,
     createdAt: deps.clock.now(),
     status: { ...NEW_STATUS, failures: action.failures },
   }

@@ -1,7 +1,7 @@
 import type { EventDraft, EventKind } from '../core/model/event.ts'
 import type { Millis, NodeId, TaskId } from '../core/model/ids.ts'
 import { keyOf } from '../core/model/objects.ts'
-import { judge, type Task, type TaskStatus } from '../core/model/task.ts'
+import { isTerminal, judge, type Task, type TaskStatus } from '../core/model/task.ts'
 import type { Write } from '../ports/store.ts'
 import { commitPart, type PassDeps } from './pass.ts'
 
@@ -10,12 +10,17 @@ export type Inbox = Map<TaskId, { readonly node: NodeId; readonly status: TaskSt
 
 /** Takes reported statuses into the state, many in one commit. Late and foreign ones are dropped. */
 export async function recordReports(inbox: Inbox, deps: PassDeps): Promise<Millis | null> {
-  const { world } = deps
+  const { world, clock } = deps
   const steps: { writes: Write[]; events: EventDraft[] }[] = []
   const basis: [TaskId, TaskStatus][] = []
   for (const [id, { node, status }] of inbox) {
     const task = world.mirror.get(keyOf('task', id))?.value
     if (task === undefined || task.node !== node || !isNews(task, status)) {
+      inbox.delete(id)
+      continue
+    }
+    if (task.status.state === 'lost') {
+      if (!task.gone) steps.push(isGone(task, node, clock.now()))
       inbox.delete(id)
       continue
     }
@@ -35,7 +40,19 @@ export async function recordReports(inbox: Inbox, deps: PassDeps): Promise<Milli
   return again
 }
 
+/** The node of a lost task has come back, and the task runs there no more. */
+function isGone(task: Task, node: NodeId, at: Millis): { writes: Write[]; events: EventDraft[] } {
+  const message = `${task.id}, which was lost, does not run any more`
+  return {
+    writes: [{ put: keyOf('task', task.id), value: { ...task, gone: true } }],
+    events: [
+      { kind: 'task.state', object: `task/${task.id}`, service: task.service, message, by: `agent ${node}`, at },
+    ],
+  }
+}
+
 function isNews(task: Task, status: TaskStatus): boolean {
+  if (task.status.state === 'lost') return !task.gone && isTerminal(status.state) && status.state !== 'lost'
   const verdict = judge(task.status.state, status.state, 'agent')
   if (verdict === 'advance') return true
   return verdict === 'same' && JSON.stringify(task.status) !== JSON.stringify(status)

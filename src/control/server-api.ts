@@ -13,6 +13,7 @@ import type {
   DispatchView,
   Explanation,
   Inspection,
+  JoinTokenView,
   NodeView,
   RevisionProgress,
   ServiceDetail,
@@ -32,7 +33,8 @@ import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
-import type { Accepted, Api, Caller, EventQuery, TaskLogLine } from './api.ts'
+import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
+import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
@@ -50,6 +52,7 @@ export interface ServerApiDeps {
   readonly log: Log
   /** null: another server leads, or none. */
   readonly term: () => Term | null
+  readonly admission: () => AdmissionDeps
   readonly storeKind: string
   readonly version: string
 }
@@ -258,6 +261,18 @@ export class ServerApi implements Api {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
     return inspectTask(task, (request) => this.exec(id, request), this.#deps.clock)
+  }
+
+  async createJoinToken(wish: JoinTokenWish, caller: Caller): Promise<NewJoinToken> {
+    return createJoinToken(wish, caller, this.#deps.admission())
+  }
+
+  joinTokens(): readonly JoinTokenView[] {
+    return joinTokens(this.#deps.admission())
+  }
+
+  async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
+    return revokeJoinToken(id, caller, this.#deps.admission())
   }
 
   explain(object: string): Explanation {

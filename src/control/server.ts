@@ -1,14 +1,19 @@
 import { OperationalError } from '../core/errors.ts'
-import type { Cluster } from '../core/model/cluster.ts'
+import type { Cluster, Leadership } from '../core/model/cluster.ts'
+import type { AccessToken, CertificateAuthority } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
-import { LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Rng } from '../lib/rng.ts'
+import type { Certifier } from '../ports/certifier.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
+import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
+import { type Admission, type AdmissionDeps, admit, type JoinRequest } from './admission.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
 import { ServerApi } from './server-api.ts'
@@ -18,9 +23,12 @@ import { World } from './world.ts'
 export interface ServerConfig {
   /** Name of this server, shown as leader. */
   readonly name: string
+  /** Where agents and other servers reach it, `host:port`; null: it is alone. */
+  readonly address: string | null
   /** The cluster to create when the store is empty; its id is used for nothing else. */
   readonly newCluster: () => Cluster
   readonly strategy: Strategy
+  readonly patience: Patience
   readonly version: string
 }
 
@@ -29,6 +37,9 @@ export interface ServerDeps {
   readonly clock: Clock
   readonly rng: Rng
   readonly log: Log
+  readonly reach: Reach
+  /** null while this server takes no other machines. */
+  readonly certifier: () => Certifier | null
   readonly config: ServerConfig
 }
 
@@ -68,6 +79,7 @@ export class Server {
       clock,
       log,
       term: () => this.#term,
+      admission: () => this.#admission(),
       storeKind: store.kind,
       version: config.version,
     })
@@ -93,8 +105,70 @@ export class Server {
 
   /** Takes an agent's connection over, or sends it away: only the leader has agents. */
   accept(connection: AgentConnection): void {
-    if (this.#term === null) connection.close()
-    else this.#term.sessions.accept(connection)
+    if (this.#term !== null) {
+      this.#term.sessions.accept(connection)
+      return
+    }
+    connection.send({ kind: 'elsewhere', leader: this.leader?.address ?? null })
+    connection.close()
+  }
+
+  /** Who leads, as far as this server knows. */
+  get leader(): Leadership | null {
+    return this.#world?.mirror.get(LEADERSHIP_KEY)?.value ?? null
+  }
+
+  /** Lets a machine in that has a join token. */
+  admit(request: JoinRequest): Promise<Admission> {
+    return admit(request, this.#admission())
+  }
+
+  /** The certificate authority, if the cluster has one. */
+  get authority(): CertificateAuthority | null {
+    return this.#world?.mirror.get(AUTHORITY_KEY)?.value ?? null
+  }
+
+  /** Gives the cluster the authority of its certificates, once. False: it has one already. */
+  async foundAuthority(authority: CertificateAuthority): Promise<boolean> {
+    const { store, clock, config } = this.#deps
+    const message = 'the cluster has a certificate authority'
+    const outcome = await store.commit({
+      epoch: null,
+      expect: [{ key: AUTHORITY_KEY, revision: 0 }],
+      writes: [{ put: AUTHORITY_KEY, value: authority }],
+      events: [
+        { kind: 'cluster.created', object: AUTHORITY_KEY, service: null, message, by: config.name, at: clock.now() },
+      ],
+    })
+    if (outcome.kind === 'committed') await this.#world?.mirror.waitFor(outcome.revision)
+    return outcome.kind === 'committed'
+  }
+
+  /** Tokens for the API that are good on every server. */
+  get accessTokens(): readonly AccessToken[] {
+    return (this.#world?.mirror.list('access') ?? []).map(({ value }) => value)
+  }
+
+  /** Makes a token for the API good on every server. A token that is there already changes nothing. */
+  async allow({ id, sha256 }: Pick<AccessToken, 'id' | 'sha256'>): Promise<void> {
+    const { store, clock, config } = this.#deps
+    const key = keyOf('access', id)
+    const by = config.name
+    const value = { id, sha256, createdBy: by, createdAt: clock.now() }
+    const message = `token ${id} may use the API`
+    const outcome = await store.commit({
+      epoch: null,
+      expect: [{ key, revision: 0 }],
+      writes: [{ put: key, value }],
+      events: [{ kind: 'token.created', object: key, service: null, message, by, at: clock.now() }],
+    })
+    if (outcome.kind === 'unknown') throw new OperationalError('UNAVAILABLE', 'the store does not answer')
+  }
+
+  #admission(): AdmissionDeps {
+    const { store, clock, certifier } = this.#deps
+    if (this.#world === null) throw new OperationalError('UNAVAILABLE', 'the server is starting')
+    return { store, world: this.#world, clock, certifier: certifier() }
   }
 
   /** Ends leading and serving. The store stays open: who opened it closes it. */
@@ -127,18 +201,21 @@ export class Server {
 
   /** Leads until the term is over. */
   async #lead(lease: Lease, world: World): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { store, clock, log, reach, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
     const holder = config.name
-    const taking = takeEpoch({ store, mirror, clock, holder, newCluster: config.newCluster }, signal)
+    const taking = takeEpoch(
+      { store, mirror, clock, holder, address: config.address, newCluster: config.newCluster },
+      signal,
+    )
     const epoch = await taking.catch((error: unknown) => {
       if (signal.aborted) return null
       throw error
     })
     if (epoch === null || signal.aborted) return
     log.info('leading', { epoch, revision: mirror.revision })
-    const term = new Term({ store, world, clock, log, epoch }, config.strategy)
+    const term = new Term({ store, world, clock, log, epoch }, { reach, ...config })
     this.#term = term
     this.#tellWaiting((waiter) => waiter.resolve())
     const onLost = (): void => term.end(new OperationalError('NOT_LEADER', 'the lease is lost'))

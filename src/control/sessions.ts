@@ -12,8 +12,6 @@ import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 
-/** A node whose agent is gone this long is shown as unreachable and gets no new tasks. */
-const UNREACHABLE_AFTER_MS: Millis = 15_000
 /** A machine that was sent away and is refused is told so often that it must run nothing. */
 const EMPTY_AGAIN_MS: Millis = 30_000
 
@@ -22,19 +20,22 @@ interface Session {
   readonly machineId: string
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
+  /** Its tasks as they were said to it. */
+  readonly assigned: WeakMap<Task, Task>
 }
 
 export interface SessionsDeps {
   readonly pass: PassDeps
   readonly inbox: Inbox
   readonly wake: (key: string) => void
+  readonly onHello: (node: NodeId, address: string | null) => void
+  readonly onGone: (node: NodeId) => void
 }
 
 /** The agents that are connected to the leader: who they are, what they were told, what they say. */
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly #byNode = new Map<NodeId, Session>()
-  readonly #lostAt = new Map<NodeId, Millis>()
   /** When machines that a user sent away were told to stop all they run. */
   readonly #emptiedAt = new Map<string, Millis>()
   #closed = false
@@ -73,8 +74,7 @@ export class Sessions {
   #lose(nodeId: NodeId | null, connection: AgentConnection): void {
     if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
     this.#byNode.delete(nodeId)
-    this.#lostAt.set(nodeId, this.#deps.pass.clock.now())
-    this.#deps.wake(`node:${nodeId}`)
+    this.#deps.onGone(nodeId)
   }
 
   /** Closes every connection: another server leads, or this one ends. */
@@ -84,18 +84,23 @@ export class Sessions {
     this.#byNode.clear()
   }
 
-  /** Tells one node's agent what it must hold, if that differs from what it was told, and notes when it is gone. */
+  /** Tells one node's agent what it must hold, if that differs from what it was told. */
   async publish(node: NodeId): Promise<Millis | null> {
     const deps = this.#deps.pass
     const session = this.#byNode.get(node)
-    if (session === undefined) return this.#noteAbsence(node, deps)
+    if (session === undefined) return null
     const record = deps.world.mirror.get(keyOf('node', node))?.value
     if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
     if (record.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
     if (session.told !== null && !differs(session.told, tasks)) return null
     session.told = new Map(tasks.map((task) => [task.id, task]))
-    const assigned = tasks.map((task) => assignedTask(task, record))
+    // The same task is the same object each time: so little is said that little has changed.
+    const assigned = tasks.map((task) => {
+      const known = session.assigned.get(task) ?? assignedTask(task, record)
+      session.assigned.set(task, known)
+      return known
+    })
     session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned })
     return null
   }
@@ -135,18 +140,18 @@ export class Sessions {
 
   async #welcome(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
-    const refusal = refusalOf(hello, deps)
+    const certified = connection.peer?.nodeId ?? null
+    const refusal = refusalOf(hello, certified, deps)
     if (refusal !== null) return refuse(refusal, hello, connection, deps)
     const { mirror } = deps.world
-    const sentAway = mirror.get(keyOf('dismissed', hello.machineId))?.value ?? null
-    const join = judgeJoin(hello, deps.world.nodes(), sentAway)
+    const dismissed = [...mirror.list('dismissed')].map(({ value }) => value)
+    const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
     if (join.kind === 'dismissed') this.#empty(hello, join.machine.node.id, connection)
     if (join.kind !== 'welcome') return refuse(join.message, hello, connection, deps)
     const id = join.node
     const present = mirror.get(keyOf('node', id))?.value ?? null
     const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
     const node = joinedNode(hello, id, present, status, deps.clock.now())
-    this.#lostAt.delete(id)
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
         kind: present === null ? 'node.joined' : 'node.changed',
@@ -173,8 +178,9 @@ export class Sessions {
     }
     if (this.#byNode.get(id)?.connection !== connection) {
       this.#byNode.get(id)?.connection.close()
-      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null })
+      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null, assigned: new WeakMap() })
     }
+    this.#deps.onHello(id, node.address)
     this.#deps.wake(`node:${id}`)
     return id
   }
@@ -186,15 +192,6 @@ export class Sessions {
     this.#emptiedAt.set(machineId, now)
     const authority = authorityOf(this.#deps.pass)
     connection.send({ kind: 'assignment', authority, nodeId, tasks: [], dismissed: true })
-  }
-
-  async #noteAbsence(id: NodeId, deps: PassDeps): Promise<Millis | null> {
-    const node = deps.world.mirror.get(keyOf('node', id))?.value
-    if (node === undefined || node.status === 'unreachable') return null
-    const since = this.#lostAt.get(id) ?? deps.clock.now()
-    this.#lostAt.set(id, since)
-    if (deps.clock.now() < since + UNREACHABLE_AFTER_MS) return since + UNREACHABLE_AFTER_MS
-    return this.#setStatus(node, 'unreachable', deps)
   }
 
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
@@ -229,7 +226,9 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
   }
 }
 
-function refusalOf(hello: Hello, deps: PassDeps): string | null {
+function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): string | null {
+  if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified)
+    return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified}`
   if (hello.wireVersion !== WIRE_VERSION)
     return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
   const verdict = judgeAuthority(hello.authority, authorityOf(deps))

@@ -2,34 +2,58 @@ import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type { Dispatch } from '../core/model/manifest.ts'
 import type { Task } from '../core/model/task.ts'
+import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import type { Reach } from '../ports/reach.ts'
 import type { ChangeBatch } from '../ports/store.ts'
 import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
+import { Presence } from './presence.ts'
 import type { Inbox } from './record-reports.ts'
 import { Sessions } from './sessions.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { World } from './world.ts'
 
+export interface TermConfig {
+  readonly strategy: Strategy
+  readonly reach: Reach
+  readonly patience: Patience
+}
+
 /** One reign: the passes that decide, and the agents that are connected, from the epoch that was taken until it is over. */
 export class Term {
   readonly deps: PassDeps
   readonly sessions: Sessions
+  readonly #presence: Presence
   readonly #inbox: Inbox = new Map()
   readonly #queue: WorkQueue
   readonly #strategy: Strategy
   readonly #over = new AbortController()
   readonly #unfollow: () => void
 
-  constructor(deps: PassDeps, strategy: Strategy) {
+  constructor(deps: PassDeps, { strategy, reach, patience }: TermConfig) {
     this.deps = deps
     this.#strategy = strategy
     this.#queue = new WorkQueue(deps.clock, deps.log, (key) => this.#pass(key))
-    this.sessions = new Sessions({ pass: deps, inbox: this.#inbox, wake: (key) => this.#queue.add(key) })
+    const wake = (key: string): void => this.#queue.add(key)
+    this.sessions = new Sessions({
+      pass: deps,
+      inbox: this.#inbox,
+      wake,
+      onHello: (node, address) => this.#presence.came(node, address),
+      onGone: (node) => this.#presence.went(node),
+    })
+    this.#presence = new Presence({
+      pass: deps,
+      reach,
+      patience,
+      connection: (node) => this.sessions.connection(node),
+      wake: () => wake('presence'),
+    })
     const { world } = deps
     this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#queue))
     for (const name of world.serviceNames()) this.#queue.add(`service:${name}`)
-    for (const key of ['schedule', 'manifest', 'reports']) this.#queue.add(key)
+    for (const key of ['schedule', 'manifest', 'reports', 'presence']) this.#queue.add(key)
     for (const { id } of world.nodes()) for (const what of ['node', 'standing']) this.#queue.add(`${what}:${id}`)
   }
 
@@ -44,6 +68,7 @@ export class Term {
     this.#over.abort(reason)
     this.#unfollow()
     this.#queue.stop()
+    this.#presence.end()
     this.sessions.close()
   }
 
@@ -51,6 +76,7 @@ export class Term {
     try {
       const node = publishedNode(key)
       if (node !== null) return await this.sessions.publish(node)
+      if (key === 'presence') return await this.#presence.pass()
       return await reconcile(key, this.deps, this.#inbox, this.#strategy)
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code !== 'STALE_EPOCH') throw error

@@ -29,9 +29,10 @@ export function localLink(accept: (connection: AgentConnection) => void): Link {
       const onClose = (handle: () => void): void => {
         closeHandlers.push(handle)
       }
-      accept({ send: down.send, onMessage: up.listen, onClose, close, calls })
+      accept({ send: down.send, onMessage: up.listen, onClose, close, calls, peer: null })
       return { send: up.send, onMessage: down.listen, onClose, close }
     },
+    prefer: () => undefined,
   }
 }
 

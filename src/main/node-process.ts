@@ -4,91 +4,98 @@ import { join } from 'node:path'
 import { Agent } from '../agent/agent.ts'
 import { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
-import type { TaskId } from '../core/model/ids.ts'
+import type { NodeId, TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
+import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { DockerRuntime } from '../drivers/docker/runtime.ts'
 import { durableText } from '../drivers/durable-text.ts'
 import { systemHost } from '../drivers/host.ts'
-import { localLink } from '../drivers/local-link.ts'
 import { ProcessRuntime } from '../drivers/process/runtime.ts'
+import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
+import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
-import { SqliteStore } from '../store/sqlite.ts'
+import type { Store } from '../ports/store.ts'
+import type { HttpServer } from '../transport/http/server.ts'
 import { makeDataDir } from './data-dir.ts'
+import type { Membership } from './membership.ts'
+import { openStore, type StoreOptions } from './open-store.ts'
 
-export interface NodeOptions {
+/** What an agent is told of its machine. */
+export interface AgentOptions {
   readonly dataDir: string
   /** Name of the node, `<hostname>:<port>` by default. */
   readonly name: string | null
-  readonly clusterName: string
   readonly placement: string
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   /** Kinds of tasks that this node may run. */
   readonly runtimes: readonly RuntimeKind[]
   readonly dockerHost: string
-  readonly strategy: Strategy
   readonly version: string
 }
 
-/** A server and an agent in one process, on SQLite in the data directory. */
+export interface NodeOptions extends AgentOptions {
+  readonly clusterName: string
+  readonly strategy: Strategy
+  readonly store: StoreOptions
+  /** Where other machines of the cluster find this one; null: it is alone. */
+  readonly link: LinkOptions | null
+  /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
+  readonly join: JoinOptions | null
+}
+
+export interface LinkOptions {
+  /** Where it listens. */
+  readonly host: string
+  readonly port: number
+  /** What the others dial: an address or a name of this machine. */
+  readonly advertise: string
+}
+
+export interface JoinOptions {
+  readonly servers: readonly string[]
+  readonly token: string
+}
+
+/** A server and an agent in one process. */
 export interface NodeProcess {
   readonly server: Server
   /** What runs tasks here, as it answered last. */
   runtimes(): readonly RuntimeDescription[]
+  /** The server that answers instead of this one while another leads; null: this one does. */
+  readonly elsewhere: Membership['elsewhere']
+  /** Requests of other machines go to this API from now on. */
+  serveApi(http: HttpServer): void
   /** With `park` its tasks are stopped first; resolves with those that could not be. */
   stop(options: { readonly park: boolean }): Promise<readonly TaskId[]>
 }
 
-/** Starts the control plane and the agent of a one-node cluster. On failure nothing is left running. */
+/** Starts the control plane and the agent of a machine. On failure nothing is left running. */
 export async function startNode(options: NodeOptions, log: Log): Promise<NodeProcess> {
   makeDataDir(options.dataDir)
-  const clock = systemClock()
-  const name = options.name ?? `${hostname()}:7946`
-  const store = await SqliteStore.open(join(options.dataDir, 'state.db'))
-  const config = {
-    name,
-    newCluster: () => ({
-      id: randomBytes(8).toString('hex'),
-      name: options.clusterName,
-      incarnation: 1,
-      createdAt: clock.now(),
-    }),
-    strategy: options.strategy,
-    version: options.version,
-  }
-  const server = new Server({ store, clock, rng: systemRng(), log, config })
+  const { Membership } = await import('./membership.ts')
+  const membership = await Membership.open({ ...options, name: nodeName(options) }, log)
+  const store = await openStore(options.store, { clock: systemClock(), rng: systemRng() })
+  const server = newServer(store, membership, options, log)
   try {
     await server.start()
-    await server.untilLeading()
-    const clusterId = server.api.cluster().cluster.id
-    const runtimes = options.runtimes.map((kind) => openRuntime(kind, clusterId, options, log))
-    const agent = new Agent({
-      clock,
-      rng: systemRng(),
-      log,
-      host: systemHost({ dataDir: options.dataDir }),
-      link: localLink((connection) => server.accept(connection)),
-      runtimes,
-      cache: durableText(join(options.dataDir, 'agent.json')),
-      config: {
-        name,
-        placement: options.placement,
-        publicAddress: options.publicAddress,
-        labels: options.labels,
-        version: options.version,
-      },
-    })
-    await agent.start()
+    await membership.takeServer(server)
+    const link = membership.ownLink()
+    const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
+    await membership.listen()
     return {
       server,
       runtimes: () => agent.runtimes,
+      elsewhere: membership.elsewhere,
+      serveApi: (http) => membership.serveApi(http),
       stop: async ({ park }) => {
         const left = await agent.stop({ park })
+        await membership.close()
         await server.stop()
         await Promise.all(runtimes.map((runtime) => runtime.close()))
         await store.close()
@@ -96,13 +103,78 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
       },
     }
   } catch (error) {
+    await membership.close()
     await server.stop()
     await store.close()
     throw error
   }
 }
 
-function openRuntime(kind: RuntimeKind, clusterId: string, options: NodeOptions, log: Log): Runtime {
+function newServer(store: Store, membership: Membership, options: NodeOptions, log: Log): Server {
+  const clock = systemClock()
+  const config = {
+    name: nodeName(options),
+    address: membership.address,
+    newCluster: () => ({
+      id: randomBytes(8).toString('hex'),
+      name: options.clusterName,
+      incarnation: 1,
+      createdAt: clock.now(),
+    }),
+    strategy: options.strategy,
+    patience: DEFAULT_PATIENCE,
+    version: options.version,
+  }
+  const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
+  return new Server({ store, clock, rng: systemRng(), log, reach: tcpReach(), certifier, config })
+}
+
+interface StartedAgent {
+  readonly agent: Agent
+  readonly runtimes: readonly Runtime[]
+}
+
+function startOwnAgent(
+  options: NodeOptions,
+  clusterId: string,
+  { nodeId }: Membership,
+  link: Link,
+  log: Log,
+): Promise<StartedAgent> {
+  return startAgent(options, { clusterId, nodeId, address: options.link?.advertise ?? null }, link, log)
+}
+
+/** Starts the agent of this machine. */
+export async function startAgent(
+  options: AgentOptions,
+  who: { readonly clusterId: string; readonly nodeId: NodeId | null; readonly address: string | null },
+  link: Link,
+  log: Log,
+): Promise<StartedAgent> {
+  const { dataDir, placement, publicAddress, labels, version } = options
+  const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
+  const { nodeId, address } = who
+  const agent = new Agent({
+    clock: systemClock(),
+    rng: systemRng(),
+    log,
+    host: systemHost({ dataDir }),
+    link,
+    reach: tcpReach(),
+    runtimes,
+    cache: durableText(join(dataDir, 'agent.json')),
+    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version },
+  })
+  await agent.start()
+  return { agent, runtimes }
+}
+
+/** Name of a node: the one that it was given, or its host's with the port of discovery. */
+export function nodeName({ name }: Pick<AgentOptions, 'name'>): string {
+  return name ?? `${hostname()}:7946`
+}
+
+function openRuntime(kind: RuntimeKind, clusterId: string, options: AgentOptions, log: Log): Runtime {
   const { dataDir } = options
   if (kind === 'docker') return new DockerRuntime({ clusterId, dataDir, host: options.dockerHost, log })
   return new ProcessRuntime({ clusterId, dataDir, clock: systemClock(), log })

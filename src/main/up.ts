@@ -3,12 +3,12 @@ import type { Api } from '../control/api.ts'
 import { OperationalError } from '../core/errors.ts'
 import { loadManifest } from '../core/manifest/load.ts'
 import type { Manifest } from '../core/model/manifest.ts'
-import type { RuntimeDescription } from '../core/model/node.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
 import type { Log, LogLevel } from '../ports/log.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { type HttpServer, startHttp } from '../transport/http/server.ts'
+import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
@@ -48,30 +48,37 @@ export async function runUp(options: UpOptions): Promise<number> {
   void signal.then(() => ended.abort())
   await untilNode(api, ended.signal)
   for (const line of node.runtimes().map(describeRuntime)) say(line)
-  if (first !== null) await showFirst(first, api, say, ended.signal)
+  if (first !== null && node.server.leads) await showFirst(first, api, say, ended.signal)
   if (!ended.signal.aborted) say(welcome(http.address, token, first, options))
 
   const endKeeping = keepMemorySmall()
   const name = await signal
   endKeeping()
   const park = name === 'SIGINT' && !options.leave
-  say(park ? '\nStopping tasks (Ctrl-C again leaves them running) ...' : '\nLeaving tasks running ...')
+  say(farewell(park))
   process.once('SIGINT', () => process.exit(130))
   await http.close()
-  const left = await node.stop({ park })
-  say(left.length === 0 ? 'Stopped.' : `Stopped; these could not be stopped and may go on: ${left.join(', ')}`)
+  say(lastWord(await node.stop({ park })))
   return 0
 }
 
 async function startApi(node: NodeProcess, token: string, options: UpOptions, log: Log): Promise<HttpServer> {
   const { listen, socketPath, auth, version } = options
-  return startHttp({ api: node.server.api, log, listen, socketPath, tokens: [await apiToken(token)], auth, version })
-}
-
-function nextSignal(): Promise<'SIGINT' | 'SIGTERM' | 'SIGHUP'> {
-  return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(name))
+  const own = await apiToken(token)
+  // The others let in whoever has it too; a cluster of one has nobody to tell.
+  if (options.link !== null) await node.server.allow(own)
+  const http = await startHttp({
+    api: node.server.api,
+    log,
+    listen,
+    socketPath,
+    tokens: () => [own, ...node.server.accessTokens],
+    auth,
+    version,
+    elsewhere: node.elsewhere,
   })
+  node.serveApi(http)
+  return http
 }
 
 async function untilNode(api: Api, signal: AbortSignal): Promise<void> {
@@ -79,14 +86,6 @@ async function untilNode(api: Api, signal: AbortSignal): Promise<void> {
   for await (const event of api.watchEvents({ after: null, service: null, object: null, limit: null }, signal)) {
     if (event.kind === 'node.joined') return
   }
-}
-
-function describeRuntime({ kind, available, version, message }: RuntimeDescription): string {
-  const what = kind === 'docker' ? 'Docker Engine' : 'Processes'
-  const use =
-    kind === 'docker' ? 'services with an image run there' : 'services with only a command run as supervised processes'
-  if (available) return `${what} ${version}: ${use}${message === '' ? '' : ` (${message})`}`.replace('  ', ' ')
-  return `${what}: not available (${message}); ${use} once it is`
 }
 
 interface First {

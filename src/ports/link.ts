@@ -1,4 +1,5 @@
-import type { TaskId } from '../core/model/ids.ts'
+import type { NodeIdentity } from '../core/model/identity.ts'
+import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import type { HostStats } from './host.ts'
@@ -19,6 +20,8 @@ export interface AgentCalls {
   survey(images: readonly string[]): Promise<Survey>
   samples(): Promise<readonly TaskSample[]>
   hostStats(): Promise<HostStats>
+  /** Whether another machine's network answers this one; see `Reach`. */
+  answers(address: string, withinMs: Millis): Promise<boolean>
 }
 
 /** The server's end of one agent's connection. Messages may be lost only together with the connection. */
@@ -28,6 +31,8 @@ export interface AgentConnection {
   onClose(handle: () => void): void
   close(): void
   readonly calls: AgentCalls
+  /** Who its certificate says it is; null: a part of this very process. */
+  readonly peer: NodeIdentity | null
 }
 
 /** The agent's end of its connection to a server. */
@@ -42,4 +47,6 @@ export interface ServerConnection {
 export interface Link {
   /** Throws UNAVAILABLE when no server answers. */
   connect(calls: AgentCalls): Promise<ServerConnection>
+  /** The next connection is tried there first. */
+  prefer(address: string): void
 }

@@ -1,6 +1,7 @@
 import type { EventQuery, TaskLogLine } from '../control/api.ts'
 import type { Event } from '../core/model/event.ts'
-import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Role } from '../core/model/identity.ts'
+import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type {
@@ -8,6 +9,7 @@ import type {
   DispatchView,
   Explanation,
   Inspection,
+  JoinTokenView,
   NodeView,
   RevisionProgress,
   ServiceDetail,
@@ -47,6 +49,13 @@ export interface Client {
   revisions(): Promise<readonly Omit<ManifestRevision, 'text'>[]>
   revision(number: number): Promise<ManifestRevision>
   progress(number: number): Promise<RevisionProgress>
+  createJoinToken(wish: {
+    readonly role: Role
+    readonly lifeMs?: Millis
+    readonly uses?: number | null
+  }): Promise<{ readonly text: string; readonly token: JoinTokenView }>
+  joinTokens(): Promise<readonly JoinTokenView[]>
+  revokeJoinToken(id: string): Promise<JoinTokenView>
   services(): Promise<readonly ServiceView[]>
   service(name: ServiceName): Promise<ServiceDetail>
   serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
@@ -122,9 +131,10 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
 }
 
 type ClusterCalls = 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
+type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken'
 
-function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | 'events' | 'watchEvents'> {
-  const { get } = connection
+function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
+  const { get, write } = connection
   return {
     health: () => get('/health'),
     cluster: () => get('/cluster'),
@@ -134,6 +144,9 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | 'even
     samples: () => get('/samples'),
     events: (query) => get('/events', { ...query }),
     watchEvents: (query, signal) => watchEvents(connection, query, signal),
+    createJoinToken: (wish) => write('/join-tokens', wish),
+    joinTokens: () => get('/join-tokens'),
+    revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
   }
 }

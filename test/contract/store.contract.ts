@@ -409,7 +409,7 @@ function putService(name: string, attemptFloor: number): Write {
 }
 
 function putLeadership(epoch: number): Write {
-  return { put: LEADERSHIP_KEY, value: { epoch, holder: 'test', since: 0 } }
+  return { put: LEADERSHIP_KEY, value: { epoch, holder: 'test', address: null, since: 0 } }
 }
 
 function anEvent(message: string): EventDraft {

@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util'
 import { dockerCampaign } from './docker-campaign.ts'
 import { type Campaign, killCampaign } from './kill-campaign.ts'
 import { processCampaign } from './process-campaign.ts'
+import { storeCampaign } from './store-campaign.ts'
+import { STORES_UNDER_FIRE } from './stores-under-fire.ts'
 
 /**
  * The long campaigns: `npm run test:long -- [--minutes N] [--seed N] [--only NAME]`. Each takes its share of the time;
@@ -48,6 +50,25 @@ async function killsFor(
   }
 }
 
+/** Kills each store in turn, all from the same number. */
+async function storesFor(milliseconds: number): Promise<void> {
+  const until = Date.now() + milliseconds
+  for (const [index, start] of STORES_UNDER_FIRE.entries()) {
+    const fire = await start()
+    try {
+      // Quick ones leave their time to the others.
+      const share = (until - Date.now()) / (STORES_UNDER_FIRE.length - index)
+      const result = await storeCampaign(fire, rngSeed, share)
+      const { acknowledged, revision, kills, seconds } = result
+      say(
+        `${fire.name}: rngSeed ${rngSeed}: ${acknowledged} writes acknowledged, none lost; ${revision} revisions, none missing or twice; kills ${JSON.stringify(kills)} in ${seconds} s`,
+      )
+    } finally {
+      await fire.close()
+    }
+  }
+}
+
 /** Runs one of our own programs with the rest of the time as its bound. */
 async function script(file: string, args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [join(process.cwd(), file), ...args], { stdio: 'inherit' })
@@ -68,10 +89,11 @@ const PARTS: readonly Part[] = [
   { name: 'seeded-bugs', share: 0.1, run: () => script('test/seeded-bugs/run.ts', []) },
   {
     name: 'processes',
-    share: 0.2,
+    share: 0.15,
     run: (ms) => killsFor(async () => ({ campaign: processCampaign, close: async () => undefined }), ms),
   },
-  { name: 'docker', share: 0.3, run: (ms) => killsFor(dockerCampaign, ms) },
+  { name: 'stores', share: 0.15, run: storesFor },
+  { name: 'docker', share: 0.2, run: (ms) => killsFor(dockerCampaign, ms) },
 ]
 
 let failed = 0

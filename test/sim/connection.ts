@@ -130,6 +130,7 @@ export class SimConnection {
       onClose: (handle) => this.#atServer.onClose.push(handle),
       close: () => this.break(50),
       calls: this.#remoteCalls(),
+      peer: null,
     }
   }
 
@@ -174,6 +175,7 @@ export class SimConnection {
       survey: (images) => remote(() => calls.survey(images)),
       samples: () => remote(() => calls.samples()),
       hostStats: () => remote(() => calls.hostStats()),
+      answers: (address, withinMs) => remote(() => calls.answers(address, withinMs)),
     }
   }
 }

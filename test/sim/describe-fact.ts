@@ -29,7 +29,9 @@ export function describeFact(fact: Fact): string | null {
     case 'to-agent':
       return fact.message.kind === 'refused'
         ? `${fact.server} refuses ${fact.node}: ${fact.message.message}`
-        : `${fact.server} assigns ${fact.node}: ${fact.message.tasks.map(print).join(', ')}`
+        : fact.message.kind === 'elsewhere'
+          ? `${fact.server} sends ${fact.node} away`
+          : `${fact.server} assigns ${fact.node}: ${fact.message.tasks.map(print).join(', ')}`
     case 'agent-died':
     case 'parking':
     case 'rebooted':

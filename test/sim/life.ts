@@ -116,7 +116,9 @@ class Life {
     this.#profile = drawProfile(rng.split('profile'))
     drawFaults(rng.split('faults'), this.#faults)
     const observe = (fact: Fact): void => this.#observe(fact)
-    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies: this.#profile.copies }
+    const reachable = (address: string): boolean =>
+      this.#nodes.some((node) => node.name === address && node.isReachable)
+    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies: this.#profile.copies, reachable }
     this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
     const { nodes, servers, withFailures, tight } = this.#profile
     this.#servers = range(servers).map((i) => new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend))

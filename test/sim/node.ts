@@ -9,6 +9,7 @@ import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
 import { SimHost } from './host.ts'
 import { Mortal } from './mortal.ts'
+import { simReach } from './reach.ts'
 import { SimRuntime } from './runtime.ts'
 import type { SimServer } from './server.ts'
 import { simLog } from './sim-log.ts'
@@ -41,6 +42,7 @@ export class SimNode {
   #agent: Agent | null = null
   #connection: SimConnection | null = null
   #partitionedUntil = 0
+  #isOn = true
 
   constructor(name: string, capacity: Resources, around: Surroundings, servers: () => readonly SimServer[]) {
     this.name = name
@@ -54,6 +56,11 @@ export class SimNode {
     this.cache = new SimFile((text) => observe({ kind: 'cached', node: name, text }))
   }
 
+  /** Whether other machines get an answer from this one. */
+  get isReachable(): boolean {
+    return this.#isOn && this.#around.clock.now() >= this.#partitionedUntil
+  }
+
   get isUp(): boolean {
     return this.#process !== null
   }
@@ -64,6 +71,7 @@ export class SimNode {
 
   startAgent(): void {
     if (this.#process !== null || (this.lost && !this.#mayStart)) return
+    this.#isOn = true
     const { clock, faults, observe } = this.#around
     const user = new Mortal(`agent ${this.name}`, clock)
     this.#process = user
@@ -77,12 +85,15 @@ export class SimNode {
       rng: part('agent'),
       log: simLog(user, observe),
       host: new SimHost(this.machine, this.#capacity, user, part('host')),
-      link: { connect: (calls) => this.#connect(calls, user) },
+      link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
+      reach: simReach(user, this.#around, () => !this.isReachable),
       runtimes,
       cache: new SimDisk(this.cache, user, part('disk'), faults),
       config: {
         name: `${this.name}:7946`,
+        nodeId: null,
         placement: 'default',
+        address: this.name,
         publicAddress: null,
         labels: {},
         version: '0.1.0',
@@ -112,6 +123,7 @@ export class SimNode {
   /** Power is lost and comes back; the agent is to be started again by whoever did this. */
   reboot(): void {
     this.killAgent()
+    this.#isOn = false
     this.#around.observe({ kind: 'rebooted', node: this.name })
     this.engines.docker.endAll(137)
     this.engines.process.endAll(null)

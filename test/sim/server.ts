@@ -1,9 +1,11 @@
 import type { Api } from '../../src/control/api.ts'
 import { Server } from '../../src/control/server.ts'
 import { OperationalError } from '../../src/core/errors.ts'
+import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { Mortal } from './mortal.ts'
+import { simReach } from './reach.ts'
 import { simLog } from './sim-log.ts'
 import { SimStore } from './store.ts'
 import type { StoreBackend } from './store-backend.ts'
@@ -54,10 +56,14 @@ export class SimServer {
       clock: user.clock,
       rng: rng.split(user.name),
       log: simLog(user, observe),
+      reach: simReach(user, this.#around, () => false),
+      certifier: () => null,
       config: {
         name: this.name,
+        address: null,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
+        patience: DEFAULT_PATIENCE,
         version: '0.1.0',
       },
     })

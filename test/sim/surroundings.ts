@@ -11,4 +11,6 @@ export interface Surroundings {
   readonly observe: Observe
   /** Whether messages between agents and servers are copied, as over a network, or handed over, as within a process. */
   readonly copies: boolean
+  /** Whether the machine with this address is on and on the network. */
+  readonly reachable: (address: string) => boolean
 }

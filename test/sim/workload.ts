@@ -198,6 +198,7 @@ export class Workload {
     const name = names[0]
     api.cluster()
     api.revisions()
+    api.joinTokens()
     await api.samples()
     for (const node of api.nodes()) await api.hostStats(node.id)
     if (name === undefined) return

@@ -27,6 +27,8 @@ export interface Gantry {
   readonly output: { text: string }
   /** Starts `gantry up` and resolves when it says that it is up, or rejects with what it printed when it ends instead. */
   up(...args: string[]): Promise<void>
+  /** Starts `gantry agent` in the same way. */
+  agent(...args: string[]): Promise<void>
   /** Runs a command to its end. */
   run(...args: string[]): Promise<Ended>
   /** Runs a command that must succeed, and parses what it prints. */
@@ -56,7 +58,8 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
     env: whole,
     process: null,
     output,
-    up: (...args) => start(gantry, args),
+    up: (...args) => start(gantry, ['up', ...args]),
+    agent: (...args) => start(gantry, ['agent', ...args]),
     run: (...args) => run(args, whole),
     json: async <T>(...args: string[]) => {
       const { code, stdout, stderr } = await run([...args, '--json'], whole)
@@ -74,7 +77,7 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
       return code
     },
     [Symbol.asyncDispose]: async () => {
-      if (gantry.process === null) await start(gantry, []).catch(() => undefined)
+      if (gantry.process === null) await start(gantry, ['up']).catch(() => undefined)
       const child = gantry.process
       const killer = setTimeout(() => child?.kill('SIGKILL'), 40_000)
       if (child !== null) await run(['destroy', '--yes', '--timeout', '30'], whole)
@@ -87,7 +90,7 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
 }
 
 function start(gantry: Gantry, args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [BUNDLE, 'up', ...args], {
+  const child = spawn(process.execPath, [BUNDLE, ...args], {
     env: gantry.env,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -96,11 +99,11 @@ function start(gantry: Gantry, args: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     child.stderr.on('data', (data: Buffer) => {
       gantry.output.text += data.toString()
-      if (gantry.output.text.includes('Gantry is up.')) resolve()
+      if (gantry.output.text.includes('Gantry is up')) resolve()
     })
     child.on('exit', (code) => {
       if (gantry.process === child) gantry.process = null
-      reject(new Error(`gantry up ended with ${code}: ${gantry.output.text}`))
+      reject(new Error(`gantry ${args[0]} ended with ${code}: ${gantry.output.text}`))
     })
   })
 }

@@ -3,25 +3,21 @@ import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
-import { LOG_LEVELS, type LogLevel } from '../../ports/log.ts'
 import type { AgentFile } from '../agent-file.ts'
+import { type AgentFlags, agentOptions, joinToken, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
-import { pair } from '../values.ts'
+import { storeOptions } from '../store-options.ts'
+import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
-interface UpFlags {
+interface UpFlags extends AgentFlags {
   readonly listen?: string
-  readonly name?: string
   readonly clusterName?: string
-  readonly placement: string
-  readonly publicAddress?: string
-  readonly label?: Record<string, string>
-  readonly runtime?: string
+  readonly link?: string
+  readonly advertise?: string
   readonly strategy: (typeof STRATEGIES)[number]
   readonly auth: 'token' | 'none'
-  readonly logLevel: LogLevel
-  readonly leave?: boolean
   readonly first?: string
   readonly config?: string
 }
@@ -30,36 +26,26 @@ const EXAMPLES = [
   '--first shop.yaml',
   '--data /srv/gantry --listen 127.0.0.1:9000 --runtime docker',
   '--config agent.yaml --leave',
+  '--link 10.0.0.1:7947 --backend-type etcd --etcd-endpoints 10.0.0.9:2379',
 ]
 
-/** `up`: server and agent of a one-node cluster in the foreground. `agent` is its other name until there are more nodes. */
-export function upCommand(context: Context, name = 'up'): Command {
-  return new Command(name)
-    .description(
-      name === 'up'
-        ? 'run a one-node cluster here, in the foreground'
-        : 'the same as `up`: in this version every node is its own server',
-    )
+/** `up`: server and agent of this machine in the foreground. */
+export function upCommand(context: Context): Command {
+  const command = withAgentFlags(new Command('up'))
+    .description('run a server and an agent here, in the foreground; alone, or as one of several')
     .option('--listen <host:port>', 'address of the API (GANTRY_LISTEN; default 127.0.0.1:8080)')
-    .option('--name <name>', 'name of this node (default: <hostname>:7946)')
     .option('--cluster-name <name>', 'name of a cluster that is made now (default: default-cluster)')
-    .option('--placement <name>', 'role of this node', 'default')
-    .option('--public-address <address>', 'address of this node for the outside')
-    .option('--label <key=value>', 'label of this node; may be repeated', pair)
-    .option('--runtime <list>', 'what may run tasks: docker, process (GANTRY_RUNTIME; default: both)')
+    .option('--link <host:port>', 'listen for other machines of the cluster; the port is 7947 if it is left out')
+    .option('--advertise <host>', 'what the others dial (default: the host of --link)')
     .addOption(new Option('--strategy <name>', 'how nodes are chosen').choices(STRATEGIES).default('spread'))
     .addOption(
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
     )
-    .addOption(
-      new Option('--log-level <level>', 'least grave messages of the log on stderr')
-        .choices(LOG_LEVELS)
-        .default('warn'),
-    )
-    .option('--leave', 'Ctrl-C leaves the tasks running')
     .option('--first <file>', 'apply this manifest if the cluster has none yet')
     .option('-c, --config <file>', 'the agent’s own settings; options count more, the environment less')
-    .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry ${name} ${words}`).join('\n')}`)
+  for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
+  return command
+    .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry up ${words}`).join('\n')}`)
     .action(async (flags: UpFlags) => {
       const { runUp } = await import('../../main/up.ts')
       const options = await upOptions(flags, context)
@@ -68,21 +54,19 @@ export function upCommand(context: Context, name = 'up'): Command {
 }
 
 async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
-  const { parseRuntimes } = await import('../../main/node-process.ts')
-  const { globals, env, version } = context
+  const { globals, env } = context
   const file = flags.config === undefined ? null : await agentFile(flags.config, context)
   const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
+  const warn = (line: string): void => context.say(`Warning: ${line}`)
+  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
+  const token = joinToken(flags)
   return {
-    dataDir,
-    name: nodeName(flags.name ?? file?.nodeName ?? null),
+    ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
     clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
-    placement: flags.placement,
-    publicAddress: flags.publicAddress ?? null,
-    labels: flags.label ?? {},
-    runtimes: parseRuntimes(flags.runtime ?? variableOf(env, 'GANTRY_RUNTIME') ?? undefined),
-    dockerHost: variableOf(env, 'DOCKER_HOST') ?? 'unix:///var/run/docker.sock',
     strategy: flags.strategy,
-    version,
+    store,
+    link: linkOptions(flags),
+    join: token === null ? null : { servers: flags.servers ?? [], token },
     listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
     socketPath: socketPath({ ...globals, dataDir }),
     auth: flags.auth,
@@ -92,12 +76,15 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   }
 }
 
-/** A name stands in command lines, addresses and listings. */
-function nodeName(name: string | null): string | null {
-  if (name === null || /^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/.test(name)) return name
-  throw new OperationalError('USAGE', `${JSON.stringify(name)} is no name for a node`, {
-    hint: 'use letters, digits and . _ : -',
-  })
+function linkOptions({ link, advertise }: UpFlags): UpOptions['link'] {
+  if (link === undefined) return null
+  const { host, port } = /:\d{1,5}$/.test(link) ? address(link) : address(`${link}:7947`)
+  const isWildcard = host === '0.0.0.0' || host === '::'
+  if (advertise === undefined && isWildcard)
+    throw new OperationalError('USAGE', `--link ${link} says on which address to listen, but not what others dial`, {
+      hint: 'add --advertise HOST',
+    })
+  return { host, port, advertise: advertise ?? host }
 }
 
 async function agentFile(path: string, context: Context): Promise<AgentFile> {

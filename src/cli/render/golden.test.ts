@@ -289,7 +289,7 @@ const CASES: Readonly<Record<string, () => string>> = {
           capacity: { cpuMillis: 1_000, memoryBytes: 512 * 1024 ** 2, diskBytes: 0 },
         }),
         nodeView({ id: 3, status: 'draining', availability: 'drain' }),
-        nodeView({ id: 4, status: 'unreachable', machineId: null, tasks: 0 }),
+        nodeView({ id: 4, status: 'unreachable', machineId: null, reserved: true, tasks: 0 }),
       ],
       plain,
     ),
@@ -308,7 +308,7 @@ const CASES: Readonly<Record<string, () => string>> = {
     clusterText(
       {
         cluster: { id: '0123456789abcdef', name: 'shop', incarnation: 1, createdAt: ago(400_000) },
-        leadership: { epoch: 2, holder: 'node-1:7946', since: ago(50) },
+        leadership: { epoch: 2, holder: 'node-1:7946', address: null, since: ago(50) },
         store: 'sqlite',
         storeRevision: 512,
         version: '0.1.0',

@@ -53,10 +53,10 @@ function runtimeLines({ kind, available, version, message, unsupported }: Runtim
 }
 
 function status(
-  { status: of, machineId, tasks }: NodeView,
+  { status: of, reserved, tasks }: NodeView,
   style: Style,
 ): Cell & { readonly paint: (text: string) => string } {
-  const text = machineId === null ? 'no machine yet' : of === 'draining' ? `${of}, ${tasks} left` : of
+  const text = reserved ? 'no machine yet' : of === 'draining' ? `${of}, ${tasks} left` : of
   return { text, paint: of === 'ready' ? style.good : of === 'draining' ? style.warning : style.bad }
 }
 

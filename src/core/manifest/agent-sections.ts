@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { check } from './check.ts'
 import type { Report } from './report.ts'
+import { durationForm } from './schema-key.ts'
 import { nearest } from './suggest.ts'
 
 /** The agent's own configuration as it stands in a file: known root keys with their values, checked. */
@@ -19,19 +20,26 @@ const cluster = z.looseObject({
 })
 
 const backend = z.looseObject({
-  type: z.enum(['memory', 'etcd', 'zookeeper']).optional(),
+  type: z.enum(['memory', 'sqlite', 'etcd', 'zookeeper']).optional(),
   namespace: z.string().optional(),
   etcd_endpoints: z.array(z.string()).optional(),
   etcd_username: z.string().optional(),
   etcd_password: z.string().optional(),
+  etcd_password_file: z.string().optional(),
   etcd_cert_file: z.string().optional(),
   etcd_key_file: z.string().optional(),
   etcd_ca_file: z.string().optional(),
   zk_hosts: z.array(z.string()).optional(),
-  zk_timeout: z.string().optional(),
+  zk_timeout: durationForm.optional(),
   zk_session_path: z.string().optional(),
-  leader_ttl: z.string().optional(),
-  renew_interval: z.string().optional(),
+  zk_username: z.string().optional(),
+  zk_password_file: z.string().optional(),
+  zk_cert_file: z.string().optional(),
+  zk_key_file: z.string().optional(),
+  zk_ca_file: z.string().optional(),
+  leader_ttl: durationForm.optional(),
+  renew_interval: durationForm.optional(),
+  request_timeout: durationForm.optional(),
 })
 
 /** Root keys that belong to the agent and may stand beside a manifest. */

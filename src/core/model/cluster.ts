@@ -14,5 +14,7 @@ export interface Leadership {
   readonly epoch: Epoch
   /** Name of the server that leads. */
   readonly holder: string
+  /** Where other machines reach it, `host:port`; null: nowhere. */
+  readonly address: string | null
   readonly since: Millis
 }

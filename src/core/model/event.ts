@@ -3,6 +3,7 @@ import type { Millis } from './ids.ts'
 export const EVENT_KINDS = [
   'cluster.created',
   'leader.elected',
+  'node.admitted',
   'node.joined',
   'node.changed',
   'node.removed',
@@ -27,6 +28,8 @@ export const EVENT_KINDS = [
   'dispatch.stopped',
   'dispatch.ended',
   'guard.blocked',
+  'token.created',
+  'token.revoked',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

@@ -29,6 +29,8 @@ export interface Hello {
   readonly name: string
   readonly hostname: string
   readonly placement: string
+  /** Where servers reach its machine; null: it does not know, or is the server's own. */
+  readonly address: string | null
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly capacity: Resources
@@ -62,7 +64,13 @@ export interface Refused {
   readonly message: string
 }
 
-export type ServerMessage = Assignment | Refused
+/** This server does not lead; the agent may find who does at that address. */
+export interface Elsewhere {
+  readonly kind: 'elsewhere'
+  readonly leader: string | null
+}
+
+export type ServerMessage = Assignment | Refused | Elsewhere
 
 /** One use of CPU and memory by a task, for listings and autoscaling; never stored. */
 export interface TaskSample {

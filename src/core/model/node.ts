@@ -35,11 +35,15 @@ export interface Node {
   readonly id: NodeId
   /** Tells the machine apart from another one of the same name; null: none stands for the node now. */
   readonly machineId: string | null
+  /** Its place is kept for the next machine that joins. */
+  readonly reserved: boolean
   readonly name: string
   readonly hostname: string
   readonly availability: Availability
   readonly status: NodeStatus
   readonly placement: string
+  /** Where servers reach the machine; null: it is the server's own. */
+  readonly address: string | null
   readonly publicAddress: string | null
   readonly region: string | null
   readonly zone: string | null

@@ -1,5 +1,6 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
+import type { AccessToken, CertificateAuthority, JoinTokenRecord, RevokedCertificate } from './identity.ts'
 import type { ServiceName } from './ids.ts'
 import type { Desired, Dispatch, ManifestRevision } from './manifest.ts'
 import type { DismissedMachine, Node } from './node.ts'
@@ -46,6 +47,13 @@ export interface ObjectTypes {
   event: Event
   /** `idempotency/<key>` */
   idempotency: IdempotencyRecord
+  authority: CertificateAuthority
+  /** `access/<id>` */
+  access: AccessToken
+  /** `token/<id>` */
+  token: JoinTokenRecord
+  /** `revoked/<serial>` */
+  revoked: RevokedCertificate
 }
 export type ObjectKind = keyof ObjectTypes
 
@@ -54,6 +62,7 @@ export type Key<K extends ObjectKind = ObjectKind> = `${K}/${string}`
 export const CLUSTER_KEY: Key<'cluster'> = 'cluster/self'
 export const LEADERSHIP_KEY: Key<'leadership'> = 'leadership/self'
 export const DESIRED_KEY: Key<'desired'> = 'desired/self'
+export const AUTHORITY_KEY: Key<'authority'> = 'authority/self'
 
 export function keyOf<K extends ObjectKind>(kind: K, id: string | number): Key<K> {
   return `${kind}/${id}`

@@ -112,6 +112,8 @@ export interface Task {
   readonly refusal: string | null
   /** A user stopped this very task (`task stop`), so a policy of `unless-stopped` leaves its slot alone. */
   readonly stoppedByUser: boolean
+  /** Of a lost task: its node has come back and nothing of it runs there. Until then its record is kept. */
+  readonly gone: boolean
   readonly createdAt: Millis
   readonly status: TaskStatus
 }

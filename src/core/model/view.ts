@@ -1,10 +1,14 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
+import type { JoinTokenRecord } from './identity.ts'
 import type { Millis, NodeId, ServiceName, Slot, TaskId } from './ids.ts'
 import type { Dispatch, ManifestRevision } from './manifest.ts'
 import type { Node } from './node.ts'
 import type { RuntimeKind, ServiceHealth, ServiceMode, ServiceSpec } from './service.ts'
 import type { PortBinding, Task, TaskState } from './task.ts'
+
+/** A join token as listings and the API show it: all but what proves it. */
+export type JoinTokenView = Omit<JoinTokenRecord, 'secretHash'>
 
 /** What the inspect command of a service printed in one of its tasks. */
 export interface Inspection {

@@ -59,12 +59,12 @@ test.each<{ name: string; node: Partial<Node>; tasks?: Task[]; summary: string; 
     summary: 'node 1 (node-1:7946) is unreachable, takes tasks, with 1 task',
     reasons: [
       'its agent is not connected; start it, or give it up with `gantry node rm 1` or `gantry node replace 1`',
-      'web.1.1 may still run there, and never twice; once the machine is off, `gantry node fence 1 --confirm-dead` says so',
+      'web.1.1 may still run there, and nowhere else meanwhile; once the machine is off, `gantry node fence 1 --confirm-dead` says so',
     ],
   },
   {
     name: 'one that waits for another machine',
-    node: { status: 'unreachable', machineId: null },
+    node: { status: 'unreachable', machineId: null, reserved: true },
     summary: 'node 1 (node-1:7946) is unreachable, takes tasks, with no task',
     reasons: ['it waits for a machine: the next one that joins becomes node 1'],
   },

@@ -2,6 +2,7 @@ import type { Event } from '../model/event.ts'
 import type { Node } from '../model/node.ts'
 import { isAlive, type Task } from '../model/task.ts'
 import type { Explanation } from '../model/view.ts'
+import { isHeldWhereItWas } from '../schedule/need.ts'
 
 /** Why a node is as it is, and what it waits for. `tasks`: all of the cluster. */
 export function explainNode(node: Node, tasks: readonly Task[], events: readonly Event[]): Explanation {
@@ -29,16 +30,16 @@ const AVAILABILITY: Readonly<Record<Node['availability'], string>> = {
   drain: 'takes no tasks',
 }
 
-function presenceOf({ id, status, machineId }: Node, left: readonly Task[]): string[] {
+function presenceOf({ id, status, reserved }: Node, left: readonly Task[]): string[] {
   if (status !== 'unreachable') return []
-  if (machineId === null) return [`it waits for a machine: the next one that joins becomes node ${id}`]
-  const held = left.filter(({ spec }) => spec.exclusive).map((task) => task.id)
+  if (reserved) return [`it waits for a machine: the next one that joins becomes node ${id}`]
+  const held = left.filter(({ spec }) => isHeldWhereItWas(spec)).map((task) => task.id)
   const help = `start it, or give it up with \`gantry node rm ${id}\` or \`gantry node replace ${id}\``
   if (held.length === 0) return [`its agent is not connected; ${help}`]
   const fence = `\`gantry node fence ${id} --confirm-dead\``
   return [
     `its agent is not connected; ${help}`,
-    `${held.join(', ')} may still run there, and never twice; once the machine is off, ${fence} says so`,
+    `${held.join(', ')} may still run there, and nowhere else meanwhile; once the machine is off, ${fence} says so`,
   ]
 }
 

@@ -15,6 +15,7 @@ const hello: Hello = {
   ...{ kind: 'hello', wireVersion: 1, nodeId: null, machineId: 'new', name: 'new:7946', hostname: 'new' },
   ...{
     placement: 'edge',
+    address: null,
     publicAddress: '192.0.2.7',
     labels: { disk: 'ssd', rack: 'a' },
     version: '2',
@@ -23,7 +24,14 @@ const hello: Hello = {
   ...{ capacity: aNode().capacity, runtimes: [] },
 }
 
-test.each<{ name: string; says?: Partial<Hello>; nodes?: Node[]; dismissed?: DismissedMachine; is: string }>([
+test.each<{
+  name: string
+  says?: Partial<Hello>
+  certified?: number
+  nodes?: Node[]
+  dismissed?: DismissedMachine
+  is: string
+}>([
   { name: 'the first machine is node 1', is: 'node 1' },
   { name: 'a new machine gets the smallest free id', nodes: [aNode(), aNode({ id: 3 })], is: 'node 2' },
   { name: 'the id of a removed node is free', nodes: [aNode({ id: 2 })], is: 'node 1' },
@@ -40,15 +48,44 @@ test.each<{ name: string; says?: Partial<Hello>; nodes?: Node[]; dismissed?: Dis
   },
   {
     name: 'a new machine takes the place of one that is to be replaced',
-    nodes: [aNode(), aNode({ id: 3, machineId: null })],
+    nodes: [aNode(), aNode({ id: 3, machineId: null, reserved: true })],
     is: 'node 3',
   },
   {
     name: 'a machine that lost its state does not take the place of another one',
-    nodes: [aNode({ id: 4, name: 'new:7946' }), aNode({ id: 3, machineId: null })],
+    nodes: [aNode({ id: 4, name: 'new:7946' }), aNode({ id: 3, machineId: null, reserved: true })],
     is: 'node 4',
   },
   { name: 'a machine that the cluster has forgotten keeps its id if it is free', says: { nodeId: 7 }, is: 'node 7' },
+  {
+    name: 'a machine that was let in is the node of its certificate',
+    certified: 3,
+    nodes: [aNode({ id: 3, machineId: null })],
+    is: 'node 3',
+  },
+  {
+    name: 'a place that was given to a machine is not taken by another one',
+    nodes: [aNode({ id: 1, machineId: null })],
+    is: 'node 2',
+  },
+  {
+    name: 'a machine that lost its state and has its certificate is the node that it was',
+    certified: 3,
+    nodes: [aNode({ id: 3 })],
+    is: 'node 3',
+  },
+  {
+    name: 'a certificate of a node that has another machine by now is good for nothing',
+    certified: 2,
+    nodes: [aNode({ id: 2 })],
+    dismissed: sentAway('replaced'),
+    is: 'refuse: node 2 is another machine, node-2; remove its data directory and join again with a new token',
+  },
+  {
+    name: 'a certificate of a node that is not in the cluster is good for nothing',
+    certified: 2,
+    is: 'refuse: there is no node 2 in this cluster; remove its data directory and join again with a new token',
+  },
   {
     name: 'a removed machine is sent away',
     says: { nodeId: 2, machineId: 'old' },
@@ -69,8 +106,8 @@ test.each<{ name: string; says?: Partial<Hello>; nodes?: Node[]; dismissed?: Dis
     nodes: [aNode({ id: 2 })],
     is: 'refuse: node 2 is another machine, node-2; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
   },
-])('$name', ({ says = {}, nodes = [], dismissed = null, is }) => {
-  const verdict = judgeJoin({ ...hello, ...says }, nodes, dismissed)
+])('$name', ({ says = {}, certified = null, nodes = [], dismissed, is }) => {
+  const verdict = judgeJoin({ ...hello, ...says }, certified, nodes, dismissed === undefined ? [] : [dismissed])
   expect(verdict.kind === 'welcome' ? `node ${verdict.node}` : `${verdict.kind}: ${verdict.message}`).toBe(is)
 })
 

@@ -13,33 +13,49 @@ type Introduction = Pick<Hello, 'nodeId' | 'machineId' | 'name'>
 const ANEW = 'to join as a new node, stop its agent, remove agent.json from its data directory and start it again'
 
 /**
- * Decides which node an agent stands for: the one that its machine is; one that its state names and that has no machine;
- * the one of its name, if it has lost its state; one that waits for another machine; else the smallest free id.
+ * Decides which node an agent stands for: the one that its certificate names; the one that its machine is; one that its
+ * state names and that has no machine; the one of its name, if it has lost its state; one whose place is kept for another
+ * machine; else the smallest free id. `certified`: what its certificate says; null: it has none.
  */
 export function judgeJoin(
   { nodeId, machineId, name }: Introduction,
+  certified: NodeId | null,
   nodes: readonly Node[],
-  dismissed: DismissedMachine | null,
+  dismissed: readonly DismissedMachine[],
 ): JoinVerdict {
   const itself = nodes.find((node) => node.machineId === machineId)
-  if (itself !== undefined) return { kind: 'welcome', node: itself.id }
-  if (dismissed !== null) return { kind: 'dismissed', machine: dismissed, message: dismissalOf(dismissed) }
+  if (itself !== undefined && (certified === null || certified === itself.id))
+    return { kind: 'welcome', node: itself.id }
+  const sentAway = dismissed.find((machine) => machine.machineId === machineId)
+  if (sentAway !== undefined) return { kind: 'dismissed', machine: sentAway, message: dismissalOf(sentAway) }
+  if (certified !== null) return judgeCertified(certified, nodes, dismissed)
   if (nodeId !== null) {
     const named = nodes.find(({ id }) => id === nodeId)
-    if (named === undefined || named.machineId === null || named.machineId === undefined)
-      return { kind: 'welcome', node: nodeId }
+    if (named === undefined || (named.machineId ?? null) === null) return { kind: 'welcome', node: nodeId }
     return { kind: 'refuse', message: `node ${nodeId} is another machine, ${named.hostname}; ${ANEW}` }
   }
-  const same = nodes.find((node) => node.name === name) ?? nodes.find((node) => node.machineId === null)
+  const same = nodes.find((node) => node.name === name) ?? nodes.find(({ reserved }) => reserved)
   return { kind: 'welcome', node: same?.id ?? smallestFree(nodes) }
 }
+
+/** A certificate is good for its node only as long as no other machine may have the same. */
+function judgeCertified(id: NodeId, nodes: readonly Node[], dismissed: readonly DismissedMachine[]): JoinVerdict {
+  const node = nodes.find((one) => one.id === id)
+  if (node === undefined) return { kind: 'refuse', message: `there is no node ${id} in this cluster; ${REJOIN}` }
+  const hadOthers = dismissed.some((machine) => machine.node.id === id)
+  if ((node.machineId ?? null) === null || !hadOthers) return { kind: 'welcome', node: id }
+  return { kind: 'refuse', message: `node ${id} is another machine, ${node.hostname}; ${REJOIN}` }
+}
+
+const REJOIN = 'remove its data directory and join again with a new token'
 
 function dismissalOf({ node, because, by }: DismissedMachine): string {
   const what = because === 'removed' ? 'was removed from this cluster' : 'was replaced by another machine'
   return `node ${node.id} (${node.name}) ${what} by ${by}; ${ANEW}`
 }
 
-function smallestFree(nodes: readonly Node[]): NodeId {
+/** The id that the next new node gets. */
+export function smallestFree(nodes: readonly Node[]): NodeId {
   const taken = new Set(nodes.map((node) => node.id))
   let id = 1
   while (taken.has(id)) id += 1
@@ -52,11 +68,13 @@ export function joinedNode(hello: Hello, id: NodeId, present: Node | null, statu
   return {
     id,
     machineId: hello.machineId,
+    reserved: false,
     name: hello.name,
     hostname: hello.hostname,
     availability: present?.availability ?? 'active',
     status,
     placement: settings.placement ?? hello.placement,
+    address: hello.address,
     publicAddress: settings.publicAddress ?? hello.publicAddress,
     region: present?.region ?? null,
     zone: present?.zone ?? null,

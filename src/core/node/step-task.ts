@@ -50,7 +50,7 @@ export function stepTask(
   health: HealthState | null,
   now: Millis,
 ): TaskStep {
-  if (isTerminal(record.status.state)) return endedStep(record, container)
+  if (isTerminal(record.status.state)) return endedStep(record, container, now)
   if (task.desired === 'stopped') return stopStep(record, container, now)
   if (container === null) return missingStep(record, now)
   const known = withStatus(record, { containerId: container.id, prepared: true })
@@ -68,8 +68,11 @@ export function stepTask(
 const still = (record: TaskRecord, wakeAt: Millis | null = null): TaskStep => ({ record, action: null, wakeAt })
 
 /** A task that ended must not run: a lost one that turns up again is stopped, never resumed. */
-function endedStep(record: TaskRecord, container: SeenContainer | null): TaskStep {
-  if (container?.state !== 'running') return still(record)
+function endedStep(record: TaskRecord, container: SeenContainer | null, now: Millis): TaskStep {
+  if (container?.state !== 'running') {
+    // Its leader waits for the word that it runs no more.
+    return record.status.state === 'lost' ? still(ended(record, 'stopped', { message: '' }, now)) : still(record)
+  }
   return {
     record,
     action: { kind: 'stop', containerId: container.id, because: `it is ${record.status.state}`, repair: false },

@@ -122,6 +122,7 @@ function freshTasks(spec: ServiceSpec, slots: readonly SlotToFill[]): readonly T
       because: '',
       refusal: null,
       stoppedByUser: false,
+      gone: false,
       // After all that exist.
       createdAt: Number.MAX_SAFE_INTEGER,
       status: NEW_STATUS,

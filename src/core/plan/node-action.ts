@@ -58,8 +58,8 @@ function shown(value: string): string {
 }
 
 /** Its place is free for the next machine already. */
-function isAwaited({ machineId, status }: Node): boolean {
-  return machineId === null && status !== 'removed'
+function isAwaited({ reserved, status }: Node): boolean {
+  return reserved && status !== 'removed'
 }
 
 function headOf(change: NodeChange, { from, freed }: NodeTarget): string {

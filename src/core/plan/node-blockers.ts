@@ -3,6 +3,7 @@ import type { NodeId } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { NodeChange, PlanNote } from '../model/plan.ts'
 import { isAlive, type Task } from '../model/task.ts'
+import { isHeldWhereItWas } from '../schedule/need.ts'
 import type { NodeTarget } from './node-target.ts'
 
 /** What a change of a node is judged by. */
@@ -14,6 +15,8 @@ export interface NodeSituation {
   readonly tasks: readonly Task[]
   /** Nodes whose agent is connected, or was a moment ago. */
   readonly connected: ReadonlySet<NodeId>
+  /** Nodes whose machine has a certificate of that id. */
+  readonly certified: ReadonlySet<NodeId>
   /** Tasks that would leave the node, with those that would be stopped there. */
   readonly leaving: readonly Task[]
   /** Why new tasks would find no node, by service. */
@@ -71,9 +74,9 @@ function aliveOn(id: NodeId, tasks: readonly Task[]): readonly Task[] {
   return tasks.filter((task) => task.node === id && isAlive(task))
 }
 
-/** Tasks of which there must never be two; while nobody knows whether their machine is off, they are not given up. */
+/** Tasks that may run nowhere else while nobody knows whether their machine is off. */
 function heldOn(id: NodeId, tasks: readonly Task[]): readonly Task[] {
-  return aliveOn(id, tasks).filter(({ spec }) => spec.exclusive)
+  return aliveOn(id, tasks).filter(({ spec }) => isHeldWhereItWas(spec))
 }
 
 function names(tasks: readonly Task[]): string {
@@ -104,7 +107,7 @@ function removalBlockers({ target, tasks, connected }: NodeSituation, force: boo
 function heldBlockers({ id }: Node, tasks: readonly Task[]): PlanNote[] {
   const held = heldOn(id, tasks)
   if (held.length === 0) return []
-  const why = `${names(held)} may run there still, and never twice`
+  const why = `${names(held)} may still run there, and nowhere else meanwhile`
   return [note(null, `${why}; once the machine is off, \`gantry node fence ${id} --confirm-dead\` says so`)]
 }
 
@@ -118,7 +121,7 @@ function stateOf({ from }: NodeTarget): string {
   return from.status === 'unreachable' ? 'connected' : from.status
 }
 
-function replacementBlockers({ change, target, nodes, tasks, connected }: NodeSituation): PlanNote[] {
+function replacementBlockers({ change, target, nodes, tasks, connected, certified }: NodeSituation): PlanNote[] {
   const { from } = target
   if (from.status !== 'removed' && isThere(target, connected))
     return [note(null, `node ${from.id} is ${stateOf(target)}; only one that is unreachable or removed is replaced`)]
@@ -128,6 +131,10 @@ function replacementBlockers({ change, target, nodes, tasks, connected }: NodeSi
   if (change.kind !== 'replace-node' || other === undefined) return []
   if (other.status !== 'ready')
     return [note(null, `node ${other.id} is ${other.status}; only a node that is ready takes the place of another`)]
+  if (certified.has(other.id)) {
+    const help = `\`gantry node replace ${from.id}\` keeps the place, and its machine takes it when it joins again`
+    return [note(null, `the certificate of node ${other.id} is good for no other id; ${help}`)]
+  }
   const its = aliveOn(other.id, tasks)
   if (its.length === 0) return []
   const help = `\`gantry node drain ${other.id}\` empties it`

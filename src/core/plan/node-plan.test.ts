@@ -17,12 +17,21 @@ interface Situation {
   readonly dismissed?: readonly DismissedMachine[]
   /** Left out: every node that is not unreachable. */
   readonly connected?: readonly number[]
+  readonly certified?: readonly number[]
 }
 
 const two = [aNode(), aNode({ id: 2 })]
 const away = [aNode(), aNode({ id: 2, status: 'unreachable' })]
 
-function plan({ change, services, tasks = [], nodes = two, dismissed = [], connected }: Situation): Plan {
+function plan({
+  change,
+  services,
+  tasks = [],
+  nodes = two,
+  dismissed = [],
+  connected,
+  certified = [],
+}: Situation): Plan {
   const there = nodes.filter(({ status }) => status !== 'unreachable').map(({ id }) => id)
   return computeNodePlan(
     deepFreeze({
@@ -34,6 +43,7 @@ function plan({ change, services, tasks = [], nodes = two, dismissed = [], conne
       nodes,
       dismissed,
       connected: new Set(connected ?? there),
+      certified: new Set(certified),
       presentImages: new Map(),
     }),
   )
@@ -254,7 +264,7 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     lines: [
       'remove node 2 | id 2 becomes free, and its machine is refused when it comes back; given up and replaced: db.1.1',
       'replace db [db.1.1] node 2 leaves the cluster',
-      '! db.1.1 may run there still, and never twice; once the machine is off, `gantry node fence 2 --confirm-dead` says so',
+      '! db.1.1 may still run there, and nowhere else meanwhile; once the machine is off, `gantry node fence 2 --confirm-dead` says so',
     ],
   },
   {
@@ -300,6 +310,14 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     ],
   },
   {
+    name: 'a machine whose certificate says another id has to join again',
+    situation: { change: replace(5), nodes: [...away, aNode({ id: 5 })], certified: [1, 5] },
+    lines: [
+      'replace node 2 | machine node-2 → node-5 | the machine of node 5 becomes node 2, with its placement, labels and addresses; the old one is refused',
+      '! the certificate of node 5 is good for no other id; `gantry node replace 2` keeps the place, and its machine takes it when it joins again',
+    ],
+  },
+  {
     name: 'a node with tasks of its own takes no other place',
     situation: { change: replace(1), nodes: away, tasks: [running(web, { node: 1 })] },
     lines: [
@@ -316,7 +334,10 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
   },
   {
     name: 'a place that is free already stays so',
-    situation: { change: replace(), nodes: [aNode(), aNode({ id: 2, status: 'unreachable', machineId: null })] },
+    situation: {
+      change: replace(),
+      nodes: [aNode(), aNode({ id: 2, status: 'unreachable', machineId: null, reserved: true })],
+    },
     lines: [],
   },
 ])('$name', ({ situation, lines: expected }) => {

@@ -29,6 +29,8 @@ export interface NodePlanInput {
   readonly dismissed: readonly DismissedMachine[]
   /** Nodes whose agent is connected, or was a moment ago. */
   readonly connected: ReadonlySet<NodeId>
+  /** Nodes whose machine has a certificate of that id. */
+  readonly certified: ReadonlySet<NodeId>
   /** Which images are there, on the nodes that answered. */
   readonly presentImages: ReadonlyMap<NodeId, ReadonlySet<string>>
 }
@@ -60,7 +62,16 @@ export function computeNodePlan(input: NodePlanInput): Plan {
   })
   const refused = firstOfEach(rehearsal.notes)
   const refusals = refused.filter(({ service }) => leaving.some((task) => task.service === service))
-  const situation = { change, target, nodes, tasks, connected: input.connected, leaving, refusals }
+  const situation = {
+    change,
+    target,
+    nodes,
+    tasks,
+    connected: input.connected,
+    certified: input.certified,
+    leaving,
+    refusals,
+  }
   const objections = nodeObjections(situation)
   const nodeAction = nodeActionOf(change, target, tasks, leaving)
   const facts = factsOf(

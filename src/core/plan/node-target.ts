@@ -88,13 +88,20 @@ function replacement(
   const { placement, publicAddress, labels, settings = NO_SETTINGS } = from
   // What its agent said of itself is what the machine that takes its place is to be.
   const kept = { placement, publicAddress, labels: { ...settings.labels, ...labels } }
-  const place: Node = { ...from, machineId: null, status: 'unreachable', availability: 'active', settings: kept }
+  const place: Node = {
+    ...from,
+    machineId: null,
+    reserved: true,
+    status: 'unreachable',
+    availability: 'active',
+    settings: kept,
+  }
   const rest = { from, dismisses: from.machineId === null ? null : ('replaced' as const), losesTasks: true }
   if (change.with === null) return { ...rest, to: place, freed: null }
   const other = nodes.find(({ id }) => id === change.with)
   if (other === undefined) throw unknown(change.with)
   if (other.id === from.id) throw new OperationalError('USAGE', `node ${from.id} cannot take its own place`)
-  const { machineId, name, hostname, status, capacity, runtimes, version } = other
-  const to = { ...place, machineId, name, hostname, status, capacity, runtimes, version }
+  const { machineId, name, hostname, address, status, capacity, runtimes, version } = other
+  const to = { ...place, machineId, reserved: false, name, hostname, address, status, capacity, runtimes, version }
   return { ...rest, to: { ...to, labels: withLabels(other.labels, kept.labels) }, freed: other.id }
 }

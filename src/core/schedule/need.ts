@@ -59,3 +59,11 @@ export function needOn(spec: ServiceSpec, placement: string, holdersOf: (key: nu
 export function waitsForPredecessor(spec: ServiceSpec): boolean {
   return spec.exclusive || spec.update.order === 'stop-first'
 }
+
+/**
+ * Whether a task may run nowhere else while nobody knows that it has stopped: there must never be two of it, or what it
+ * has written is on its node only.
+ */
+export function isHeldWhereItWas({ exclusive, container: { mounts } }: ServiceSpec): boolean {
+  return exclusive || mounts.some(({ kind }) => kind === 'data' || kind === 'volume')
+}

@@ -1,7 +1,8 @@
-import type { Slot } from '../model/ids.ts'
+import type { NodeId, Slot } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import type { Task } from '../model/task.ts'
+import { isHeldWhereItWas } from '../schedule/need.ts'
 import { comesBack, comesWithApply, endedAs } from './restart.ts'
 import { emptySlot, lastAttempt, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
 
@@ -21,8 +22,9 @@ export function hindrancesOf(
   nodes: readonly Node[],
 ): readonly Hindrance[] {
   const slots = sortSlots(tasks, specHash)
+  const away = unreachableNodes(nodes)
   return wantedSlots(spec, nodes)
-    .flatMap((slot) => hindranceIn(slots.get(slot) ?? emptySlot(slot), spec, specHash) ?? [])
+    .flatMap((slot) => hindranceIn(slots.get(slot) ?? emptySlot(slot), spec, specHash, away) ?? [])
     .sort((a, b) => a.rank - b.rank || a.slot - b.slot)
 }
 
@@ -32,10 +34,24 @@ const UNREADY = 2
 const ON_ITS_WAY = 3
 const OUTDATED = 4
 
-function hindranceIn(inSlot: SlotTasks, spec: ServiceSpec, specHash: string): Hindrance | null {
+/** Nodes of which nothing is known now, whatever their tasks were last. */
+export function unreachableNodes(nodes: readonly Node[]): ReadonlySet<NodeId> {
+  return new Set(nodes.filter(({ status }) => status === 'unreachable').map(({ id }) => id))
+}
+
+function hindranceIn(
+  inSlot: SlotTasks,
+  spec: ServiceSpec,
+  specHash: string,
+  away: ReadonlySet<NodeId>,
+): Hindrance | null {
   const { slot, current, outdated, stopping, ended } = inSlot
   const hindrance = (rank: number, message: string): Hindrance => ({ slot, rank, message })
   const [fresh] = current
+  if (fresh !== undefined && fresh.node !== null && away.has(fresh.node)) {
+    const held = isHeldWhereItWas(spec) ? ', and may run nowhere else while it may run there' : ''
+    return hindrance(UNREADY, `${fresh.id} is on node ${fresh.node}, which is unreachable${held}`)
+  }
   if (fresh !== undefined && !fresh.status.ready) return { slot, ...unready(fresh) }
   const [old] = outdated
   if (old !== undefined) {

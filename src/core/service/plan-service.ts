@@ -80,24 +80,27 @@ export function planService(input: ServiceInput, now: Millis): ServicePlan {
 
   for (const slot of slots.values()) {
     if (wantedSet.has(slot.slot)) continue
-    emptyOut(slot, spec === null ? 'the service was removed' : whyNotWanted(spec, slot.slot, input.nodes), actions)
+    const because = spec === null ? 'the service was removed' : whyNotWanted(spec, slot.slot, input.nodes)
+    emptyOut(slot, because, input.nodes, actions)
   }
   if (spec !== null) {
     const inOrder = wanted.map((slot) => slots.get(slot) ?? emptySlot(slot))
     for (const slot of inOrder) {
       wakeAt = earlier(wakeAt, fill(slot, spec, input, now, actions))
       updateInPlace(slot, spec, input.specHash, actions)
-      forgetOld(slot, actions)
+      forgetOld(slot, input.nodes, actions)
     }
     wakeAt = earlier(wakeAt, planRollout({ slots: inOrder, spec, input, now }, actions))
   }
   return { actions, wakeAt, blocked: null }
 }
 
-function emptyOut(slot: SlotTasks, because: string, actions: ServiceAction[]): void {
+function emptyOut(slot: SlotTasks, because: string, nodes: readonly Node[], actions: ServiceAction[]): void {
   for (const { id } of [...slot.current, ...slot.outdated])
     actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because })
   if (slot.current.length + slot.outdated.length + slot.stopping.length > 0) return
+  // All or none: the newest attempt tells which name is the next.
+  if (forgettable(slot.ended, nodes).length < slot.ended.length) return
   for (const { id } of slot.ended) actions.push({ kind: 'removeTask', taskId: id, because })
   const newest = slot.ended[0]
   if (newest !== undefined) actions.push({ kind: 'raiseFloor', attempt: newest.attempt })
@@ -191,8 +194,15 @@ function updateInPlace(
   }
 }
 
-function forgetOld(slot: SlotTasks, actions: ServiceAction[]): void {
-  for (const { id } of slot.ended.slice(KEPT_ATTEMPTS)) {
+/** What was lost is kept until its node says that it runs no more: an agent is not to find something that nobody knows. */
+function forgettable(tasks: readonly Task[], nodes: readonly Node[]): readonly Task[] {
+  return tasks.filter(
+    ({ status, gone, node }) => status.state !== 'lost' || gone || !nodes.some(({ id }) => id === node),
+  )
+}
+
+function forgetOld(slot: SlotTasks, nodes: readonly Node[], actions: ServiceAction[]): void {
+  for (const { id } of forgettable(slot.ended.slice(KEPT_ATTEMPTS), nodes)) {
     actions.push({ kind: 'removeTask', taskId: id, because: `only the last ${KEPT_ATTEMPTS} ended attempts are kept` })
   }
 }

@@ -40,6 +40,12 @@ test.each<{ name: string; spec?: ServiceSpec; tasks?: Task[]; nodes?: Node[]; li
     line: '2 2 1 of 2 degraded: web.2.1 is still of another spec',
   },
   {
+    name: 'degraded: what is on an unreachable node does not count, whatever it said last',
+    tasks: [current(web), current(web, { slot: 2, node: 2 })],
+    nodes: [aNode(), aNode({ id: 2, status: 'unreachable' })],
+    line: '2 1 1 of 2 degraded: web.2.1 is on node 2, which is unreachable',
+  },
+  {
     name: 'a surplus task makes nothing unhealthy',
     tasks: [current(web), current(web, { slot: 2 }), current(web, { slot: 3, desired: 'stopped' })],
     line: '3 2 2 of 2 healthy',

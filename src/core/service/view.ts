@@ -5,7 +5,7 @@ import type { Node } from '../model/node.ts'
 import { runtimeOf, type ServiceHealth, type ServiceSpec } from '../model/service.ts'
 import { isTerminal, isWanted, newestOf, type Task } from '../model/task.ts'
 import type { DispatchView, ServiceView, TaskView } from '../model/view.ts'
-import { hindrancesOf } from './hindrance.ts'
+import { hindrancesOf, unreachableNodes } from './hindrance.ts'
 import { wantedSlots } from './slots.ts'
 
 /** What listings and the API show of a task. */
@@ -41,7 +41,8 @@ export function viewService(
 ): ServiceView {
   const hash = specHash(spec)
   const replicas = wantedSlots(spec, nodes).length
-  const ready = tasks.filter((task) => isWanted(task) && task.status.ready)
+  const away = unreachableNodes(nodes)
+  const ready = tasks.filter((task) => isWanted(task) && task.status.ready && !away.has(task.node ?? 0))
   const hindrances = hindrancesOf(spec, hash, tasks, nodes)
   return {
     name: spec.name,

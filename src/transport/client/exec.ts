@@ -26,7 +26,8 @@ export async function openExec(connection: Connection, path: string, request: Ex
 
 async function open(target: Target, path: string): Promise<WebSocket> {
   const { WebSocket } = await import('ws')
-  const headers = 'socketPath' in target || target.token === null ? {} : { authorization: `Bearer ${target.token}` }
+  const token = target.token ?? null
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` }
   const ca = 'socketPath' in target || target.ca === undefined ? {} : { ca: target.ca }
   const options = {
     headers,

@@ -3,7 +3,11 @@ import { OperationalError } from '../../core/errors.ts'
 
 /** Where a server is: its socket on this machine, or a URL with a token. */
 export type Target =
-  | { readonly socketPath: string }
+  | {
+      readonly socketPath: string
+      /** For the socket of a machine that passes on to its servers; null: whoever can open it is believed. */
+      readonly token?: string | null
+    }
   | {
       /** `http://127.0.0.1:8080` or `https://host:8080` */
       readonly url: string
@@ -58,7 +62,8 @@ async function openRequest(target: Target, outgoing: Outgoing): Promise<ClientRe
   const { method, path, body, signal } = outgoing
   const headers: Record<string, string> = { accept: 'application/json', ...outgoing.headers }
   if (body !== null) headers['content-length'] = String(Buffer.byteLength(body))
-  if (!('socketPath' in target) && target.token !== null) headers['authorization'] = `Bearer ${target.token}`
+  const token = target.token ?? null
+  if (token !== null) headers['authorization'] = `Bearer ${token}`
   const common: RequestOptions = { method, path, headers, agent: false, ...(signal === null ? {} : { signal }) }
   if ('socketPath' in target) {
     // The empty server name keeps Node from looking for one: that would be the slowest part of a listing.

@@ -11,10 +11,11 @@ import { IDEMPOTENCY_HEADER } from '../wire.ts'
 import type { Gate } from './auth.ts'
 import { checkInput } from './check-input.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
+import { errorForm, failureAnswer } from './error-forms.ts'
 import type { RequestCounter } from './metrics.ts'
 import { readOff } from './read-off.ts'
-import type { Route, RouteRequest } from './routes/route.ts'
-import { sendEvents, sendLines } from './streams.ts'
+import { isStreamed, type Route, type RouteRequest } from './routes/route.ts'
+import { sendEvents, sendLines, sendPulses } from './streams.ts'
 
 export interface AppDeps {
   readonly api: Api
@@ -22,8 +23,8 @@ export interface AppDeps {
   readonly gate: Gate
   readonly requests: RequestCounter
   readonly routes: readonly Route[]
-  /** Requests that came over the socket: their peer is the local user. */
-  readonly local: WeakSet<IncomingMessage>
+  /** Requests of which it is known who sent them: over the socket, the local user. */
+  readonly local: WeakMap<IncomingMessage, string>
   /** Aborts when the server closes. */
   readonly closing: AbortSignal
   /** Every answer that is no stream has begun by then, or is a failure. */
@@ -89,8 +90,9 @@ declare module 'fastify' {
 /** Lets a request in, or throws. What the table does not call public needs a user, unknown paths included. */
 async function admit(request: FastifyRequest, { gate, local }: AppDeps): Promise<void> {
   if (request.url.length > MAX_URL) throw new OperationalError('LIMIT_EXCEEDED', 'the URL is longer than 8 KiB')
-  if (local.has(request.raw)) {
-    request.by = 'local user'
+  const known = local.get(request.raw)
+  if (known !== undefined) {
+    request.by = known
     return
   }
   gate.checkAddressee(request.raw)
@@ -98,7 +100,7 @@ async function admit(request: FastifyRequest, { gate, local }: AppDeps): Promise
 }
 
 function addRoute(app: FastifyInstance, route: Route, deps: AppDeps): void {
-  const streams = route.answer.kind === 'lines' || route.answer.kind === 'events'
+  const streams = isStreamed(route)
   app.route({
     method: route.method,
     url: route.path,
@@ -111,7 +113,7 @@ function addRoute(app: FastifyInstance, route: Route, deps: AppDeps): void {
 
 async function answer(route: Route, request: FastifyRequest, reply: FastifyReply, deps: AppDeps): Promise<unknown> {
   const gone = new AbortController()
-  const streams = route.answer.kind === 'lines' || route.answer.kind === 'events'
+  const streams = isStreamed(route)
   const signal = streams ? AbortSignal.any([gone.signal, deps.closing]) : deps.closing
   const result = await route.handle(deps.api, inputOf(route, request, signal))
   void reply.code(route.answer.status).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
@@ -121,6 +123,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
     reply.hijack()
     const context = { requestId: request.id, log: deps.log, gone }
     if (route.answer.kind === 'events') await sendEvents(reply.raw, result as AsyncIterable<Event>, context)
+    else if (route.answer.kind === 'pulses') await sendPulses(reply.raw, result, context)
     else await sendLines(reply.raw, result, context)
     return reply
   }
@@ -174,7 +177,7 @@ function sendError(
     log.error('fault in a request', { requestId: request.id, route: route?.path ?? null, error: stackOf(error) })
   }
   const wire = errorAnswer(lateWrite(known, route) ?? error, request.id)
-  const { code, status, message, retryAfterMs } = wire.error
+  const { code, retryAfterMs } = wire.error
   if (code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer')
   if (retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(retryAfterMs / 1_000))
   void reply
@@ -182,10 +185,8 @@ function sendError(
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
   void reply.type('application/json; charset=utf-8')
-  if (route?.errors !== 'gokube') return reply.code(status).send(JSON.stringify(wire))
-  // Gokube knows one code for everything that is wrong with a request.
-  const plain = code === 'SPEC_INVALID' ? 400 : status
-  return reply.code(plain).send(JSON.stringify({ HttpStatusCode: plain, Message: message }))
+  const { status, body } = failureAnswer(errorForm(route, request.url), wire)
+  return reply.code(status).send(JSON.stringify(body))
 }
 
 /** A write that was not finished in time goes on, so nobody knows yet whether it will happen. */

@@ -14,7 +14,8 @@ export interface Token {
 }
 
 export interface AuthOptions {
-  readonly tokens: readonly Token[]
+  /** Those that are good now. */
+  readonly tokens: () => readonly Token[]
   readonly auth: 'token' | 'none'
   /** The host that the TCP listener was told to listen on; null: there is none. */
   readonly listenHost: string | null
@@ -34,14 +35,12 @@ export function isLoopback(host: string): boolean {
  */
 export class Gate {
   readonly #options: AuthOptions
-  readonly #tokens: readonly { readonly id: string; readonly hash: Buffer }[]
   readonly #failed: FailedAttempts
   /** Refused since the start, for the metrics. */
   readonly refused = { UNAUTHENTICATED: 0, FORBIDDEN: 0, RATE_LIMITED: 0 }
 
   constructor(options: AuthOptions) {
     this.#options = options
-    this.#tokens = options.tokens.map(({ id, sha256 }) => ({ id, hash: Buffer.from(sha256, 'hex') }))
     this.#failed = new FailedAttempts(options.now)
   }
 
@@ -91,8 +90,10 @@ export class Gate {
     const hash = createHash('sha256').update(given).digest()
     let found: string | null = null
     // Every token is compared, so the time tells nothing about which one was near.
-    for (const token of this.#tokens)
-      if (hash.length === token.hash.length && timingSafeEqual(hash, token.hash)) found = token.id
+    for (const { id, sha256 } of this.#options.tokens()) {
+      const kept = Buffer.from(sha256, 'hex')
+      if (hash.length === kept.length && timingSafeEqual(hash, kept)) found = id
+    }
     return found
   }
 

@@ -5,6 +5,7 @@ import { ask, askBytes, type RawAnswer } from '../../../test/raw-request.ts'
 import type { Route } from './routes/route.ts'
 import { allRoutes } from './routes.ts'
 import { wireError } from './schemas/error.ts'
+import { goclusterError } from './schemas/gocluster.ts'
 import { gokubeError } from './schemas/gokube.ts'
 
 const MANIFEST = 'services:\n  - {service_name: web, image: "example/web:1", replicas: 1}\n'
@@ -47,6 +48,7 @@ function pathOf(route: Route): string {
 function expectFailure(route: Route | null, answer: RawAnswer, status: number): string {
   const body: unknown = JSON.parse(answer.text)
   if (route?.errors === 'gokube') expect(gokubeError.parse(body)).toMatchObject({ HttpStatusCode: answer.status })
+  else if (route?.errors === 'gocluster') goclusterError.parse(body)
   else expect(wireError.parse(body)).toMatchObject({ error: { status: answer.status } })
   expect(answer.status).toBe(status)
   expect(answer.text).not.toMatch(/node_modules|\.ts:|\/src\/| at \w+ \(/)

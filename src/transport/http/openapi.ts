@@ -4,6 +4,7 @@ import { invariant } from '../../lib/assert.ts'
 import { canonicalJson } from '../../lib/canonical-json.ts'
 import type { Route } from './routes/route.ts'
 import { wireError } from './schemas/error.ts'
+import { goclusterError } from './schemas/gocluster.ts'
 import { gokubeError } from './schemas/gokube.ts'
 import { namesFor } from './schemas/named.ts'
 
@@ -39,10 +40,12 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   }
 }
 
+const ERRORS = { gantry: wireError, gokube: gokubeError, gocluster: goclusterError }
+
 type Describe = (schema: z.ZodType, io: 'input' | 'output') => Json
 
 function operation(route: Route, describe: Describe): Json {
-  const error = describe(route.errors === 'gokube' ? gokubeError : wireError, 'output')
+  const error = describe(ERRORS[route.errors], 'output')
   return {
     operationId: operationId(route),
     summary: route.summary,
@@ -56,9 +59,11 @@ function operation(route: Route, describe: Describe): Json {
   }
 }
 
-function operationId({ method, path }: Route): string {
-  const words = path.replace(/^\/api\/v1/, '').match(/\w+|\*/g) ?? []
-  return [method.toLowerCase(), ...words].join('-').replaceAll('*', 'object')
+function operationId({ method, path, errors }: Route): string {
+  const words = path.replace(/^\/api(?:\/v1)?/, '').match(/\w+|\*/g) ?? []
+  // Its paths are those of ours without the version.
+  const whose = errors === 'gocluster' ? [errors] : []
+  return [method.toLowerCase(), ...whose, ...words].join('-').replaceAll('*', 'object')
 }
 
 function answer({ answer: { kind, schema } }: Route, describe: Describe): Json {
@@ -76,6 +81,8 @@ function answer({ answer: { kind, schema } }: Route, describe: Describe): Json {
       const content = { 'application/json': list, 'text/event-stream': { schema: item } }
       return { description: 'A list; or server-sent events with the same values, each with its id.', content }
     }
+    case 'pulses':
+      return { description: 'Server-sent events.', content: { 'text/event-stream': { schema: item } } }
     case 'text':
       return { description: 'The answer.', content: { 'text/plain': { schema: item } } }
     case 'exec':

@@ -1,7 +1,9 @@
 import * as z from 'zod'
 import { API_PREFIX } from '../wire.ts'
 import { clusterRoutes } from './routes/cluster.ts'
+import { goclusterRoutes } from './routes/gocluster.ts'
 import { gokubeRoutes } from './routes/gokube.ts'
+import { joinTokenRoutes } from './routes/join-tokens.ts'
 import { manifestRoutes } from './routes/manifest.ts'
 import { jsonRoute, type Route, textRoute } from './routes/route.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -9,6 +11,8 @@ import { dispatchRoutes, taskRoutes } from './routes/tasks.ts'
 
 export interface RouteSources {
   readonly version: string
+  /** Name of this server; left out: that of the leader, where there is only one. */
+  readonly serverName?: string
   /** The OpenAPI document of the table itself. */
   readonly openapi: () => Readonly<Record<string, unknown>>
   /** The metrics as Prometheus text. */
@@ -23,6 +27,7 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
     ...serviceRoutes,
     ...taskRoutes,
     ...dispatchRoutes,
+    ...joinTokenRoutes,
     jsonRoute({
       method: 'GET',
       path: '/openapi.json',
@@ -41,5 +46,6 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
       handle: () => sources.metrics(),
     }),
     ...gokubeRoutes,
+    ...goclusterRoutes(sources.serverName ?? null),
   ]
 }

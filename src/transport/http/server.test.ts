@@ -34,7 +34,7 @@ function optionsOf(bed: ApiBed, change: Partial<HttpOptions>): HttpOptions {
     log: quiet,
     listen: null,
     socketPath: null,
-    tokens: [token],
+    tokens: () => [token],
     auth: 'token',
     version: '1',
     ...change,
@@ -66,7 +66,7 @@ test('off loopback there must be tokens and a certificate', async () => {
   expect(await refusal(startHttp(optionsOf(bed, { listen })))).toContain('without a certificate')
   expect(await refusal(startHttp(optionsOf(bed, { listen, auth: 'none' })))).toContain('without tokens')
   const loopback = { host: '127.0.0.1', port: 0 }
-  expect(await refusal(startHttp(optionsOf(bed, { listen: loopback, tokens: [] })))).toContain('no token')
+  expect(await refusal(startHttp(optionsOf(bed, { listen: loopback, tokens: () => [] })))).toContain('no token')
 })
 
 test('without authentication loopback is open to everybody on the machine, and still not to foreign sites', async () => {
@@ -159,7 +159,7 @@ test('with a certificate it speaks TLS, to clients that trust it', async () => {
   const bed = await aBed()
   const listen = { host: '127.0.0.1', port: 0, tls: TEST_TLS }
   const token = { id: 'x', sha256: createHash('sha256').update('secret').digest('hex') }
-  const http = await startHttp(optionsOf(bed, { listen, tokens: [token] }))
+  const http = await startHttp(optionsOf(bed, { listen, tokens: () => [token] }))
   cleanup.push(() => http.close())
   const url = http.address ?? ''
   expect(url).toMatch(/^https:/)
@@ -187,7 +187,7 @@ test('a stream of events outlives the server that it began on', async () => {
   )
   const listen = { host: '127.0.0.1', port: Number(new URL(bed.url).port) }
   const sha256 = createHash('sha256').update(TOKEN).digest('hex')
-  const http = await startHttp(optionsOf(bed, { listen, tokens: [{ id: 'test', sha256 }] }))
+  const http = await startHttp(optionsOf(bed, { listen, tokens: () => [{ id: 'test', sha256 }] }))
   cleanup.push(() => http.close())
   const seen: string[] = []
   while (!seen.includes(`dispatch/${started.id}`)) seen.push(((await events.next()).value as Event).object)

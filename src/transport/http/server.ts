@@ -9,6 +9,7 @@ import { createApp, type Serve } from './app.ts'
 import { Gate, isLoopback, type Token } from './auth.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
 import { ExecSockets, rawAnswer } from './exec-upgrade.ts'
+import { ASKED_BY_HEADER, type DialLeader, forwardRequest, forwardUpgrade } from './forward.ts'
 import { listenOnPort, listenOnSocket } from './listeners.ts'
 import { metricsText, RequestCounter } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
@@ -21,9 +22,14 @@ export interface HttpOptions {
   readonly listen: ListenAddress | null
   /** null: no socket. */
   readonly socketPath: string | null
-  readonly tokens: readonly Token[]
+  /** Those that are good now. */
+  readonly tokens: () => readonly Token[]
   readonly auth: 'token' | 'none'
   readonly version: string
+  /** As other servers know this one; left out: it is the only one. */
+  readonly serverName?: string
+  /** How another server is reached that is to answer instead of this one; null: this one answers. */
+  readonly elsewhere?: () => DialLeader | null
   /** Milliseconds since 1970; left out: the system's clock. */
   readonly now?: () => Millis
 }
@@ -39,10 +45,16 @@ export interface ListenAddress {
 export interface HttpServer {
   /** Where it listens, such as `http://127.0.0.1:8080`; null without a TCP listener. */
   readonly address: string | null
+  /**
+   * Serves a connection that came another way. `trusted`: the other end has asked its user who he is and says it; from
+   * others requests must prove it.
+   */
+  take(socket: Duplex, options: { readonly trusted: boolean }): void
   /** Ends streams and connections. Resolves when all are closed, at most two seconds later. */
   close(): Promise<void>
 }
 
+const LOCAL_USER = 'local user'
 const CLOSE_WITHIN_MS = 2_000
 const ANSWER_WITHIN_MS = 30_000
 const MAX_CONNECTIONS = 2_000
@@ -61,11 +73,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   checkExposure(options)
   const { api, log, version } = options
   const closing = new AbortController()
-  const local = new WeakSet<IncomingMessage>()
+  const local = new WeakMap<IncomingMessage, string>()
   const gate = new Gate({ ...options, listenHost: options.listen?.host ?? null, now: options.now ?? Date.now })
   const requests = new RequestCounter()
   const routes = allRoutes({
     version,
+    ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
     openapi: () => openApiDocument(routes, version),
     metrics: () => metricsText(api, requests, gate, version),
   })
@@ -82,6 +95,20 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   await app.ready()
   const exec = new ExecSockets({ api, newRequestId, admit: (request) => admitUpgrade(request, gate, local) })
   const servers: Server[] = []
+  const serve: Serve = (request, response) => app.routing(request, response)
+  const serveTrusted: Serve = (request, response) => {
+    local.set(request, askedBy(request))
+    serve(request, response)
+  }
+  const passed = orElsewhere(options, { exec, local, servers, serve, gate })
+  const inner = {
+    trusted: await newServer(null, exec, serveTrusted),
+    other: await newServer(null, exec, passed.request, passed.upgrade),
+  }
+  inner.trusted.prependListener('upgrade', (request) => local.set(request, askedBy(request)))
+  const take: HttpServer['take'] = (socket, { trusted }) => {
+    ;(trusted ? inner.trusted : inner.other).emit('connection', socket)
+  }
   const close = async (): Promise<void> => {
     closing.abort(new OperationalError('UNAVAILABLE', 'the server is going down'))
     exec.close()
@@ -89,8 +116,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close()
   }
   try {
-    const address = await openListeners(options, { exec, local, servers, serve: (...args) => app.routing(...args) })
-    return { address, close }
+    const address = await openListeners(options, { exec, local, servers, serve, gate })
+    return { address, take, close }
   } catch (error) {
     await close()
     throw error
@@ -100,32 +127,90 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 /** What the listeners share. They add themselves to `servers`. */
 interface Listening {
   readonly exec: ExecSockets
-  readonly local: WeakSet<IncomingMessage>
+  readonly local: WeakMap<IncomingMessage, string>
   readonly servers: Server[]
   readonly serve: Serve
+  readonly gate: Gate
 }
 
-async function openListeners({ listen, socketPath }: HttpOptions, listening: Listening): Promise<string | null> {
-  const { exec, local, servers, serve } = listening
+async function openListeners(options: HttpOptions, listening: Listening): Promise<string | null> {
+  const { listen, socketPath } = options
+  const { exec, local, servers } = listening
+  const serve = orElsewhere(options, listening)
   let address: string | null = null
   if (listen !== null) {
-    const server = await newServer(listen.tls ?? null, exec, serve)
+    const server = await newServer(listen.tls ?? null, exec, serve.request, serve.upgrade)
     servers.push(server)
     address = await listenOnPort(server, listen)
   }
   if (socketPath !== null) {
-    const server = await newServer(null, exec, (request, response) => {
-      local.add(request)
-      serve(request, response)
-    })
-    server.prependListener('upgrade', (request) => local.add(request))
+    const server = await newServer(
+      null,
+      exec,
+      (request, response) => {
+        local.set(request, LOCAL_USER)
+        serve.request(request, response)
+      },
+      serve.upgrade,
+    )
+    server.prependListener('upgrade', (request) => local.set(request, LOCAL_USER))
     servers.push(server)
     await listenOnSocket(server, socketPath)
   }
   return address
 }
 
-function admitUpgrade(request: IncomingMessage, gate: Gate, local: WeakSet<IncomingMessage>): void {
+interface Serving {
+  readonly request: Serve
+  readonly upgrade: Upgrade
+}
+
+/** Answers by this server, or by the leader where that is another. Who asks is found out here either way. */
+function orElsewhere({ elsewhere }: HttpOptions, { exec, local, serve, gate }: Listening): Serving {
+  const asked = (request: IncomingMessage): string => {
+    const by = local.get(request)
+    if (by !== undefined) return by
+    gate.checkAddressee(request)
+    return gate.authenticate(request)
+  }
+  const here = (): DialLeader | null => elsewhere?.() ?? null
+  return {
+    request: (request, response) => {
+      const dial = here()
+      const by = dial === null ? null : whoOrNull(() => asked(request))
+      // Whoever is not let in is told so by this server.
+      if (dial === null || by === null) serve(request, response)
+      else {
+        // Without a leader the last known state is worth more than an error.
+        const otherwise = request.method === 'GET' ? () => serve(request, response) : null
+        void forwardRequest(request, response, { by, dial, requestId: newRequestId(), otherwise })
+      }
+    },
+    upgrade: (request, socket, head) => {
+      const dial = here()
+      const by = dial === null ? null : whoOrNull(() => asked(request))
+      if (dial === null || by === null) void exec.upgrade(request, socket, head)
+      else void forwardUpgrade(request, socket, head, { by, dial, requestId: newRequestId() })
+    },
+  }
+}
+
+function whoOrNull(ask: () => string): string | null {
+  try {
+    return ask()
+  } catch (error) {
+    if (error instanceof OperationalError) return null
+    throw error
+  }
+}
+
+/** Who asked, by the word of a server that has asked him. */
+function askedBy(request: IncomingMessage): string {
+  const by = request.headers[ASKED_BY_HEADER]
+  return typeof by === 'string' && by !== '' ? by.slice(0, 200) : 'another server'
+}
+
+function admitUpgrade(request: IncomingMessage, gate: Gate, local: WeakMap<IncomingMessage, string>): void {
   if (local.has(request)) return
   gate.checkAddressee(request)
   gate.authenticate(request)
@@ -142,7 +227,7 @@ function checkExposure({ listen, auth, tokens }: HttpOptions): void {
       hint: 'listen on 127.0.0.1, or use tokens',
     })
   }
-  if (auth === 'token' && tokens.length === 0) {
+  if (auth === 'token' && tokens().length === 0) {
     throw new OperationalError('CONFIG_INVALID', 'there is no token with which anybody could use the API')
   }
   if (listen.tls === undefined && !isLoopback(listen.host)) {
@@ -152,16 +237,21 @@ function checkExposure({ listen, auth, tokens }: HttpOptions): void {
   }
 }
 
-async function newServer(tls: ListenAddress['tls'] | null, exec: ExecSockets, serve: Serve): Promise<Server> {
+type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+async function newServer(
+  tls: ListenAddress['tls'] | null,
+  exec: ExecSockets,
+  serve: Serve,
+  upgrade: Upgrade = (request, socket, head) => void exec.upgrade(request, socket, head),
+): Promise<Server> {
   // Any other upgrade that a client offers, to HTTP/2 for one, is left unused and the request answered as it is.
   const limits = { ...LIMITS, shouldUpgradeCallback: (request: IncomingMessage) => exec.wants(request) }
   const server =
     tls === null || tls === undefined ? createServer(limits, serve) : await newTlsServer(tls, limits, serve)
   server.maxConnections = MAX_CONNECTIONS
   server.maxHeadersCount = 100
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    void exec.upgrade(request, socket, head)
-  })
+  server.on('upgrade', upgrade)
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()

@@ -30,9 +30,28 @@ export async function sendLines(
 }
 
 /** Sends events that a client can resume after their id. An error becomes a last event of kind `error`. */
-export async function sendEvents(
+export function sendEvents(
   response: ServerResponse,
   events: AsyncIterable<Event>,
+  context: StreamContext,
+): Promise<void> {
+  const textOf = (event: Event): string => `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`
+  return sendServerSent(response, events, textOf, context)
+}
+
+/** Sends values as server-sent events without ids. An error becomes a last event of kind `error`. */
+export function sendPulses(
+  response: ServerResponse,
+  values: AsyncIterable<unknown>,
+  context: StreamContext,
+): Promise<void> {
+  return sendServerSent(response, values, (value) => `data: ${JSON.stringify(value)}\n\n`, context)
+}
+
+async function sendServerSent<T>(
+  response: ServerResponse,
+  items: AsyncIterable<T>,
+  textOf: (item: T) => string,
   context: StreamContext,
 ): Promise<void> {
   begin(response, 'text/event-stream')
@@ -40,10 +59,9 @@ export async function sendEvents(
   const heartbeat = setInterval(() => {
     if (!response.writableNeedDrain) response.write(':\n\n')
   }, HEARTBEAT_MS)
-  const eventOf = (event: Event): string => `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`
   const errorOf = (error: object): string => `event: error\ndata: ${JSON.stringify(error)}\n\n`
   try {
-    await send(response, encode(events, eventOf, errorOf, context), context)
+    await send(response, encode(items, textOf, errorOf, context), context)
   } finally {
     clearInterval(heartbeat)
   }

@@ -66,7 +66,14 @@ export function agentsObeyTheHighest({ broken }: CheckContext): Check {
   const parking = new Set<string>()
   /** Tasks whose first start may have come to nothing, so that their agent begins anew. */
   const doubtful = new Set<string>()
+  /** Tasks that were given up with their node: its agent acts on what it knew until it has heard of that. */
+  const lost = new Set<string>()
   return {
+    onCommit: (written) => {
+      for (const { key, after } of written)
+        if (key.startsWith('task/') && (after as Task | null)?.status.state === 'lost')
+          lost.add(key.slice('task/'.length))
+    },
     onFact: (fact) => {
       if (fact.kind === 'cached') {
         caches.set(fact.node, [new Text(fact.text), ...(caches.get(fact.node) ?? []).slice(0, 1)])
@@ -79,15 +86,18 @@ export function agentsObeyTheHighest({ broken }: CheckContext): Check {
       if (fact.kind === 'start-unanswered') doubtful.add(fact.taskId)
       if (fact.kind === 'parking') parking.add(fact.node)
       if (fact.kind === 'agent-died') parking.delete(fact.node)
-      const excused =
-        fact.kind === 'call' &&
-        fact.call === 'stop' &&
-        (parking.has(fact.node) || doubtful.has(fact.container.order.taskId))
+      const excused = fact.kind === 'call' && isExcused(fact)
       if (fact.kind === 'call' && !excused) {
         const wrong = objection(fact, caches.get(fact.node) ?? [])
         if (wrong !== null) broken(`${fact.node} carried out ${fact.call} of ${fact.container.order.taskId}: ${wrong}`)
       }
     },
+  }
+
+  function isExcused({ node, call, container }: Fact & { kind: 'call' }): boolean {
+    const { taskId } = container.order
+    if (call === 'stop') return parking.has(node) || doubtful.has(taskId)
+    return call === 'start' && lost.has(taskId)
   }
 }
 

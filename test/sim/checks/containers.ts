@@ -44,12 +44,15 @@ export function atMostOne({ broken, isGivenUp }: CheckContext): Check {
   const running = new Map<string, Set<SimContainer>>()
   /** Tasks that were once allowed to start beside their predecessor, however their spec has changed since. */
   const startedBeside = new Set<string>()
+  /** Tasks that were given up with their node: they may go on there until it is back. */
+  const lost = new Set<string>()
   const placeOf = ({ order }: SimContainer): string => `${order.service}.${order.slot}`
   return {
     onCommit: (written) => {
       for (const { key, after } of written) {
         if (!key.startsWith('task/') || after === null) continue
-        const { id, spec } = after as Task
+        const { id, spec, status } = after as Task
+        if (status.state === 'lost') lost.add(id)
         if (spec.update.order === 'start-first' && !spec.exclusive) startedBeside.add(id)
       }
     },
@@ -65,10 +68,12 @@ export function atMostOne({ broken, isGivenUp }: CheckContext): Check {
         return
       }
       there.add(container)
-      const newest = [...there].reduce((best, one) => (one.order.attempt > best.order.attempt ? one : best))
+      const counted = [...there].filter(({ order }) => !lost.has(order.taskId))
+      const [first = container] = counted
+      const newest = counted.reduce((best, one) => (one.order.attempt > best.order.attempt ? one : best), first)
       const most = startedBeside.has(newest.order.taskId) ? 2 : 1
-      if (there.size <= most) return
-      const ids = [...there].map(({ order }) => order.taskId).join(', ')
+      if (counted.length <= most) return
+      const ids = counted.map(({ order }) => order.taskId).join(', ')
       broken(`${ids} run at once, at most ${most} may`)
     },
   }

@@ -1,5 +1,6 @@
 import { isTerminal, TASK_STATES, type Task, type TaskStatus } from '../../../src/core/model/task.ts'
 import type { Check, CheckContext } from '../checks.ts'
+import type { Shadow } from '../shadow.ts'
 
 /** Promise 9: what changes says so in the same commit. */
 export function causesAreTold({ broken }: CheckContext): Check {
@@ -40,7 +41,9 @@ export function statesOnlyGrow({ shadow, broken }: CheckContext): Check {
       if (fact.kind !== 'to-server' || fact.message.kind !== 'report') return
       for (const { status } of fact.message.statuses) saidBy.set(status, fact.node)
     },
-    onCommit: (written) => {
+    onCommit: (written, { commit }) => {
+      // What a user gives up with a node, he knows.
+      const byUser = commit.events.some(({ kind }) => GIVEN_UP.has(kind))
       for (const { key, before, after } of written) {
         if (!key.startsWith('task/') || after === null || before === after) continue
         const [old, now] = [before as Task | null, after as Task]
@@ -50,12 +53,27 @@ export function statesOnlyGrow({ shadow, broken }: CheckContext): Check {
         if (isTerminal(from) && to !== from) broken(`${key} had ended as ${from} and became ${to}`)
         if (old?.desired === 'stopped' && now.desired !== 'stopped') broken(`${key} was to stop and is wanted again`)
         if (old?.status === now.status || isControls(old, now)) continue
+        if (to === 'lost') {
+          const wrong = byUser ? null : whyNotLost(now, shadow)
+          if (wrong !== null) broken(`${key} was given up as lost, but ${wrong}`)
+          continue
+        }
         const speaker = saidBy.get(now.status) ?? 'nobody'
         const node = shadow.nodes.get(now.node ?? 0)?.name
         if (`${speaker}:7946` !== node) broken(`${key} became ${to} on the word of ${speaker}, but it is on ${node}`)
       }
     },
   }
+}
+
+const GIVEN_UP = new Set<string>(['node.removed', 'node.fenced', 'node.replaced'])
+
+/** Only what can be replaced is given up, and only when its node is away. */
+function whyNotLost({ node, spec }: Task, shadow: Shadow): string | null {
+  const status = shadow.nodes.get(node ?? 0)?.status
+  if (status !== 'unreachable' && status !== undefined) return `node ${node} is ${status ?? 'unknown'}`
+  const kept = spec.container.mounts.some(({ kind }) => kind !== 'bind')
+  return spec.exclusive || kept ? 'it may run nowhere else' : null
 }
 
 function isControls(before: Task | null, after: Task): boolean {

@@ -48,6 +48,8 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
   const slots = new Map<string, Slot>()
   /** A task that is made because another has to leave its node runs beside that one, and fails for itself. */
   const lines = new Map<string, string>()
+  /** Tasks with a call to start that may still be under way. */
+  const unanswered = new Set<string>()
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
@@ -57,14 +59,22 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
       }
     },
     onFact: (fact) => {
-      if (fact.kind === 'agent-died') for (const slot of slots.values()) slot.failures -= 1
+      if (fact.kind === 'start-unanswered') unanswered.add(fact.taskId)
+      if (fact.kind === 'agent-died') {
+        for (const slot of slots.values()) slot.failures -= 1
+        const id = shadow.nodeNamed(fact.node)?.id
+        for (const task of shadow.alive()) if (task.node === id) unanswered.add(task.id)
+      }
       if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
       // It does not know that its slot has gone on elsewhere.
       if (isGivenUp(fact.node)) return
       const { order } = fact.container
+      // What was given up with its node goes on there for itself, until the node has heard of it.
+      const task = shadow.tasks.get(order.taskId)
+      if (task === undefined || task.status.state === 'lost') return
       const slot = slotOf(order, slots, lines)
       if (fact.kind === 'ended') {
-        if (fact.cause !== 'program' || shadow.tasks.get(order.taskId)?.desired !== 'running') return
+        if (fact.cause !== 'program' || task.desired !== 'running') return
         slot.excused = false
         slot.failures += 1
         slot.endedAt = now()
@@ -72,6 +82,8 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
       }
       const pause = retryDelayMs(slot.failures)
       if (slot.excused || slot.failures <= 1 || now() - slot.endedAt >= pause) return
+      // The first of two calls may only now have been carried out, and the second right after it.
+      if (unanswered.delete(order.taskId)) return
       broken(`${order.taskId} started ${now() - slot.endedAt} ms after failure ${slot.failures}, not ${pause} ms`)
     },
   }
@@ -120,6 +132,10 @@ function forgive(
     else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
   } else if (after === null) {
     if (inSlot.length === 0) slots.delete(place)
+  } else if (after.status.state === 'lost') {
+    // What its agent saw fail meanwhile it could not tell.
+    known.excused = true
+    known.failures = 0
   } else if (before.desired !== 'stopped' && after.desired === 'stopped') {
     known.excused = true
     // Its agent may not have seen the last end as a failure, but as what it was asked for.

@@ -1,6 +1,7 @@
 import type { Task } from '../../../src/core/model/task.ts'
 import { groupBy } from '../../../src/lib/collections.ts'
 import type { Check, CheckContext } from '../checks.ts'
+import type { SimContainer } from '../container.ts'
 import { CLUSTER_ID } from '../node.ts'
 
 /**
@@ -14,6 +15,9 @@ export function nothingIsGivenTwice({ shadow, broken }: CheckContext): Check {
       const { container, holder } = fact
       // Engines that clash with the rest of the machine are a fault of the world, not ours.
       if (holder.cluster !== CLUSTER_ID || container.cluster !== CLUSTER_ID) return
+      // What was given up with its node goes on there until the node has heard of it.
+      const isLost = ({ order }: SimContainer): boolean => shadow.tasks.get(order.taskId)?.status.state === 'lost'
+      if (isLost(holder) || isLost(container)) return
       broken(`${container.order.taskId} and ${holder.order.taskId} want the same host port of ${fact.node}`)
     },
     onCommit: (written) => {

@@ -19,8 +19,11 @@ export interface RouteRequest<P, Q, B> {
   readonly lastEventId: string | null
 }
 
-/** What a route answers with. `events`: a JSON list, or server-sent events for those who ask to follow. */
-export type AnswerKind = 'json' | 'lines' | 'events' | 'text' | 'exec'
+/**
+ * What a route answers with. `events`: a JSON list, or server-sent events for those who ask to follow. `pulses`: server-sent
+ * values that are not kept, so nobody can ask for those before.
+ */
+export type AnswerKind = 'json' | 'lines' | 'events' | 'pulses' | 'text' | 'exec'
 
 interface Described<P, Q, B> {
   readonly method: Method
@@ -47,7 +50,7 @@ export interface Route {
   readonly body: z.ZodType | null
   readonly bodyLimitBytes: number
   /** The form of its failures. */
-  readonly errors: 'gantry' | 'gokube'
+  readonly errors: 'gantry' | 'gokube' | 'gocluster'
   readonly answer: { readonly kind: AnswerKind; readonly status: number; readonly schema: z.ZodType }
   readonly handle: (api: Api, request: RouteRequest<unknown, unknown, unknown>) => unknown
 }
@@ -68,13 +71,18 @@ export function jsonRoute<R, P = unknown, Q = unknown, B = unknown>(
 /** A route that answers with a stream: JSON lines, or events. */
 export function streamRoute<R, P = unknown, Q = unknown>(
   route: Described<P, Q, unknown> & {
-    readonly kind: 'lines' | 'events'
+    readonly kind: 'lines' | 'events' | 'pulses'
     /** Of one item. */
     readonly response: z.ZodType<R>
     readonly handle: (api: Api, request: RouteRequest<P, Q, unknown>) => AsyncIterable<R> | readonly R[]
   },
 ): Route {
   return erase(route, { kind: route.kind, status: 200, schema: route.response }, route.handle)
+}
+
+/** Whether an answer may go on for as long as the client likes. */
+export function isStreamed({ answer: { kind } }: Route): boolean {
+  return kind === 'lines' || kind === 'events' || kind === 'pulses'
 }
 
 /** A route that answers with text. */

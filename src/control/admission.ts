@@ -1,0 +1,188 @@
+import { OperationalError } from '../core/errors.ts'
+import { judgeToken, useToken } from '../core/identity/token-record.ts'
+import type { EventDraft } from '../core/model/event.ts'
+import type { CertificateAuthority, JoinTokenRecord, Role } from '../core/model/identity.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
+import { NO_SETTINGS, type Node } from '../core/model/node.ts'
+import { AUTHORITY_KEY, CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
+import type { JoinTokenView } from '../core/model/view.ts'
+import { smallestFree } from '../core/node/join.ts'
+import type { Certifier } from '../ports/certifier.ts'
+import { type AcceptDeps, commitOnce } from './accept-change.ts'
+import type { Caller } from './api.ts'
+
+export interface AdmissionDeps extends AcceptDeps {
+  /** null: this server has no authority, because it listens for no other machine. */
+  readonly certifier: Certifier | null
+}
+
+/** What a machine says that wants to belong to the cluster. */
+export interface JoinRequest {
+  readonly tokenId: string
+  readonly secret: string
+  readonly role: Role
+  readonly name: string
+  readonly addresses: readonly string[]
+  /** Its certificate request, PEM: proves that it has the private key. */
+  readonly request: string
+}
+
+/** What it gets. */
+export interface Admission {
+  readonly clusterId: string
+  readonly nodeId: NodeId
+  readonly certificate: string
+  readonly bundle: string
+  /** Hex; for servers only. */
+  readonly clusterKey: string | null
+}
+
+const TRIES = 5
+
+/** Makes a join token. Its text is shown this once. */
+export async function createJoinToken(
+  wish: { readonly role: Role; readonly lifeMs: Millis | null; readonly uses: number | null | undefined },
+  caller: Caller,
+  deps: AdmissionDeps,
+): Promise<{ readonly text: string; readonly token: JoinTokenView }> {
+  const { certifier, authority } = requireAuthority(deps)
+  const now = deps.clock.now()
+  const { text, record } = certifier.newToken(authority, {
+    role: wish.role,
+    createdBy: caller.by,
+    now,
+    ...(wish.lifeMs !== null && { lifeMs: wish.lifeMs }),
+    ...(wish.uses !== undefined && { uses: wish.uses }),
+  })
+  const key = keyOf('token', record.id)
+  const event = draft('token.created', key, `join token ${record.id} for a ${record.role} was made`, caller.by, now)
+  const commit = { epoch: null, expect: [{ key, revision: 0 }], writes: [{ put: key, value: record }], events: [event] }
+  if ((await commitOnce(commit, deps)) === null) throw new OperationalError('CONFLICT', 'somebody made the same token')
+  return { text, token: viewToken(record) }
+}
+
+/** Tokens that are kept, the newest first. */
+export function joinTokens({ world }: AdmissionDeps): readonly JoinTokenView[] {
+  return [...world.mirror.list('token')].map(({ value }) => viewToken(value)).sort((a, b) => b.createdAt - a.createdAt)
+}
+
+/** From now on the token lets nobody in. Those it has let in stay. */
+export async function revokeJoinToken(id: string, caller: Caller, deps: AdmissionDeps): Promise<JoinTokenView> {
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const key = keyOf('token', id)
+    const held = deps.world.mirror.get(key)
+    if (held === null) throw new OperationalError('NOT_FOUND', `there is no join token ${id}`)
+    if (held.value.revokedAt !== null) return viewToken(held.value)
+    const now = deps.clock.now()
+    const value = { ...held.value, revokedAt: now }
+    const event = draft('token.revoked', key, `join token ${id} was revoked`, caller.by, now)
+    const expect = [{ key, revision: held.revision }]
+    if ((await commitOnce({ epoch: null, expect, writes: [{ put: key, value }], events: [event] }, deps)) !== null)
+      return viewToken(value)
+  }
+  throw new OperationalError('CONFLICT', `join token ${id} was changed by somebody else at the same time`)
+}
+
+/**
+ * Lets a machine in: the token's use and the node's id are committed together, so a token for one machine lets in one, and
+ * an id is given once. Throws UNAUTHENTICATED, and CONFLICT for a name that is taken.
+ */
+export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<Admission> {
+  const { certifier, authority } = requireAuthority(deps)
+  const { world, clock } = deps
+  const clusterId = world.mirror.get(CLUSTER_KEY)?.value.id ?? ''
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const now = clock.now()
+    const token = world.mirror.get(keyOf('token', request.tokenId))
+    const matches = certifier.secretMatches(token?.value ?? null, request.secret)
+    const verdict = judgeToken(token?.value ?? null, request.role, matches, now)
+    if (verdict.kind === 'refused' || token === null) throw refused(verdict.kind === 'refused' ? verdict.message : '')
+    const nodes = world.nodes()
+    // Who joins while a place is kept for another machine is that machine.
+    const place = nodes.find(({ reserved }) => reserved) ?? null
+    if (nodes.some((node) => node !== place && node.name === request.name)) throw nameTaken(request.name)
+    const nodeId = place?.id ?? smallestFree(nodes)
+    // Before the id is given: a request that is not sound must not use the token up.
+    const terms = { clusterId, role: request.role, nodeId, addresses: request.addresses, now }
+    const certificate = await certifier.issue(authority, request.request, terms)
+    const key = keyOf('node', nodeId)
+    const commit = {
+      epoch: null,
+      expect: [
+        { key, revision: world.mirror.get(key)?.revision ?? 0 },
+        { key: token.key, revision: token.revision },
+      ],
+      writes: [
+        { put: key, value: expectedNode(nodeId, place, request, now) },
+        { put: token.key, value: useToken(token.value) },
+      ],
+      events: [
+        draft(
+          'node.admitted',
+          key,
+          `node ${nodeId} (${request.name}) was let in as ${request.role} with join token ${token.value.id}`,
+          'control',
+          now,
+        ),
+      ],
+    }
+    if ((await commitOnce(commit, deps)) === null) continue
+    const clusterKey = request.role === 'server' ? certifier.clusterKey() : null
+    return { clusterId, nodeId, certificate, bundle: authority.bundle.join(''), clusterKey }
+  }
+  throw new OperationalError('CONFLICT', 'other machines joined at the same time; try again')
+}
+
+function requireAuthority(deps: AdmissionDeps): { certifier: Certifier; authority: CertificateAuthority } {
+  const authority = deps.world.mirror.get(AUTHORITY_KEY)?.value
+  if (deps.certifier !== null && authority !== undefined) return { certifier: deps.certifier, authority }
+  throw new OperationalError('UNSUPPORTED', 'this cluster takes no other machines: its server listens for none', {
+    hint: 'start it with `gantry up --link HOST:7947`, an address that the others reach',
+  })
+}
+
+function refused(message: string): OperationalError {
+  return new OperationalError('UNAUTHENTICATED', `cannot join: ${message}`, {
+    hint: '`gantry join-token create` makes a new one',
+  })
+}
+
+function nameTaken(name: string): OperationalError {
+  return new OperationalError('CONFLICT', `there is a node called ${name} already`, {
+    hint: 'give this one another --name, or remove the other first if it is gone for good',
+  })
+}
+
+/** A node that has its identity and has not said hello yet. */
+function expectedNode(id: NodeId, place: Node | null, { name, addresses }: JoinRequest, now: Millis): Node {
+  const address = addresses[0] ?? null
+  if (place !== null) return { ...place, reserved: false, name, hostname: '', address }
+  return {
+    id,
+    machineId: null,
+    reserved: false,
+    name,
+    hostname: '',
+    availability: 'active',
+    status: 'unreachable',
+    placement: 'default',
+    address,
+    publicAddress: null,
+    region: null,
+    zone: null,
+    labels: {},
+    settings: NO_SETTINGS,
+    capacity: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
+    runtimes: [],
+    version: '',
+    joinedAt: now,
+  }
+}
+
+function viewToken({ secretHash: _, ...token }: JoinTokenRecord): JoinTokenView {
+  return token
+}
+
+function draft(kind: EventDraft['kind'], object: string, message: string, by: string, at: Millis): EventDraft {
+  return { kind, object, service: null, message, by, at }
+}

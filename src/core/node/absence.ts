@@ -1,0 +1,90 @@
+import { earlier } from '../../lib/collections.ts'
+import type { Millis, NodeId } from '../model/ids.ts'
+
+/** What is known of a node whose agent is not connected. */
+export interface Absence {
+  readonly node: NodeId
+  /** When it was last heard, or when its leader began to listen. */
+  readonly goneSince: Millis
+  /** Since when nobody who was asked gets an answer from the machine; null: it answers, or it never did. */
+  readonly silentSince: Millis | null
+  /** Whether all that could be moved away has been. */
+  readonly evicted: boolean
+}
+
+/** How long a node may be away before something is done. */
+export interface Patience {
+  /** Until one whose machine answers is called unreachable and gets no new tasks. */
+  readonly unreachableAfterMs: Millis
+  /** How long a machine must be silent too, until it is unreachable and its tasks are replaced. */
+  readonly silentForMs: Millis
+  /** Until the tasks of a machine that answers, and whose agent does not come back, are replaced. */
+  readonly agentGoneForMs: Millis
+}
+
+/** Replacements of a lost machine run within ten seconds; an agent that is started anew is waited for. */
+export const DEFAULT_PATIENCE: Patience = { unreachableAfterMs: 15_000, silentForMs: 4_000, agentGoneForMs: 60_000 }
+
+export interface AbsenceVerdict {
+  readonly node: NodeId
+  readonly unreachable: boolean
+  readonly evict: boolean
+  /** Why its tasks may be replaced, or may not be yet. */
+  readonly because: string
+}
+
+export interface Absences {
+  readonly verdicts: readonly AbsenceVerdict[]
+  /** Why nothing is moved although it would be time; null: nothing holds it back. */
+  readonly held: string | null
+  /** When to look again; null: nothing is to come. */
+  readonly wakeAt: Millis | null
+}
+
+/** With fewer nodes one that is lost is always a large part of them. */
+const FEWEST_TO_HOLD = 4
+
+/**
+ * Judges what the absence of nodes means. A machine that is silent too is soon believed to be lost; one that answers
+ * has lost its agent only, which is likely to come back to tasks that still run. When half the nodes or more go together it
+ * is rather the network or this server that is ill, and nothing is moved until some return or a person says more.
+ * `members`: nodes that belong to the cluster, absent or not.
+ */
+export function judgeAbsences(
+  absences: readonly Absence[],
+  members: number,
+  patience: Patience,
+  now: Millis,
+): Absences {
+  let wakeAt: Millis | null = null
+  const judged = absences.map((absence) => {
+    const lostAt = absence.silentSince === null ? null : absence.silentSince + patience.silentForMs
+    const unreachableAt = earliest(absence.goneSince + patience.unreachableAfterMs, lostAt)
+    const evictAt = earliest(absence.goneSince + patience.agentGoneForMs, lostAt)
+    for (const at of [unreachableAt, evictAt]) if (at > now) wakeAt = earlier(wakeAt, at)
+    return { absence, unreachable: now >= unreachableAt, due: now >= evictAt && !absence.evicted }
+  })
+  // Those that were lost before, one by one, say nothing about the network of today.
+  const there = members - absences.filter(({ evicted }) => evicted).length
+  const together = judged.filter(({ unreachable, absence }) => unreachable && !absence.evicted).length
+  const mass = there >= FEWEST_TO_HOLD && together * 2 >= there
+  const held =
+    mass && judged.some(({ due }) => due)
+      ? `${together} of ${there} nodes are silent at once: nothing is moved until some return`
+      : null
+  const verdicts = judged.map(({ absence, unreachable, due }) => ({
+    node: absence.node,
+    unreachable,
+    evict: due && held === null,
+    because: reason(absence),
+  }))
+  return { verdicts, held, wakeAt }
+}
+
+function earliest(at: Millis, other: Millis | null): Millis {
+  return other === null ? at : Math.min(at, other)
+}
+
+function reason({ silentSince }: Absence): string {
+  return silentSince === null ? 'its agent does not come back' : 'its machine does not answer'
+}

@@ -1,0 +1,149 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OperationalError } from '../../core/errors.ts'
+import { errorCode, replaceFile, syncDirectory } from '../durable-text.ts'
+import { splitBundle } from './describe-certificate.ts'
+
+/** Who a machine is, as its disk has it. All but the certificates is secret. */
+export interface StoredIdentity {
+  /** The node's private key, in PEM. */
+  readonly key: string
+  /** The node's certificate, in PEM; a cross-signed authority may follow it. */
+  readonly certificate: string
+  /** The authorities that the node trusts, in PEM. */
+  readonly bundle: string
+  /** 32 bytes; null on a node that is no server. */
+  readonly clusterKey: Buffer | null
+}
+
+const NEXT = '.next'
+const CLUSTER_KEY = /^[0-9a-f]{64}$/
+
+/** The identity of a node in `<data directory>/identity`. */
+export class IdentityFiles {
+  readonly #directory: string
+
+  constructor(dataDir: string) {
+    this.#directory = join(dataDir, 'identity')
+  }
+
+  /**
+   * Reads the identity; null: this machine has none yet. Throws STORE_CORRUPT for files that are damaged, missing or do not
+   * belong together, CONFIG_INVALID for secret ones that others can read. When writing was cut off, key and certificate
+   * are both the old ones or both the new ones.
+   */
+  async read(): Promise<StoredIdentity | null> {
+    const certificate = await this.#text('node.crt')
+    if (certificate === null) {
+      if ((await this.#secret('node.key')) === null) return null
+      throw damaged(this.#path('node.crt'), 'it is missing, but node.key is there')
+    }
+    const key = await this.#keyOf(this.#certificate('node.crt', certificate))
+    const bundle = await this.#bundle()
+    return { key, certificate, bundle, clusterKey: await this.#clusterKey() }
+  }
+
+  /**
+   * Writes an identity so that a loss of power at any moment leaves a usable one. The authorities come first: a new
+   * certificate must not be there without the one who vouches for it.
+   */
+  async write(identity: StoredIdentity): Promise<void> {
+    await replaceFile(this.#path('authority.crt'), identity.bundle)
+    if (identity.clusterKey === null) await rm(this.#path('cluster.key'), { force: true })
+    else await replaceFile(this.#path('cluster.key'), `${identity.clusterKey.toString('hex')}\n`)
+    // With the certificate the identity changes over; its key waits beside the old one until then.
+    await replaceFile(this.#path(`node.key${NEXT}`), identity.key)
+    await replaceFile(this.#path('node.crt'), identity.certificate)
+    await this.#takeNextKey()
+  }
+
+  /** Replaces the authorities that the node trusts, and nothing else. */
+  async writeBundle(bundle: string): Promise<void> {
+    await replaceFile(this.#path('authority.crt'), bundle)
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name)
+  }
+
+  async #keyOf(certificate: X509Certificate): Promise<string> {
+    const key = await this.#secret('node.key')
+    if (key !== null && this.#belongs(certificate, 'node.key', key)) return key
+    const next = await this.#secret(`node.key${NEXT}`)
+    if (next !== null && this.#belongs(certificate, `node.key${NEXT}`, next)) {
+      await this.#takeNextKey()
+      return next
+    }
+    throw damaged(this.#path('node.key'), key === null ? 'it is missing' : 'it does not belong to node.crt')
+  }
+
+  async #takeNextKey(): Promise<void> {
+    await rename(this.#path(`node.key${NEXT}`), this.#path('node.key'))
+    await syncDirectory(this.#directory)
+  }
+
+  #belongs(certificate: X509Certificate, name: string, key: string): boolean {
+    try {
+      return certificate.checkPrivateKey(createPrivateKey(key))
+    } catch (cause) {
+      throw damaged(this.#path(name), 'it holds no private key', cause)
+    }
+  }
+
+  #certificate(name: string, pem: string): X509Certificate {
+    try {
+      return new X509Certificate(pem)
+    } catch (cause) {
+      throw damaged(this.#path(name), 'it holds no certificate', cause)
+    }
+  }
+
+  async #bundle(): Promise<string> {
+    const bundle = await this.#text('authority.crt')
+    if (bundle === null) throw damaged(this.#path('authority.crt'), 'it is missing')
+    const certificates = splitBundle(bundle)
+    if (certificates.length === 0) throw damaged(this.#path('authority.crt'), 'it holds no certificate')
+    for (const pem of certificates) {
+      if (!this.#certificate('authority.crt', pem).ca) {
+        throw damaged(this.#path('authority.crt'), 'one of its certificates is not of an authority')
+      }
+    }
+    return bundle
+  }
+
+  async #clusterKey(): Promise<Buffer | null> {
+    const text = await this.#secret('cluster.key')
+    if (text === null) return null
+    if (!CLUSTER_KEY.test(text.trim())) throw damaged(this.#path('cluster.key'), 'it does not hold 64 hex digits')
+    return Buffer.from(text.trim(), 'hex')
+  }
+
+  async #secret(name: string): Promise<string | null> {
+    const text = await this.#text(name)
+    if (text === null) return null
+    const path = this.#path(name)
+    if (((await stat(path)).mode & 0o077) !== 0) {
+      throw new OperationalError('CONFIG_INVALID', `cannot use ${path}: others can read it`, {
+        hint: `chmod 600 ${path}; if others may have read it, let the node join again`,
+      })
+    }
+    return text
+  }
+
+  async #text(name: string): Promise<string | null> {
+    try {
+      return await readFile(this.#path(name), 'utf8')
+    } catch (cause) {
+      if (errorCode(cause) === 'ENOENT') return null
+      throw damaged(this.#path(name), errorCode(cause), cause)
+    }
+  }
+}
+
+function damaged(path: string, why: string, cause?: unknown): OperationalError {
+  return new OperationalError('STORE_CORRUPT', `cannot use the identity in ${path}: ${why}`, {
+    hint: 'put the files back from a backup, or remove the directory identity and let the node join again',
+    cause,
+  })
+}

@@ -1,0 +1,39 @@
+import { randomBytes, scrypt } from 'node:crypto'
+import type { ClusterSecretRecord } from '../../core/model/identity.ts'
+import { type SealedPlace, seal, unseal } from './seal.ts'
+
+const COST = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+const KEY_BYTES = 32
+
+/**
+ * Stretches a cluster secret (scrypt, 0.1 s and 32 MiB), so that even somebody who has the result needs that for each
+ * guess. `salt` in hex.
+ */
+export function stretchSecret(secret: string, salt: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(secret, Buffer.from(salt, 'hex'), KEY_BYTES, COST, (error, key) => {
+      if (error === null) resolve(key)
+      else reject(error)
+    })
+  })
+}
+
+/** Makes what the cluster keeps of a secret that its users made up: never the secret itself. */
+export async function newClusterSecret(
+  clusterKey: Buffer,
+  clusterId: string,
+  secret: string,
+): Promise<ClusterSecretRecord> {
+  const salt = randomBytes(16).toString('hex')
+  const stretched = await stretchSecret(secret, salt)
+  return { salt, sealedKey: seal(clusterKey, placeIn(clusterId), stretched.toString('hex')) }
+}
+
+/** The stretched secret, for a server that lets machines in. Throws STORE_CORRUPT as `unseal` does. */
+export function openClusterSecret(clusterKey: Buffer, clusterId: string, record: ClusterSecretRecord): Buffer {
+  return Buffer.from(unseal(clusterKey, placeIn(clusterId), record.sealedKey), 'hex')
+}
+
+function placeIn(clusterId: string): SealedPlace {
+  return { clusterId, kind: 'authority', id: 'cluster secret' }
+}

@@ -1,0 +1,100 @@
+import { createServer, type Server as SocketServer } from 'node:net'
+import { OperationalError } from '../core/errors.ts'
+import type { TaskId } from '../core/model/ids.ts'
+import type { RuntimeDescription } from '../core/model/node.ts'
+import { dialLink } from '../drivers/link/dial.ts'
+import { systemRng } from '../drivers/rng.ts'
+import type { Log } from '../ports/log.ts'
+import { listenOnSocket } from '../transport/http/listeners.ts'
+import { makeDataDir } from './data-dir.ts'
+import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
+import { dialApi, HEARTBEAT_MS } from './link-service.ts'
+import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
+
+export interface AgentProcessOptions extends AgentOptions {
+  /** `host:port` of servers; empty: those of last time. */
+  readonly servers: readonly string[]
+  /** Text of a join token; null: this machine has joined before. */
+  readonly token: string | null
+  /** Where servers reach this machine; null: where it connects from. */
+  readonly address: string | null
+  readonly socketPath: string
+}
+
+/** An agent whose servers are elsewhere. */
+export interface AgentProcess {
+  readonly identity: Identity
+  runtimes(): readonly RuntimeDescription[]
+  stop(options: { readonly park: boolean }): Promise<readonly TaskId[]>
+}
+
+/** Starts an agent, which joins first if it has to. What comes over its socket is passed on to the servers, with the token that it carries. */
+export async function startAgentProcess(options: AgentProcessOptions, log: Log): Promise<AgentProcess> {
+  const { dataDir, socketPath } = options
+  makeDataDir(dataDir)
+  const servers = options.servers.length > 0 ? options.servers : await keptServers(dataDir)
+  if (servers.length === 0)
+    throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
+  const identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers))
+  if (identity.role !== 'agent') {
+    throw new OperationalError('CONFIG_INVALID', `this machine is server ${identity.nodeId}`, {
+      hint: 'start it with `gantry up`',
+    })
+  }
+  await keepServers(dataDir, servers)
+  const link = dialLink({
+    servers: () => servers,
+    identity: () => identity,
+    rng: systemRng(),
+    heartbeatMs: HEARTBEAT_MS,
+  })
+  const { clusterId, nodeId } = identity
+  const { agent, runtimes } = await startAgent(options, { clusterId, nodeId, address: options.address }, link, log)
+  const front = await passOn(socketPath, servers, identity)
+  return {
+    identity,
+    runtimes: () => agent.runtimes,
+    stop: async ({ park }) => {
+      const left = await agent.stop({ park })
+      await new Promise((resolve) => front.close(resolve))
+      await Promise.all(runtimes.map((runtime) => runtime.close()))
+      return left
+    },
+  }
+}
+
+function joinNow(options: AgentProcessOptions, servers: readonly string[]): Promise<Identity> {
+  const { dataDir, token, address } = options
+  if (token === null) {
+    throw new OperationalError('PREREQUISITE', 'this machine belongs to no cluster yet', {
+      hint: 'give --join-token-file; `gantry join-token create` on a server makes a token',
+    })
+  }
+  const addresses = address === null ? [] : [address]
+  return joinAndKeep(dataDir, { servers, token, role: 'agent', name: nodeName(options), addresses })
+}
+
+/** Every connection to the local socket becomes one to the API of a server. */
+async function passOn(path: string, servers: readonly string[], identity: Identity): Promise<SocketServer> {
+  const front = createServer((socket) => {
+    socket.on('error', () => undefined)
+    void (async () => {
+      for (const server of servers) {
+        try {
+          const other = await dialApi(server, identity)
+          socket.pipe(other)
+          other.pipe(socket)
+          other.once('error', () => socket.destroy())
+          other.once('close', () => socket.destroy())
+          socket.once('close', () => other.destroy())
+          return
+        } catch (error) {
+          if (!(error instanceof OperationalError)) throw error
+        }
+      }
+      socket.destroy()
+    })()
+  })
+  await listenOnSocket(front, path)
+  return front
+}

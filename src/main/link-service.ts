@@ -1,0 +1,62 @@
+import type { TLSSocket } from 'node:tls'
+import type { Server } from '../control/server.ts'
+import { dialTls } from '../drivers/link/dial.ts'
+import { JOIN_PROTOCOL, serveJoin } from '../drivers/link/join.ts'
+import { type LinkListener, listenForAgents } from '../drivers/link/listen.ts'
+import type { Log } from '../ports/log.ts'
+import { FailedAttempts } from '../transport/http/failed-attempts.ts'
+import type { HttpServer } from '../transport/http/server.ts'
+import type { Identity } from './identity.ts'
+
+/** Requests to the API that come from other machines of the cluster, in TLS's list of protocols. */
+const API_PROTOCOL = 'gantry-api/1'
+
+export interface LinkServiceOptions {
+  readonly host: string
+  readonly port: number
+  readonly identity: Identity
+  readonly server: Server
+  readonly log: Log
+  /** null until the API is served. */
+  readonly http: () => HttpServer | null
+}
+
+/** How often both ends of a link ask whether the other is there. */
+export const HEARTBEAT_MS = 1_000
+
+/** Serves agents, machines that join, and requests that other machines pass on, all on the link's port. */
+export function serveLink({ host, port, identity, server, log, http }: LinkServiceOptions): Promise<LinkListener> {
+  const failed = new FailedAttempts(Date.now)
+  const join = (socket: TLSSocket): void => {
+    void serveJoin(socket, {
+      bundle: () => (server.authority?.bundle ?? []).join(''),
+      blockedFor: (address) => failed.blockedFor(address),
+      onRefused: (address) => failed.record(address),
+      admit: (message) => server.admit(message),
+    })
+  }
+  return listenForAgents({
+    host,
+    port,
+    clusterId: identity.clusterId,
+    identity: identity.files,
+    revoked: () => new Set(),
+    heartbeatMs: HEARTBEAT_MS,
+    log,
+    onAgent: (connection) => server.accept(connection),
+    protocols: {
+      [JOIN_PROTOCOL]: join,
+      [API_PROTOCOL]: (socket, peer) => {
+        const api = http()
+        if (api === null || peer === null) socket.destroy()
+        // A server has asked its own user who he is; what comes from any other node must carry a token.
+        else api.take(socket, { trusted: peer.identity.role === 'server' })
+      },
+    },
+  })
+}
+
+/** A connection to the API of another server. Throws UNAVAILABLE. */
+export function dialApi(address: string, identity: Identity): Promise<TLSSocket> {
+  return dialTls(address, API_PROTOCOL, { identity: () => identity })
+}

@@ -1,0 +1,32 @@
+import { createLog } from '../drivers/log.ts'
+import type { LogLevel } from '../ports/log.ts'
+import { type AgentProcessOptions, startAgentProcess } from './agent-process.ts'
+import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
+import { keepMemorySmall } from './keep-memory-small.ts'
+
+export interface RunAgentOptions extends AgentProcessOptions {
+  /** Ctrl-C leaves the tasks running instead of stopping them. */
+  readonly leave: boolean
+  readonly logLevel: LogLevel
+}
+
+/** Runs an agent in the foreground until a signal ends it. Returns the exit code. */
+export async function runAgent(options: RunAgentOptions): Promise<number> {
+  const log = createLog({ level: options.logLevel, destination: process.stderr, pretty: process.stderr.isTTY })
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const agent = await startAgentProcess(options, log)
+  const signal = nextSignal()
+  for (const line of agent.runtimes().map(describeRuntime)) say(line)
+  const { nodeId, clusterId } = agent.identity
+  say(
+    `\nGantry is up: node ${nodeId} of cluster ${clusterId}.\n  Socket   ${options.socketPath}  (commands need a token)`,
+  )
+  const endKeeping = keepMemorySmall()
+  const name = await signal
+  endKeeping()
+  const park = name === 'SIGINT' && !options.leave
+  say(farewell(park))
+  process.once('SIGINT', () => process.exit(130))
+  say(lastWord(await agent.stop({ park })))
+  return 0
+}

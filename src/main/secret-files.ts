@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { OperationalError } from '../core/errors.ts'
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'this user may not read it',
+}
+
+/** Reads the one line of a file; `what` names it in errors. Throws CONFIG_INVALID, never with what is in the file. */
+export function readSecret(path: string, what: string): string {
+  const text = read(path, what).replace(/\r?\n$/, '')
+  if (text !== '' && !/[\r\n]/.test(text)) return text
+  throw new OperationalError('CONFIG_INVALID', `cannot use ${path} as ${what}: it does not hold one line`)
+}
+
+/** Reads a file of certificates or keys; `what` names it in errors. Throws CONFIG_INVALID. */
+export function readPem(path: string, what: string): string {
+  const text = read(path, what)
+  if (text.includes('-----BEGIN ')) return text
+  throw new OperationalError('CONFIG_INVALID', `cannot use ${path} as ${what}: it is not in PEM`, {
+    hint: 'such a file has a line like -----BEGIN CERTIFICATE-----',
+  })
+}
+
+function read(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    throw new OperationalError('CONFIG_INVALID', `cannot read ${what} from ${path}: ${REASONS[code] ?? message}`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,29 @@
+import type { CertificateAuthority, JoinTokenRecord, NodeIdentity, Role } from '../core/model/identity.ts'
+import type { Millis } from '../core/model/ids.ts'
+
+export interface TokenWish {
+  readonly role: Role
+  readonly createdBy: string
+  readonly now: Millis
+  readonly lifeMs?: Millis
+  /** null: as often as one likes. */
+  readonly uses?: number | null
+}
+
+/** What a server does with the cluster key and the authority, so that nobody else has to see them. */
+export interface Certifier {
+  newToken(
+    authority: CertificateAuthority,
+    wish: TokenWish,
+  ): { readonly text: string; readonly record: JoinTokenRecord }
+  /** In a time that tells nothing of the secret. */
+  secretMatches(record: JoinTokenRecord | null, secret: string): boolean
+  /** Certifies the key of a request; PEM, with the chain that goes with it. Throws USAGE for a request that is not sound. */
+  issue(
+    authority: CertificateAuthority,
+    request: string,
+    terms: NodeIdentity & { readonly addresses: readonly string[]; readonly now: Millis },
+  ): Promise<string>
+  /** In hex: what a machine must have to be a server. */
+  clusterKey(): string
+}

@@ -1,0 +1,109 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { OperationalError } from '../../core/errors.ts'
+import { errorAnswer } from './error-answer.ts'
+import { rawAnswer } from './exec-upgrade.ts'
+
+/** Opens a connection to the server that can answer. Throws UNAVAILABLE. */
+export type DialLeader = () => Promise<Duplex>
+
+/** Says who asks, to a server that trusts the one that passes the request on. */
+export const ASKED_BY_HEADER = 'gantry-asked-by'
+
+/** What is to become of a request that is passed on. */
+export interface Passing {
+  /** Who asks. */
+  readonly by: string
+  readonly dial: DialLeader
+  readonly requestId: string
+  /** Answers it here, where that can be done without the leader; null: it cannot. */
+  readonly otherwise: (() => void) | null
+}
+
+/** Passes a request on to the leader, and its answer back. */
+export async function forwardRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { by, dial, requestId, otherwise }: Passing,
+): Promise<void> {
+  const fail = (error: unknown): void => {
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    const answer = errorAnswer(asUnavailable(error), requestId)
+    response.writeHead(answer.error.status, { 'content-type': 'application/json; charset=utf-8' })
+    response.end(JSON.stringify(answer))
+  }
+  try {
+    const socket = await dial()
+    const onward = passOn(request, by, socket)
+    onward.once('error', fail)
+    onward.once('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+      answer.once('error', () => response.destroy())
+    })
+    response.once('close', () => onward.destroy())
+    request.pipe(onward)
+  } catch (error) {
+    if (otherwise === null) fail(error)
+    else otherwise()
+  }
+}
+
+/** Passes on a request that becomes a connection of its own. */
+export async function forwardUpgrade(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  { by, dial, requestId }: Omit<Passing, 'otherwise'>,
+): Promise<void> {
+  try {
+    const onward = passOn(request, by, await dial())
+    onward.once('error', () => socket.destroy())
+    onward.once('response', (answer) => {
+      // It was refused: the answer is all there is.
+      socket.write(headOf(answer))
+      answer.pipe(socket)
+    })
+    onward.once('upgrade', (answer, other, rest) => {
+      socket.write(headOf(answer))
+      socket.write(rest)
+      other.write(head)
+      other.pipe(socket)
+      socket.pipe(other)
+      for (const [from, to] of [
+        [socket, other],
+        [other, socket],
+      ] as const) {
+        from.once('error', () => to.destroy())
+        from.once('close', () => to.destroy())
+      }
+    })
+    onward.end()
+  } catch (error) {
+    socket.end(rawAnswer(errorAnswer(asUnavailable(error), requestId)))
+  }
+}
+
+function passOn(request: IncomingMessage, by: string, socket: Duplex): ClientRequest {
+  const { [ASKED_BY_HEADER]: _, ...headers } = request.headers
+  return httpRequest({
+    createConnection: () => socket,
+    method: request.method,
+    path: request.url,
+    headers: { ...headers, [ASKED_BY_HEADER]: by },
+  })
+}
+
+function headOf({ statusCode = 502, statusMessage = '', rawHeaders }: IncomingMessage): string {
+  const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`]
+  for (let i = 0; i < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`)
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+function asUnavailable(error: unknown): OperationalError {
+  if (error instanceof OperationalError) return error
+  return new OperationalError('UNAVAILABLE', 'the server that leads cannot be reached from here', { cause: error })
+}

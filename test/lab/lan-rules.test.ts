@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { lossRules } from './lan-rules.ts'
+
+const EMPTY = [
+  'add table bridge faults',
+  'add chain bridge faults forward { type filter hook forward priority 0; policy accept; }',
+  'flush chain bridge faults forward',
+]
+
+test('without losses the rules are emptied', () => {
+  expect(lossRules([])).toBe(EMPTY.join('; '))
+})
+
+test('a loss names its ports and its share, and spares ARP', () => {
+  const losses = [
+    { from: 'p1', to: null, percent: 100 },
+    { from: 'p1', to: 'p2', percent: 12.5 },
+  ]
+  expect(lossRules(losses)).toBe(
+    [
+      ...EMPTY,
+      'add rule bridge faults forward ether type { ip, ip6 } iifname "p1" drop',
+      'add rule bridge faults forward ether type { ip, ip6 } iifname "p1" oifname "p2" numgen random mod 10000 < 1250 drop',
+    ].join('; '),
+  )
+})
