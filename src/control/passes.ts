@@ -3,6 +3,7 @@ import type { Strategy } from '../core/schedule/strategy.ts'
 import { invariant } from '../lib/assert.ts'
 import type { PassDeps } from './pass.ts'
 import { reconcileManifest } from './reconcile-manifest.ts'
+import { reconcileNode } from './reconcile-node.ts'
 import { reconcileService } from './reconcile-service.ts'
 import { type Inbox, recordReports } from './record-reports.ts'
 import { scheduleTasks } from './schedule-tasks.ts'
@@ -12,6 +13,7 @@ export function reconcile(key: string, deps: PassDeps, inbox: Inbox, strategy: S
   if (key === 'schedule') return scheduleTasks(deps, strategy)
   if (key === 'manifest') return reconcileManifest(deps)
   if (key === 'reports') return recordReports(inbox, deps)
+  if (key.startsWith('standing:')) return reconcileNode(Number(key.slice('standing:'.length)), deps)
   invariant(key.startsWith('service:'), `no pass for key ${key}`)
   return reconcileService(key.slice('service:'.length), deps)
 }

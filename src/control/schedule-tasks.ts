@@ -23,12 +23,15 @@ export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise
     clusterId: world.mirror.get('cluster/self')?.value.id ?? '',
   })
   const byId = new Map(pending.map((task) => [task.id, task]))
+  const placementOf = new Map(nodes.map((node) => [node.id, node.placement]))
   const steps: { writes: Write[]; events: EventDraft[] }[] = []
 
   for (const { taskId: id, node, hostPorts } of plan.placements) {
     const task = byId.get(id)
     if (task === undefined) continue
-    const assigned: Task = { ...task, node, hostPorts, refusal: null, status: { ...task.status, state: 'assigned' } }
+    const placement = placementOf.get(node) ?? null
+    const status = { ...task.status, state: 'assigned' as const }
+    const assigned: Task = { ...task, node, placement, hostPorts, refusal: null, status }
     steps.push(step(assigned, 'task.assigned', `${id} goes to node ${node}`))
   }
   for (const { taskId: id, message } of plan.refusals) {

@@ -132,6 +132,7 @@ const HELLO: Hello = {
   kind: 'hello',
   wireVersion: 1,
   nodeId: null,
+  machineId: 'machine-1',
   name: 'agent',
   hostname: 'host',
   placement: 'default',

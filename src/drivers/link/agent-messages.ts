@@ -22,6 +22,7 @@ const hello = z.object({
   kind: z.literal('hello'),
   wireVersion: z.number(),
   nodeId: z.number().int().positive().nullable(),
+  machineId: z.string().min(1).max(300),
   name: text,
   hostname: text,
   placement: text,
