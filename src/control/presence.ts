@@ -28,6 +28,8 @@ export interface PresenceDeps {
   readonly wake: () => void
 }
 
+/** An agent that was started anew, or lost a connection, is back before. */
+const AWAY_AFTER_MS: Millis = 2_000
 const PROBE_EVERY_MS: Millis = 500
 const PROBE_WITHIN_MS: Millis = 1_000
 /** Others that are asked whether they reach a machine that this server does not. */
@@ -67,6 +69,13 @@ export class Presence {
       if (answers) this.#mute.delete(id)
       else this.#mute.add(id)
     })
+  }
+
+  /** Whether its agent has been gone long enough that new tasks had better go elsewhere. */
+  isAway(id: NodeId): boolean {
+    if (this.#deps.connection(id) !== null) return false
+    const { clock } = this.#deps.pass
+    return clock.now() - (this.#goneSince.get(id) ?? clock.now()) >= AWAY_AFTER_MS
   }
 
   /** The connection of its agent has ended. */

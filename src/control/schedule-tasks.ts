@@ -7,8 +7,15 @@ import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Write } from '../ports/store.ts'
 import { commitPart, type PassDeps } from './pass.ts'
 
-/** Gives every task that waits for a node one, or says why there is none. */
-export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise<Millis | null> {
+/**
+ * Gives every task that waits for a node one, or says why there is none. A node whose agent is away gets none, whatever its
+ * record still says.
+ */
+export async function scheduleTasks(
+  deps: PassDeps,
+  strategy: Strategy,
+  isAway: (node: NodeId) => boolean,
+): Promise<Millis | null> {
   const { world, clock } = deps
   const pending = world.pending()
   if (pending.length === 0) return null
@@ -16,7 +23,7 @@ export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise
   const alive = world.tasks().filter((task) => task.node !== null && isAlive(task))
   const plan = planPlacements({
     pending,
-    nodes,
+    nodes: nodes.map((node) => (isAway(node.id) ? { ...node, status: 'unreachable' as const } : node)),
     alive,
     strategy,
     avoid: failedOn(pending, deps),

@@ -40,7 +40,10 @@ export class Term {
       pass: deps,
       inbox: this.#inbox,
       wake,
-      onHello: (node, address) => this.#presence.came(node, address),
+      onHello: (node, address) => {
+        this.#presence.came(node, address)
+        wake('schedule')
+      },
       onGone: (node) => this.#presence.went(node),
     })
     this.#presence = new Presence({
@@ -77,7 +80,10 @@ export class Term {
       const node = publishedNode(key)
       if (node !== null) return await this.sessions.publish(node)
       if (key === 'presence') return await this.#presence.pass()
-      return await reconcile(key, this.deps, this.#inbox, this.#strategy)
+      return await reconcile(key, this.deps, this.#inbox, {
+        strategy: this.#strategy,
+        isAway: (id) => this.#presence.isAway(id),
+      })
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code !== 'STALE_EPOCH') throw error
       this.end(error)
