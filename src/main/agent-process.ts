@@ -10,6 +10,7 @@ import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
+import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
 import { dialApi, HEARTBEAT_MS } from './link-service.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
@@ -20,6 +21,8 @@ export interface AgentProcessOptions extends AgentOptions {
   readonly servers: readonly string[]
   /** Text of a join token; null: this machine has joined before. */
   readonly token: string | null
+  /** How servers are searched for when none is known. */
+  readonly discovery: DiscoveryOptions
   /** Where servers reach this machine; null: where it connects from. */
   readonly address: string | null
   readonly socketPath: string
@@ -36,9 +39,7 @@ export interface AgentProcess {
 export async function startAgentProcess(options: AgentProcessOptions, log: Log): Promise<AgentProcess> {
   const { dataDir, socketPath } = options
   makeDataDir(dataDir)
-  const servers = options.servers.length > 0 ? options.servers : await keptServers(dataDir)
-  if (servers.length === 0)
-    throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
+  const servers = await knownServers(options, log)
   let identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers))
   if (identity.role !== 'agent') {
     throw new OperationalError('CONFIG_INVALID', `this machine is server ${identity.nodeId}`, {
@@ -81,6 +82,18 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
       return left
     },
   }
+}
+
+/** Those that were named, else those of last time, else whoever answers a search. */
+async function knownServers(
+  { servers, dataDir, token, discovery }: AgentProcessOptions,
+  log: Log,
+): Promise<readonly string[]> {
+  if (servers.length > 0) return servers
+  const kept = await keptServers(dataDir)
+  if (kept.length > 0) return kept
+  if (token === null) throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
+  return searchServers(discovery, token, log)
 }
 
 function joinNow(options: AgentProcessOptions, servers: readonly string[]): Promise<Identity> {

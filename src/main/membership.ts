@@ -11,10 +11,12 @@ import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-file
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
+import type { Answering } from '../ports/discovery.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
+import { answerSearches } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
@@ -35,6 +37,7 @@ export class Membership {
   #server: Server | null = null
   #http: HttpServer | null = null
   #listener: LinkListener | null = null
+  #answering: Answering | null = null
   readonly #ending = new AbortController()
 
   private constructor(options: MembershipOptions, identity: Identity | null, log: Log) {
@@ -122,6 +125,8 @@ export class Membership {
       log: this.#log,
       http: () => this.#http,
     })
+    if (link.discovery !== null)
+      this.#answering = await answerSearches(link.discovery, addressOf(link), server, this.#log)
     void this.#keepRenewed(identity, server)
   }
 
@@ -159,7 +164,7 @@ export class Membership {
 
   async close(): Promise<void> {
     this.#ending.abort(new Error('the server ends'))
-    await this.#listener?.close()
+    await Promise.all([this.#answering?.close(), this.#listener?.close()])
   }
 
   #requireServer(): Server {
