@@ -102,14 +102,15 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     const place = nodes.find(({ reserved }) => reserved) ?? null
     if (nodes.some((node) => node !== place && node.name === request.name)) throw nameTaken(request.name)
     const nodeId = place?.id ?? smallestFree(nodes)
+    const key = keyOf('node', nodeId)
+    const basis = world.mirror.get(key)?.revision ?? 0
     // Before the id is given: a request that is not sound must not use the token up.
     const terms = { clusterId, role: request.role, nodeId, addresses: request.addresses, now }
     const certificate = await certifier.issue(authority, request.request, terms)
-    const key = keyOf('node', nodeId)
     const commit = {
       epoch: null,
       expect: [
-        { key, revision: world.mirror.get(key)?.revision ?? 0 },
+        { key, revision: basis },
         { key: token.key, revision: token.revision },
       ],
       writes: [

@@ -66,7 +66,8 @@ export class NodeUser {
     if (api === null || nodes.length === 0) return
     const node = rng.pick(nodes).id
     await this.#ask({ kind: 'node', node, set: this.#aSetting(), force: rng.chance(0.8) })
-    await api.explain(`node/${node}`)
+    // It may have been removed meanwhile.
+    if (api.nodes().some(({ id }) => id === node)) api.explain(`node/${node}`)
   }
 
   #aSetting(): NodeSet {
