@@ -98,6 +98,7 @@ export function aTask(change: Partial<Omit<Task, 'status'>> & { status?: Partial
     spec,
     specHash: 'v1',
     node: 1,
+    placement: 'default',
     hostPorts: [],
     desired: 'running',
     because: '',
@@ -122,6 +123,8 @@ export function aNode(change: Partial<Node> = {}): Node {
   const id = change.id ?? 1
   return {
     id,
+    machineId: `machine-${id}`,
+    reserved: false,
     name: `node-${id}:7946`,
     hostname: `node-${id}`,
     availability: 'active',
@@ -132,6 +135,7 @@ export function aNode(change: Partial<Node> = {}): Node {
     region: null,
     zone: null,
     labels: {},
+    settings: { placement: null, publicAddress: null, labels: {} },
     capacity: { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3, diskBytes: 100 * 1024 ** 3 },
     runtimes: [
       { kind: 'docker', available: true, version: '20.10', message: '', unsupported: {} },

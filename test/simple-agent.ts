@@ -1,35 +1,59 @@
-import type { AgentMessage, ServerMessage } from '../src/core/model/message.ts'
-import type { Node } from '../src/core/model/node.ts'
+import type { AgentMessage, Hello, ServerMessage } from '../src/core/model/message.ts'
 import { isTerminal, type Task, type TaskStatus } from '../src/core/model/task.ts'
 import type { Clock } from '../src/ports/clock.ts'
 import type { AgentCalls, AgentConnection } from '../src/ports/link.ts'
 import type { ExecRequest, ExecSession, LogLine } from '../src/ports/runtime.ts'
 import { aNode } from './builders.ts'
 
+export interface SimpleAgent extends AgentConnection {
+  /** All that its server said, in order. */
+  readonly heard: readonly ServerMessage[]
+  /** Its machine is gone, and nobody is told why. */
+  leave(): void
+}
+
 /** An agent that runs whatever it is told to, at once and without a machine. */
-export function simpleAgent(clock: Clock, change: Partial<Node> = {}): AgentConnection {
+export function simpleAgent(clock: Clock, says: Partial<Hello> = {}): SimpleAgent {
   const held = new Map<string, TaskStatus>()
+  const heard: ServerMessage[] = []
   let tell: (message: AgentMessage) => void = () => undefined
+  let closed: () => void = () => undefined
+  let gone = false
+  const soon = (call: () => void): void => void clock.callAt(clock.now(), () => gone || call())
   const obey = (message: ServerMessage): void => {
-    if (message.kind !== 'assignment') throw new Error(JSON.stringify(message))
+    if (gone) return
+    heard.push(message)
+    if (message.kind !== 'assignment') return
     const changed = message.tasks.flatMap((task) => {
       const before = held.get(task.id) ?? task.status
       const status = nextStatus(task, before, clock.now())
       held.set(task.id, status)
       return status === before ? [] : [{ taskId: task.id, status }]
     })
-    if (changed.length > 0) setImmediate(() => tell({ kind: 'report', statuses: changed }))
+    if (changed.length > 0) soon(() => tell({ kind: 'report', statuses: changed }))
   }
   return {
     send: obey,
     onMessage: (handle) => {
       tell = handle
-      const { id: _, ...node } = aNode(change)
-      setImmediate(() => tell({ ...node, kind: 'hello', wireVersion: 1, nodeId: null, authority: null }))
+      const { id: _, ...node } = aNode()
+      const machineId = 'machine-1'
+      const hello: Hello = { ...node, machineId, kind: 'hello', wireVersion: 1, nodeId: null, authority: null }
+      soon(() => tell({ ...hello, ...says }))
     },
-    onClose: () => undefined,
-    close: () => undefined,
+    onClose: (handle) => {
+      closed = handle
+    },
+    close: () => {
+      gone = true
+      closed()
+    },
     peer: null,
+    heard,
+    leave: () => {
+      gone = true
+      closed()
+    },
     calls: calls(held, clock),
   }
 }

@@ -56,6 +56,7 @@ export class Agent {
   readonly #loop: TaskLoop
   readonly #session: Session
   #nodeId: NodeId | null = null
+  #machineId: string
   #authority: Authority | null = null
   #capacity: Resources = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }
   #descriptions: readonly RuntimeDescription[] = []
@@ -70,6 +71,10 @@ export class Agent {
   constructor(deps: AgentDeps) {
     this.#deps = deps
     const { clock, log, host, link, runtimes, rng } = deps
+    this.#machineId = `${host.hostname}-${rng
+      .split('machine')
+      .below(2 ** 32)
+      .toString(16)}`
     this.#containers = new Containers(runtimes, clock, log, {
       onChange: () => this.#loop.wake(),
       onReach: () => {
@@ -110,6 +115,7 @@ export class Agent {
     const state = await readState(this.#deps.cache)
     if (state !== null) {
       this.#nodeId = state.nodeId
+      this.#machineId = state.machineId ?? this.#machineId
       this.#authority = state.authority
       this.#loop.restore(this.#resolved(state.tasks), state.records)
     }
@@ -144,6 +150,7 @@ export class Agent {
       kind: 'hello',
       wireVersion: WIRE_VERSION,
       nodeId: this.#nodeId ?? config.nodeId,
+      machineId: this.#machineId,
       name: config.name,
       hostname: host.hostname,
       placement: config.placement,
@@ -190,12 +197,13 @@ export class Agent {
       const nodeId = assignment?.nodeId ?? this.#nodeId
       const authority = assignment?.authority ?? this.#authority
       // Durable before it is acted on: an agent that forgot whom it obeyed could obey an older leader.
-      await writeState(this.#deps.cache, { nodeId, authority, tasks, records: this.#loop.records })
+      const state = { nodeId, machineId: this.#machineId, authority, tasks }
+      await writeState(this.#deps.cache, { ...state, records: this.#loop.records })
       this.#nodeId = nodeId
       this.#authority = authority
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
-        this.#loop.assign(this.#resolved(assignment.tasks))
+        this.#loop.assign(this.#resolved(assignment.tasks), assignment.dismissed === true)
       }
       this.#session.report([...this.#loop.records.values()].filter(({ taskId }) => this.#loop.tasks.has(taskId)))
     }

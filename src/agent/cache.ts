@@ -8,6 +8,8 @@ import type { DurableText } from '../ports/host.ts'
 /** What must survive a restart of agent and machine without any server. */
 export interface AgentState {
   readonly nodeId: NodeId | null
+  /** null: it was written before machines had one. */
+  readonly machineId: string | null
   /** The highest authority that was acted on; null: none yet. */
   readonly authority: Authority | null
   readonly tasks: readonly Task[]
@@ -21,8 +23,8 @@ const HINT = 'move the file away: the server tells the agent again what is to ru
 export async function readState(file: DurableText): Promise<AgentState | null> {
   const text = await file.read()
   if (text === null) return null
-  const { nodeId, authority, tasks, records } = parse(text)
-  return { nodeId, authority, tasks, records: new Map(records.map((record) => [record.taskId, record])) }
+  const { nodeId, machineId = null, authority, tasks, records } = parse(text)
+  return { nodeId, machineId, authority, tasks, records: new Map(records.map((record) => [record.taskId, record])) }
 }
 
 /** Writes the state; when it resolves it is durable. */

@@ -59,6 +59,7 @@ export class TaskLoop {
   readonly #notBefore = new Map<TaskId, Millis>()
   /** Whether a server confirmed the assignment: only then is a container without a task one too many. */
   #confirmed = false
+  #dismissed = false
   #blocked = ''
   #parked = false
   #stopped = false
@@ -90,9 +91,10 @@ export class TaskLoop {
     for (const [id, record] of records) this.#records.set(id, afterInterruption(record))
   }
 
-  /** Takes the tasks that a server with sufficient authority asks for. */
-  assign(tasks: readonly Task[]): void {
+  /** Takes the tasks that a server with sufficient authority asks for. `dismissed`: that nothing else runs was asked for. */
+  assign(tasks: readonly Task[], dismissed: boolean): void {
     this.#confirmed = true
+    this.#dismissed = dismissed
     this.#tasks = new Map(tasks.map((task) => [task.id, task]))
     for (const [id, call] of this.#calls) {
       const task = this.#tasks.get(id)
@@ -264,7 +266,7 @@ export class TaskLoop {
     const unasked = strays.filter(
       ({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId),
     ).length
-    const verdict = guardRemovals(running, unasked)
+    const verdict = guardRemovals(running, this.#dismissed ? 0 : unasked)
     if (!verdict.allowed) {
       if (this.#blocked === '') this.#deps.log.error('containers without a task are kept', { reason: verdict.message })
       this.#blocked = verdict.message

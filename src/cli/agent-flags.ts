@@ -67,7 +67,12 @@ export async function agentOptions(
 
 /** The text of the join token that was given; null: none. */
 export function joinToken({ joinTokenFile }: AgentFlags): string | null {
-  return joinTokenFile === undefined ? null : readInput(joinTokenFile).trim()
+  return secretIn(joinTokenFile)
+}
+
+/** What a file with a secret holds; null: none is named. */
+export function secretIn(file: string | undefined): string | null {
+  return file === undefined ? null : readInput(file).trim()
 }
 
 /** A name stands in command lines, addresses and listings. */

@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander'
+import { isEmptyPlan, isNodeChange } from '../core/model/plan.ts'
 import type { ChangeRequest, WireAccepted, WirePlan } from '../transport/wire.ts'
 import { confirm } from './ask.ts'
 import type { Context } from './context.ts'
 import { planText } from './render/plan.ts'
 import { seconds } from './values.ts'
 import { waitForRevision } from './wait.ts'
+import { waitForDrain } from './wait-for-drain.ts'
 
 const TIMEOUT_MS = 660_000
 const DECLINED = 1
@@ -46,7 +48,7 @@ export async function carryOut(
   // Programs read the plan from the answer; whoever is asked must see it first.
   const asked = flags.yes !== true && process.stdin.isTTY === true
   if (!context.globals.json || asked) context.say(planText(plan, context.err))
-  if (plan.actions.length > 0 && plan.blockers.length === 0) {
+  if (!isEmptyPlan(plan) && plan.blockers.length === 0) {
     const answer = await confirm('Apply this plan?', flags.yes === true)
     if (answer !== 'yes') {
       context.say(`${answer === 'interrupted' ? '\n' : ''}Nothing was changed.`)
@@ -55,6 +57,13 @@ export async function carryOut(
     }
   }
   const accepted = await client.apply(change, plan)
+  if (isNodeChange(change)) {
+    const drains = change.kind === 'node' && change.set.availability === 'drain'
+    if (drains && flags.detach !== true) await waitForDrain(change.node, flags.timeout, context)
+    else if (!isEmptyPlan(plan)) context.say(context.err.good(`Node ${change.node}: done.`))
+    if (context.globals.json) context.print(accepted, () => '')
+    return
+  }
   if (accepted.revision === null || flags.detach === true) {
     if (accepted.revision !== null) context.say(`Manifest ${accepted.revision} is accepted.`)
     context.print(accepted, acceptedText)

@@ -3,7 +3,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { Context } from './context.ts'
 import { GLOBAL_OPTIONS } from './globals.ts'
 
-type Known = 'services' | 'tasks' | 'revisions' | 'nodes' | 'dispatches'
+type Known = 'services' | 'tasks' | 'revisions' | 'nodes' | 'node objects' | 'dispatches'
 
 /** Commands whose first argument is a name that the server knows. */
 const NAMED: Readonly<Record<string, readonly Known[]>> = {
@@ -12,7 +12,7 @@ const NAMED: Readonly<Record<string, readonly Known[]>> = {
   'service scale': ['services'],
   'service restart': ['services'],
   logs: ['services', 'tasks', 'dispatches'],
-  explain: ['services', 'tasks'],
+  explain: ['services', 'tasks', 'node objects'],
   inspect: ['services', 'tasks'],
   exec: ['tasks'],
   'task get': ['dispatches', 'tasks'],
@@ -20,6 +20,14 @@ const NAMED: Readonly<Record<string, readonly Known[]>> = {
   rollback: ['revisions'],
   revisions: ['revisions'],
   nodes: ['nodes'],
+  'node drain': ['nodes'],
+  'node pause': ['nodes'],
+  'node activate': ['nodes'],
+  'node label': ['nodes'],
+  'node set': ['nodes'],
+  'node rm': ['nodes'],
+  'node fence': ['nodes'],
+  'node replace': ['nodes'],
 }
 
 /** What may stand in the place of the last of these words. Without a server, only what the program knows by itself. */
@@ -101,6 +109,8 @@ async function namesOf(kind: Known, context: Context): Promise<readonly string[]
       return (await client.dispatches()).map(({ id }) => id)
     case 'revisions':
       return (await client.revisions()).map(({ number }) => String(number))
+    case 'node objects':
+      return (await client.nodes()).map(({ id }) => `node/${id}`)
     case 'nodes':
       return (await client.nodes()).map(({ id }) => String(id))
   }

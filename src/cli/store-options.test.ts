@@ -24,7 +24,7 @@ const ETCD = {
   namespace: 'gantry',
   user: null,
   tls: null,
-  leaseTtlSeconds: 10,
+  leaseTtlSeconds: 3,
   renewIntervalMs: null,
   requestTimeoutMs: null,
 }
@@ -34,7 +34,7 @@ const ZOOKEEPER = {
   namespace: 'gantry',
   user: null,
   tls: null,
-  timeoutMs: 10_000,
+  timeoutMs: 6_000,
   sessionPath: null,
 }
 const etcd = (more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({ type: 'etcd', ...more })

@@ -9,7 +9,10 @@ const KINDS = ['memory', 'sqlite', 'etcd', 'zookeeper'] as const
 type Kind = (typeof KINDS)[number]
 
 const DEFAULT_NAMESPACE = 'gantry'
-const DEFAULT_LEASE_MS: Millis = 10_000
+/** Short, for a lease only chooses who tries to lead: epochs keep two from deciding at once. */
+const ETCD_LEASE_MS: Millis = 3_000
+/** Servers of ZooKeeper allow no session of less than two of their ticks, which are 2 s by default. */
+const ZOOKEEPER_LEASE_MS: Millis = 6_000
 const SHORTEST_LEASE_MS: Millis = 1_000
 
 const NAMES: Readonly<Record<Kind, string>> = {
@@ -90,7 +93,7 @@ function etcdOptions(settings: StoreSettings, warn: (line: string) => void): Etc
   const renewIntervalMs = renew_interval === undefined ? null : timeOf(renew_interval, 100)
   const leaseMs =
     settings.leader_ttl === undefined
-      ? Math.max(DEFAULT_LEASE_MS, 3 * (renewIntervalMs ?? 0))
+      ? Math.max(ETCD_LEASE_MS, 3 * (renewIntervalMs ?? 0))
       : timeOf(settings.leader_ttl, SHORTEST_LEASE_MS)
   if (renew_interval !== undefined && (renewIntervalMs ?? 0) > leaseMs / 2) {
     throw invalid(renew_interval, `${textOf(renew_interval)} is more than half of what the lease lives, ${leaseMs} ms`)
@@ -127,7 +130,7 @@ function zooKeeperOptions(settings: StoreSettings, warn: (line: string) => void)
 function sessionTimeout({ zk_timeout, leader_ttl }: StoreSettings, warn: (line: string) => void): Millis {
   const timeoutMs = zk_timeout === undefined ? null : timeOf(zk_timeout, SHORTEST_LEASE_MS)
   const leaseMs = leader_ttl === undefined ? null : timeOf(leader_ttl, SHORTEST_LEASE_MS)
-  const ms = Math.min(timeoutMs ?? leaseMs ?? DEFAULT_LEASE_MS, leaseMs ?? Number.POSITIVE_INFINITY)
+  const ms = Math.min(timeoutMs ?? leaseMs ?? ZOOKEEPER_LEASE_MS, leaseMs ?? Number.POSITIVE_INFINITY)
   if (timeoutMs !== null && leaseMs !== null && timeoutMs !== leaseMs) {
     warn(`${zk_timeout?.from} and ${leader_ttl?.from} are one thing in ZooKeeper: the shorter counts, ${ms} ms`)
   }

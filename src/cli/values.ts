@@ -29,6 +29,18 @@ export function pair(text: string, before: Readonly<Record<string, string>> = {}
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
 }
 
+/** Reads labels to set, `key=value`, and to take away, `key-`. */
+export function labelChanges(words: readonly string[]): Record<string, string | null> {
+  const changes: Record<string, string | null> = {}
+  for (const word of words) {
+    const at = word.indexOf('=')
+    if (at > 0) changes[word.slice(0, at)] = word.slice(at + 1)
+    else if (at < 0 && word.length > 1 && word.endsWith('-')) changes[word.slice(0, -1)] = null
+    else throw new OperationalError('USAGE', `${word} is no label`, { hint: 'key=value sets one, key- takes it away' })
+  }
+  return changes
+}
+
 /** Collects an option that may be repeated. */
 export function list(text: string, before: readonly string[] = []): string[] {
   return [...before, text]

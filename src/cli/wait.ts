@@ -3,7 +3,7 @@ import type { RevisionProgress } from '../core/model/view.ts'
 import type { Client } from '../transport/client.ts'
 import type { Context } from './context.ts'
 import { tellFailures } from './failures.ts'
-import { LiveBlock } from './render/live.ts'
+import { presenterFor } from './presenter.ts'
 import { progressLines } from './render/progress.ts'
 
 /** Progress is asked for so often: quick enough to look alive, rare enough to cost nothing. */
@@ -69,12 +69,12 @@ async function follow(
   signal: AbortSignal,
   context: Context,
 ): Promise<RevisionProgress> {
-  const show = presenter(context)
+  const show = presenterFor(context)
   for (let heardAt = Date.now(), last: RevisionProgress | null = null; ; ) {
     try {
       last = await client.progress(revision)
       heardAt = Date.now()
-      show(last)
+      show(progressLines(last, context.err), last.revision.state !== 'progressing')
     } catch (error) {
       const gone = Date.now() - heardAt
       if (last === null || !isPassing(error)) throw error
@@ -94,27 +94,4 @@ function lostSight({ code, message }: OperationalError, revision: number): Opera
 
 function isPassing(error: unknown): error is OperationalError {
   return error instanceof OperationalError && (error.code === 'UNAVAILABLE' || error.code === 'NOT_LEADER')
-}
-
-/** On a terminal one block that is drawn again; elsewhere a line for each change. */
-function presenter(context: Context): (progress: RevisionProgress) => void {
-  const began = Date.now()
-  if (process.stderr.isTTY === true && !context.globals.json) {
-    const block = new LiveBlock(process.stderr)
-    return (progress) => {
-      const seconds = Math.floor((Date.now() - began) / 1_000)
-      const foot = { text: `  ${seconds} s`, paint: context.err.quiet }
-      const ended = progress.revision.state !== 'progressing'
-      const lines = progressLines(progress, context.err)
-      block.show(ended ? lines : [...lines, foot])
-    }
-  }
-  const told = new Map<string, string>()
-  return (progress) => {
-    for (const { name, text } of progressLines(progress, context.err)) {
-      if (told.get(name) === text) continue
-      told.set(name, text)
-      context.say(text)
-    }
-  }
 }

@@ -3,7 +3,7 @@ import type { EventDraft } from '../core/model/event.ts'
 import type { ServiceName, StoreRevision } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
-import { type Change, isEmptyPlan, type Plan } from '../core/model/plan.ts'
+import { isEmptyPlan, type ManifestChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isTerminal } from '../core/model/task.ts'
 import { unreachable } from '../lib/assert.ts'
@@ -37,7 +37,7 @@ const PART = MAX_WRITES - 1
  * takes; one guarded commit then makes that revision the desired one, so a reader sees all of it or nothing.
  */
 export async function acceptChange(
-  change: Change,
+  change: ManifestChange,
   makePlan: () => Promise<{ plan: Plan; target: Readonly<Record<string, ServiceSpec>> }>,
   checkPlan: (now: Plan) => void,
   caller: Caller,
@@ -52,7 +52,7 @@ export async function acceptChange(
     if (isEmptyPlan(plan) && sameManifest(change, deps)) return { revision: null, plan }
     const basis = deps.world.mirror.get(DESIRED_KEY)?.revision ?? 0
     if (deps.world.desired === plan.baseRevision) {
-      const stage = stageOf(plan, target, caller, deps)
+      const stage = stageOf(change, plan, target, caller, deps)
       if (await commitStage(stage, basis, caller, requestHash, deps)) return { revision: stage.revision.number, plan }
     }
     if (tries >= TRIES)
@@ -76,12 +76,13 @@ export function earlierAnswer(
 }
 
 /** Without actions an apply may still bring another text (comments, placements), which is kept; the rest is repetition. */
-function sameManifest(change: Change, deps: AcceptDeps): boolean {
+function sameManifest(change: ManifestChange, deps: AcceptDeps): boolean {
   return change.kind !== 'apply' || deps.world.manifest(deps.world.desired)?.text === change.text
 }
 
 function stageOf(
-  { change, actions }: Plan,
+  change: ManifestChange,
+  { actions }: Plan,
   specs: Readonly<Record<string, ServiceSpec>>,
   caller: Caller,
   deps: AcceptDeps,
@@ -110,7 +111,7 @@ function stageOf(
 }
 
 /** Words for what made a revision. */
-export function causeOf(change: Change): string {
+export function causeOf(change: ManifestChange): string {
   switch (change.kind) {
     case 'apply':
       return 'apply'

@@ -1,11 +1,12 @@
 import { OperationalError } from '../core/errors.ts'
 import { judgeToken, useToken } from '../core/identity/token-record.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { CertificateAuthority, JoinTokenRecord, Role } from '../core/model/identity.ts'
+import type { CertificateAuthority, JoinTokenRecord, NodeIdentity, Role } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
-import type { Node } from '../core/model/node.ts'
+import { NO_SETTINGS, type Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import type { JoinTokenView } from '../core/model/view.ts'
+import { smallestFree } from '../core/node/join.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import { type AcceptDeps, commitOnce } from './accept-change.ts'
 import type { Caller } from './api.ts'
@@ -97,20 +98,23 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     const verdict = judgeToken(token?.value ?? null, request.role, matches, now)
     if (verdict.kind === 'refused' || token === null) throw refused(verdict.kind === 'refused' ? verdict.message : '')
     const nodes = world.nodes()
-    if (nodes.some(({ name }) => name === request.name)) throw nameTaken(request.name)
-    const nodeId = smallestFree(nodes)
+    // Who joins while a place is kept for another machine is that machine.
+    const place = nodes.find(({ reserved }) => reserved) ?? null
+    if (nodes.some((node) => node !== place && node.name === request.name)) throw nameTaken(request.name)
+    const nodeId = place?.id ?? smallestFree(nodes)
+    const key = keyOf('node', nodeId)
+    const basis = world.mirror.get(key)?.revision ?? 0
     // Before the id is given: a request that is not sound must not use the token up.
     const terms = { clusterId, role: request.role, nodeId, addresses: request.addresses, now }
     const certificate = await certifier.issue(authority, request.request, terms)
-    const key = keyOf('node', nodeId)
     const commit = {
       epoch: null,
       expect: [
-        { key, revision: 0 },
+        { key, revision: basis },
         { key: token.key, revision: token.revision },
       ],
       writes: [
-        { put: key, value: expectedNode(nodeId, request, now) },
+        { put: key, value: expectedNode(nodeId, place, request, now) },
         { put: token.key, value: useToken(token.value) },
       ],
       events: [
@@ -128,6 +132,22 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     return { clusterId, nodeId, certificate, bundle: authority.bundle.join(''), clusterKey }
   }
   throw new OperationalError('CONFLICT', 'other machines joined at the same time; try again')
+}
+
+export interface Renewal {
+  readonly certificate: string
+  readonly bundle: string
+}
+
+/** Certifies a new key for a node that is still one of the cluster. Throws FORBIDDEN for one that was removed. */
+export async function renew(identity: NodeIdentity, request: string, deps: AdmissionDeps): Promise<Renewal> {
+  const { certifier, authority } = requireAuthority(deps)
+  const node = deps.world.mirror.get(keyOf('node', identity.nodeId))?.value
+  if (node === undefined)
+    throw new OperationalError('FORBIDDEN', `node ${identity.nodeId} is not of this cluster any more`)
+  const addresses = node.address === null ? [] : [node.address]
+  const terms = { ...identity, addresses, now: deps.clock.now() }
+  return { certificate: await certifier.issue(authority, request, terms), bundle: authority.bundle.join('') }
 }
 
 function requireAuthority(deps: AdmissionDeps): { certifier: Certifier; authority: CertificateAuthority } {
@@ -150,27 +170,25 @@ function nameTaken(name: string): OperationalError {
   })
 }
 
-function smallestFree(nodes: readonly Node[]): NodeId {
-  const taken = new Set(nodes.map(({ id }) => id))
-  let id = 1
-  while (taken.has(id)) id += 1
-  return id
-}
-
 /** A node that has its identity and has not said hello yet. */
-function expectedNode(id: NodeId, { name, addresses }: JoinRequest, now: Millis): Node {
+function expectedNode(id: NodeId, place: Node | null, { name, addresses }: JoinRequest, now: Millis): Node {
+  const address = addresses[0] ?? null
+  if (place !== null) return { ...place, reserved: false, name, hostname: '', address }
   return {
     id,
+    machineId: null,
+    reserved: false,
     name,
     hostname: '',
     availability: 'active',
     status: 'unreachable',
     placement: 'default',
-    address: addresses[0] ?? null,
+    address,
     publicAddress: null,
     region: null,
     zone: null,
     labels: {},
+    settings: NO_SETTINGS,
     capacity: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
     runtimes: [],
     version: '',

@@ -3,7 +3,6 @@ import type { Role } from '../core/model/identity.ts'
 import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import type { Node } from '../core/model/node.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
@@ -12,6 +11,7 @@ import type {
   Explanation,
   Inspection,
   JoinTokenView,
+  NodeView,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -29,7 +29,7 @@ export interface Caller {
 }
 
 export interface Accepted {
-  /** Number of the manifest revision that this change made; null when there was nothing to change. */
+  /** Number of the manifest revision that this change made; null when it made none: nothing changed, or a node did. */
   readonly revision: number | null
   readonly plan: Plan
 }
@@ -94,8 +94,8 @@ export interface Api {
   /** The dispatch and the tasks made for it, newest first. */
   dispatched(id: string): { readonly dispatch: DispatchView; readonly tasks: readonly TaskView[] }
   stopDispatch(id: string, caller: Caller): Promise<DispatchView>
-  nodes(): readonly Node[]
-  node(id: NodeId): Node
+  nodes(): readonly NodeView[]
+  node(id: NodeId): NodeView
   hostStats(id: NodeId): Promise<HostStats>
   /** CPU and memory of the running tasks whose agents answer. */
   samples(): Promise<readonly TaskSample[]>

@@ -2,7 +2,7 @@ import { OperationalError } from '../core/errors.ts'
 import { refusedFeatures, unsupportedFields } from '../core/manifest/support.ts'
 import type { NodeId, ServiceName } from '../core/model/ids.ts'
 import { CLUSTER_KEY } from '../core/model/objects.ts'
-import type { Change, Plan, PlanNote } from '../core/model/plan.ts'
+import { isNodeChange, type ManifestChange, type Plan, type PlanNote } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { movedFacts } from '../core/plan/facts.ts'
 import { computePlan } from '../core/plan/plan.ts'
@@ -23,7 +23,7 @@ export interface PlanDeps {
 
 /** Computes what a change would do, and the specs it leads to. Changes nothing. */
 export async function planChange(
-  change: Change,
+  change: ManifestChange,
   deps: PlanDeps,
 ): Promise<{ plan: Plan; target: Readonly<Record<ServiceName, ServiceSpec>> }> {
   const { world } = deps
@@ -64,7 +64,8 @@ export function checkPlan(now: Plan, given: Plan | null): void {
   }
   if (now.blockers.length > 0) {
     const [first] = now.blockers
-    throw new OperationalError('UNSUPPORTED', `it cannot be applied: ${first === undefined ? '' : describe(first)}`, {
+    const code = isNodeChange(now.change) ? 'PREREQUISITE' : 'UNSUPPORTED'
+    throw new OperationalError(code, `it cannot be applied: ${first === undefined ? '' : describe(first)}`, {
       problems: now.blockers.map((blocker) => ({
         path: [blocker.service, blocker.field].filter((part) => part !== null).join('.'),
         message: blocker.message,
@@ -81,7 +82,7 @@ function describe(note: PlanNote): string {
   return [note.service, note.field, note.message].filter((part) => part !== null).join(': ')
 }
 
-function rollbackSpecs(change: Change, world: World): Readonly<Record<ServiceName, ServiceSpec>> | null {
+function rollbackSpecs(change: ManifestChange, world: World): Readonly<Record<ServiceName, ServiceSpec>> | null {
   if (change.kind !== 'rollback') return null
   if (change.to !== null) {
     if (world.manifest(change.to) === null)
@@ -98,7 +99,7 @@ function rollbackSpecs(change: Change, world: World): Readonly<Record<ServiceNam
 }
 
 /** What the nodes say of themselves right now if they answer soon; of the others their records are believed. */
-async function surveyNodes(specs: readonly ServiceSpec[], deps: PlanDeps): Promise<ReadonlyMap<NodeId, Survey>> {
+export async function surveyNodes(specs: readonly ServiceSpec[], deps: PlanDeps): Promise<ReadonlyMap<NodeId, Survey>> {
   const images = [...new Set(specs.map((spec) => spec.container.image).filter((image) => image !== null))]
   const surveys = new Map<NodeId, Survey>()
   if (images.length === 0) return surveys

@@ -10,7 +10,13 @@ import { sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Write } from '../ports/store.ts'
+import { loseTask } from './lose-task.ts'
 import { commitPart, type PassDeps } from './pass.ts'
+
+interface Step {
+  readonly writes: readonly Write[]
+  readonly events: readonly EventDraft[]
+}
 
 export interface PresenceDeps {
   readonly pass: PassDeps
@@ -22,6 +28,8 @@ export interface PresenceDeps {
   readonly wake: () => void
 }
 
+/** An agent that was started anew, or lost a connection, is back before. */
+const AWAY_AFTER_MS: Millis = 2_000
 const PROBE_EVERY_MS: Millis = 500
 const PROBE_WITHIN_MS: Millis = 1_000
 /** Others that are asked whether they reach a machine that this server does not. */
@@ -63,6 +71,13 @@ export class Presence {
     })
   }
 
+  /** Whether its agent has been gone long enough that new tasks had better go elsewhere. */
+  isAway(id: NodeId): boolean {
+    if (this.#deps.connection(id) !== null) return false
+    const { clock } = this.#deps.pass
+    return clock.now() - (this.#goneSince.get(id) ?? clock.now()) >= AWAY_AFTER_MS
+  }
+
   /** The connection of its agent has ended. */
   went(id: NodeId): void {
     this.#goneSince.set(id, this.#deps.pass.clock.now())
@@ -95,14 +110,11 @@ export class Presence {
   }
 
   /** What is to be written for one absent node, in parts that are whole by themselves. */
-  #stepsFor(
-    { node: id, unreachable, evict, because }: AbsenceVerdict,
-    held: string | null,
-  ): { writes: Write[]; events: EventDraft[] }[] {
+  #stepsFor({ node: id, unreachable, evict, because }: AbsenceVerdict, held: string | null): readonly Step[] {
     const { clock, world } = this.#deps.pass
     const node = world.mirror.get(keyOf('node', id))?.value
     if (node === undefined || !unreachable) return []
-    const steps: { writes: Write[]; events: EventDraft[] }[] = []
+    const steps: Step[] = []
     if (node.status !== 'unreachable') {
       const message = `node ${id} (${node.name}) is unreachable: ${because}`
       steps.push({
@@ -122,7 +134,9 @@ export class Presence {
     if (!evict) return steps
     return [
       ...steps,
-      ...this.#movable(id).map((task) => lose(task, `node ${id} is unreachable, ${because}`, clock.now())),
+      ...this.#movable(id).map((task) =>
+        loseTask(task, `node ${id} is unreachable, ${because}`, 'control', clock.now()),
+      ),
     ]
   }
 
@@ -164,23 +178,5 @@ export class Presence {
       witnesses.map((calls) => calls.answers(address, PROBE_WITHIN_MS).catch(() => false)),
     )
     return words.includes(true)
-  }
-}
-
-function lose(task: Task, message: string, at: Millis): { writes: Write[]; events: EventDraft[] } {
-  const status: Task['status'] = { ...task.status, state: 'lost', ready: false, message, finishedAt: at }
-  return {
-    // Should its node come back, it is stopped there.
-    writes: [{ put: keyOf('task', task.id), value: { ...task, desired: 'stopped', because: message, status } }],
-    events: [
-      {
-        kind: 'task.state',
-        object: `task/${task.id}`,
-        service: task.service,
-        message: `${task.id} is lost: ${message}`,
-        by: 'control',
-        at,
-      },
-    ],
   }
 }

@@ -41,7 +41,8 @@ export async function reconcileManifest(deps: PassDeps): Promise<Millis | null> 
     put: keyOf('manifest', revision.number),
     value: { ...revision, state: verdict.kind, message, finishedAt: now },
   }
-  // Every task that the verdict rests on must still be as it was.
-  const basis = services.flatMap(({ tasks }) => tasks.map((task) => keyOf('task', task.id)))
+  // Every task and node that the verdict rests on must still be as it was.
+  const nodes = world.nodes().map(({ id }) => keyOf('node', id))
+  const basis = [...nodes, ...services.flatMap(({ tasks }) => tasks.map((task) => keyOf('task', task.id)))]
   return commitPart(deps, ['desired/self', ...basis], [{ writes: [put], events: [event] }], null)
 }

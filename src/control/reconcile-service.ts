@@ -44,12 +44,16 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
   return commitPart(deps, [source, ...slotMates(plan.actions, name, deps)], [...steps.values()], plan.wakeAt)
 }
 
-/** The other tasks of a slot whose task is started or stopped: how they are is why. */
+/** The other tasks of a slot whose task is started or stopped, and its node: how they are is why. */
 function slotMates(actions: readonly ServiceAction[], name: ServiceName, { world }: PassDeps): Key[] {
   const moved = new Set(actions.map((action) => (action.kind === 'setDesired' ? action.taskId : null)))
   const tasks = world.tasksOf(name)
-  const slots = new Set(tasks.filter(({ id }) => moved.has(id)).map(({ slot }) => slot))
-  return tasks.filter((task) => slots.has(task.slot) && isAlive(task)).map(({ id }) => keyOf('task', id))
+  const touched = tasks.filter(({ id }) => moved.has(id))
+  const slots = new Set(touched.map(({ slot }) => slot))
+  const mates = tasks.filter((task) => slots.has(task.slot) && isAlive(task)).map(({ id }) => keyOf('task', id))
+  const perNode = world.wanted(name)?.spec.mode === 'global'
+  const nodes = touched.flatMap(({ node, slot }) => [node, perNode ? slot : null])
+  return [...mates, ...nodes.flatMap((node) => (node === null ? [] : keyOf('node', node)))]
 }
 
 /** A dispatch keeps what became of it. */
@@ -123,6 +127,7 @@ function newTask(action: ServiceAction & { kind: 'createTask' }, wanted: Wanted,
     spec,
     specHash: deps.world.hash(spec),
     node: null,
+    placement: null,
     hostPorts: [],
     desired: action.desired,
     because: action.because,

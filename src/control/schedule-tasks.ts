@@ -7,8 +7,15 @@ import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Write } from '../ports/store.ts'
 import { commitPart, type PassDeps } from './pass.ts'
 
-/** Gives every task that waits for a node one, or says why there is none. */
-export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise<Millis | null> {
+/**
+ * Gives every task that waits for a node one, or says why there is none. A node whose agent is away gets none, whatever its
+ * record still says.
+ */
+export async function scheduleTasks(
+  deps: PassDeps,
+  strategy: Strategy,
+  isAway: (node: NodeId) => boolean,
+): Promise<Millis | null> {
   const { world, clock } = deps
   const pending = world.pending()
   if (pending.length === 0) return null
@@ -16,19 +23,22 @@ export async function scheduleTasks(deps: PassDeps, strategy: Strategy): Promise
   const alive = world.tasks().filter((task) => task.node !== null && isAlive(task))
   const plan = planPlacements({
     pending,
-    nodes,
+    nodes: nodes.map((node) => (isAway(node.id) ? { ...node, status: 'unreachable' as const } : node)),
     alive,
     strategy,
     avoid: failedOn(pending, deps),
     clusterId: world.mirror.get('cluster/self')?.value.id ?? '',
   })
   const byId = new Map(pending.map((task) => [task.id, task]))
+  const placementOf = new Map(nodes.map((node) => [node.id, node.placement]))
   const steps: { writes: Write[]; events: EventDraft[] }[] = []
 
   for (const { taskId: id, node, hostPorts } of plan.placements) {
     const task = byId.get(id)
     if (task === undefined) continue
-    const assigned: Task = { ...task, node, hostPorts, refusal: null, status: { ...task.status, state: 'assigned' } }
+    const placement = placementOf.get(node) ?? null
+    const status = { ...task.status, state: 'assigned' as const }
+    const assigned: Task = { ...task, node, placement, hostPorts, refusal: null, status }
     steps.push(step(assigned, 'task.assigned', `${id} goes to node ${node}`))
   }
   for (const { taskId: id, message } of plan.refusals) {

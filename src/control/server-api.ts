@@ -5,7 +5,7 @@ import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type { Node } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
-import type { Change, Plan } from '../core/model/plan.ts'
+import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
@@ -14,11 +14,13 @@ import type {
   Explanation,
   Inspection,
   JoinTokenView,
+  NodeView,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
+import { explainNode } from '../core/node/explain.ts'
 import { explainService, explainTask } from '../core/service/explain.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { invariant } from '../lib/assert.ts'
@@ -30,11 +32,13 @@ import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
 import { acceptChange } from './accept-change.ts'
+import { acceptNodeChange } from './accept-node-change.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
+import { planNodeChange } from './plan-node-change.ts'
 import type { Sessions } from './sessions.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
@@ -79,23 +83,20 @@ export class ServerApi implements Api {
       storeRevision: world.mirror.revision,
       version,
       desiredRevision: world.desired,
-      nodes: world.nodes(),
+      nodes: this.nodes(),
     }
   }
 
   async plan(change: Change): Promise<Plan> {
-    return (await planChange(change, this.#leading())).plan
+    const deps = this.#leading()
+    return isNodeChange(change) ? planNodeChange(change, deps) : (await planChange(change, deps)).plan
   }
 
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
-    return acceptChange(
-      change,
-      () => planChange(change, deps),
-      (now) => checkPlan(now, plan),
-      caller,
-      deps,
-    )
+    const check = (now: Plan): void => checkPlan(now, plan)
+    if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
+    return acceptChange(change, () => planChange(change, deps), check, caller, deps)
   }
 
   revisions(): readonly Omit<ManifestRevision, 'text'>[] {
@@ -181,14 +182,15 @@ export class ServerApi implements Api {
     return viewDispatch(dispatch, this.#deps.world.tasksOf(dispatch.spec.name))
   }
 
-  nodes(): readonly Node[] {
-    return this.#deps.world.nodes()
+  nodes(): readonly NodeView[] {
+    return this.#deps.world.nodes().map(({ id }) => this.node(id))
   }
 
-  node(id: NodeId): Node {
-    const node = this.#deps.world.mirror.get(keyOf('node', id))?.value
+  node(id: NodeId): NodeView {
+    const { mirror } = this.#deps.world
+    const node = mirror.get(keyOf('node', id))?.value
     if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
-    return node
+    return { ...node, tasks: [...mirror.tasksOn(id)].filter(({ value }) => isAlive(value)).length }
   }
 
   hostStats(id: NodeId): Promise<HostStats> {
@@ -283,7 +285,9 @@ export class ServerApi implements Api {
       const events = this.events({ after: null, service: name, object: null, limit: EXPLAINING_EVENTS })
       return explainService(this.service(name), events, around)
     }
-    if (world.mirror.get(object as 'node/1') !== null) {
+    const node = nodeCalled(object, around.nodes)
+    if (node !== undefined) return explainNode(node, around.tasks, this.#eventsOf(`node/${node.id}`))
+    if (world.mirror.get(object as 'manifest/1') !== null) {
       return { object, summary: `${object} exists`, reasons: [], events: this.#eventsOf(object) }
     }
     throw new OperationalError('NOT_FOUND', `there is nothing called ${object}`, {
@@ -320,6 +324,11 @@ export class ServerApi implements Api {
     if (connection === null) throw new OperationalError('UNAVAILABLE', `node ${node} is not connected`)
     return connection.calls
   }
+}
+
+/** `node/1`, or `node/` and its name. */
+function nodeCalled(object: string, nodes: readonly Node[]): Node | undefined {
+  return nodes.find(({ id, name }) => object === `node/${id}` || object === `node/${name}`)
 }
 
 function withoutText(revision: ManifestRevision): Omit<ManifestRevision, 'text'> {

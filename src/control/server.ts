@@ -1,6 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Cluster, Leadership } from '../core/model/cluster.ts'
-import type { AccessToken, CertificateAuthority } from '../core/model/identity.ts'
+import type { AccessToken, CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
 import { AUTHORITY_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
@@ -13,7 +13,7 @@ import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
-import { type Admission, type AdmissionDeps, admit, type JoinRequest } from './admission.ts'
+import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
 import { ServerApi } from './server-api.ts'
@@ -121,6 +121,11 @@ export class Server {
   /** Lets a machine in that has a join token. */
   admit(request: JoinRequest): Promise<Admission> {
     return admit(request, this.#admission())
+  }
+
+  /** A new certificate for a node that proves who it is with its present one. */
+  renew(identity: NodeIdentity, request: string): Promise<Renewal> {
+    return renew(identity, request, this.#admission())
   }
 
   /** The certificate authority, if the cluster has one. */

@@ -2,18 +2,26 @@ import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
 import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
-import type { Availability, Node, NodeStatus } from '../core/model/node.ts'
+import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
-import { judge, type Task } from '../core/model/task.ts'
+import { isAlive, judge, type Task } from '../core/model/task.ts'
+import { assignedTask } from '../core/node/assigned-task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
+import { joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 
+/** A machine that was sent away and is refused is told so often that it must run nothing. */
+const EMPTY_AGAIN_MS: Millis = 30_000
+
 interface Session {
   readonly connection: AgentConnection
+  readonly machineId: string
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
+  /** Its tasks as they were said to it. */
+  readonly assigned: WeakMap<Task, Task>
 }
 
 export interface SessionsDeps {
@@ -28,6 +36,8 @@ export interface SessionsDeps {
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly #byNode = new Map<NodeId, Session>()
+  /** When machines that a user sent away were told to stop all they run. */
+  readonly #emptiedAt = new Map<string, Millis>()
   #closed = false
 
   constructor(deps: SessionsDeps) {
@@ -44,19 +54,27 @@ export class Sessions {
       return
     }
     let nodeId: NodeId | null = null
+    let open = true
     let turn: Promise<void> = Promise.resolve()
     // One message after the other: a report may follow a hello that is still being stored.
     connection.onMessage((message) => {
       turn = turn.then(async () => {
-        if (message.kind === 'hello') nodeId = (await this.#greet(message, nodeId, connection)) ?? nodeId
+        if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
         else this.#take(message, nodeId, connection)
+        // It may have been closed while its hello was being stored.
+        if (!open) this.#lose(nodeId, connection)
       })
     })
     connection.onClose(() => {
-      if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
-      this.#byNode.delete(nodeId)
-      this.#deps.onGone(nodeId)
+      open = false
+      this.#lose(nodeId, connection)
     })
+  }
+
+  #lose(nodeId: NodeId | null, connection: AgentConnection): void {
+    if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
+    this.#byNode.delete(nodeId)
+    this.#deps.onGone(nodeId)
   }
 
   /** Closes every connection: another server leads, or this one ends. */
@@ -71,11 +89,26 @@ export class Sessions {
     const deps = this.#deps.pass
     const session = this.#byNode.get(node)
     if (session === undefined) return null
-    if (deps.world.mirror.get(keyOf('node', node))?.value.status === 'unreachable') return this.#noteReturn(node, deps)
+    const record = deps.world.mirror.get(keyOf('node', node))?.value
+    if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
+    if (record.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
     if (session.told !== null && !differs(session.told, tasks)) return null
     session.told = new Map(tasks.map((task) => [task.id, task]))
-    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks })
+    // The same task is the same object each time: so little is said that little has changed.
+    const assigned = tasks.map((task) => {
+      const known = session.assigned.get(task) ?? assignedTask(task, record)
+      session.assigned.set(task, known)
+      return known
+    })
+    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned })
+    return null
+  }
+
+  /** Its node left the cluster or is another machine: when it comes again it is told what it is now. */
+  #sendAway(node: NodeId, { connection }: Session): null {
+    this.#byNode.delete(node)
+    connection.close()
     return null
   }
 
@@ -95,9 +128,9 @@ export class Sessions {
   }
 
   /** Welcomes an agent; when the store fails meanwhile the agent is sent away and comes again. */
-  async #greet(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
+  async #greet(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     try {
-      return await this.#welcome(hello, known, connection)
+      return await this.#welcome(hello, connection)
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
       connection.close()
@@ -105,17 +138,20 @@ export class Sessions {
     }
   }
 
-  async #welcome(hello: Hello, known: NodeId | null, connection: AgentConnection): Promise<NodeId | null> {
+  async #welcome(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
-    const refusal = refusalOf(hello, connection.peer?.nodeId ?? null, deps)
-    if (refusal !== null) {
-      deps.log.error('agent refused', { node: hello.name, reason: refusal })
-      connection.send({ kind: 'refused', message: refusal })
-      return null
-    }
-    const id = known ?? connection.peer?.nodeId ?? this.#idFor(hello, deps)
-    const present = deps.world.mirror.get(keyOf('node', id))?.value ?? null
-    const node = nodeOf(hello, id, present, deps.clock.now())
+    const certified = connection.peer?.nodeId ?? null
+    const refusal = refusalOf(hello, certified, deps)
+    if (refusal !== null) return refuse(refusal, hello, connection, deps)
+    const { mirror } = deps.world
+    const dismissed = [...mirror.list('dismissed')].map(({ value }) => value)
+    const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
+    if (join.kind === 'dismissed') this.#empty(hello, join.machine.node.id, connection)
+    if (join.kind !== 'welcome') return refuse(join.message, hello, connection, deps)
+    const id = join.node
+    const present = mirror.get(keyOf('node', id))?.value ?? null
+    const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
+    const node = joinedNode(hello, id, present, status, deps.clock.now())
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
         kind: present === null ? 'node.joined' : 'node.changed',
@@ -126,7 +162,7 @@ export class Sessions {
         at: deps.clock.now(),
       }
       const landed = await commitDecision(deps, {
-        basis: [],
+        basis: [keyOf('dismissed', hello.machineId)],
         writes: [{ put: keyOf('node', id), value: node }],
         events: [event],
       })
@@ -142,29 +178,26 @@ export class Sessions {
     }
     if (this.#byNode.get(id)?.connection !== connection) {
       this.#byNode.get(id)?.connection.close()
-      this.#byNode.set(id, { connection, told: null })
+      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null, assigned: new WeakMap() })
     }
     this.#deps.onHello(id, node.address)
     this.#deps.wake(`node:${id}`)
     return id
   }
 
-  /** The id the agent has, that of the node of its name, or the smallest free one. */
-  #idFor(hello: Hello, deps: PassDeps): NodeId {
-    const nodes = deps.world.nodes()
-    if (hello.nodeId !== null) return hello.nodeId
-    const same = nodes.find((node) => node.name === hello.name)
-    if (same !== undefined) return same.id
-    const taken = new Set(nodes.map((node) => node.id))
-    let id = 1
-    while (taken.has(id)) id += 1
-    return id
+  /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */
+  #empty({ machineId }: Hello, nodeId: NodeId, connection: AgentConnection): void {
+    const now = this.#deps.pass.clock.now()
+    if (now < (this.#emptiedAt.get(machineId) ?? 0) + EMPTY_AGAIN_MS) return
+    this.#emptiedAt.set(machineId, now)
+    const authority = authorityOf(this.#deps.pass)
+    connection.send({ kind: 'assignment', authority, nodeId, tasks: [], dismissed: true })
   }
 
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
   async #noteReturn(id: NodeId, deps: PassDeps): Promise<Millis | null> {
     const node = deps.world.mirror.get(keyOf('node', id))?.value
-    return node === undefined ? null : this.#setStatus(node, statusWhenThere(node.availability), deps)
+    return node === undefined ? null : this.#setStatus(node, statusWhenThere(node, isBusy(id, deps)), deps)
   }
 
   async #setStatus(node: Node, status: NodeStatus, deps: PassDeps): Promise<Millis | null> {
@@ -203,28 +236,14 @@ function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): stri
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
 }
 
-function statusWhenThere(availability: Availability): NodeStatus {
-  return availability === 'drain' ? 'draining' : 'ready'
+function refuse(message: string, { name }: Hello, connection: AgentConnection, { log }: PassDeps): null {
+  log.error('agent refused', { node: name, reason: message })
+  connection.send({ kind: 'refused', message })
+  return null
 }
 
-function nodeOf(hello: Hello, id: NodeId, present: Node | null, now: Millis): Node {
-  return {
-    id,
-    name: hello.name,
-    hostname: hello.hostname,
-    availability: present?.availability ?? 'active',
-    status: statusWhenThere(present?.availability ?? 'active'),
-    placement: hello.placement,
-    address: hello.address,
-    publicAddress: hello.publicAddress,
-    region: present?.region ?? null,
-    zone: present?.zone ?? null,
-    labels: hello.labels,
-    capacity: hello.capacity,
-    runtimes: hello.runtimes,
-    version: hello.version,
-    joinedAt: present?.joinedAt ?? now,
-  }
+function isBusy(id: NodeId, { world }: PassDeps): boolean {
+  return [...world.mirror.tasksOn(id)].some(({ value }) => isAlive(value))
 }
 
 /** Whether the agent must hear of it: what it reports itself does not count. */

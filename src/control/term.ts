@@ -40,7 +40,10 @@ export class Term {
       pass: deps,
       inbox: this.#inbox,
       wake,
-      onHello: (node, address) => this.#presence.came(node, address),
+      onHello: (node, address) => {
+        this.#presence.came(node, address)
+        wake('schedule')
+      },
       onGone: (node) => this.#presence.went(node),
     })
     this.#presence = new Presence({
@@ -54,7 +57,7 @@ export class Term {
     this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#queue))
     for (const name of world.serviceNames()) this.#queue.add(`service:${name}`)
     for (const key of ['schedule', 'manifest', 'reports', 'presence']) this.#queue.add(key)
-    for (const node of world.nodes()) this.#queue.add(`node:${node.id}`)
+    for (const { id } of world.nodes()) for (const what of ['node', 'standing']) this.#queue.add(`${what}:${id}`)
   }
 
   /** Aborts when it ends, by `end` or because another leader reigns. */
@@ -77,7 +80,10 @@ export class Term {
       const node = publishedNode(key)
       if (node !== null) return await this.sessions.publish(node)
       if (key === 'presence') return await this.#presence.pass()
-      return await reconcile(key, this.deps, this.#inbox, this.#strategy)
+      return await reconcile(key, this.deps, this.#inbox, {
+        strategy: this.#strategy,
+        isAway: (id) => this.#presence.isAway(id),
+      })
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code !== 'STALE_EPOCH') throw error
       this.end(error)
@@ -95,7 +101,7 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
       queue.add(`service:${service}`)
       for (const name of world.dependants(service)) queue.add(`service:${name}`)
       const node = (value as Task | null)?.node ?? null
-      if (node !== null) queue.add(`node:${node}`)
+      if (node !== null) for (const what of ['node', 'standing']) queue.add(`${what}:${node}`)
       else if (value === null) for (const one of world.nodes()) queue.add(`node:${one.id}`)
       queue.add('schedule')
       queue.add('manifest')
@@ -106,9 +112,9 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
       queue.add('manifest')
     } else if (kind === 'node') {
       queue.add('schedule')
-      queue.add(`node:${id}`)
-      for (const name of world.serviceNames())
-        if (world.wanted(name)?.spec.mode === 'global') queue.add(`service:${name}`)
+      for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)
+      // Its tasks may have to leave, and others may come.
+      for (const name of world.serviceNames()) queue.add(`service:${name}`)
     }
   }
 }

@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Server } from '../control/server.ts'
 import { dialTls } from '../drivers/link/dial.ts'
 import { JOIN_PROTOCOL, serveJoin } from '../drivers/link/join.ts'
-import { type LinkListener, listenForAgents } from '../drivers/link/listen.ts'
+import { type LinkListener, listenForAgents, type Peer } from '../drivers/link/listen.ts'
 import type { Log } from '../ports/log.ts'
 import { FailedAttempts } from '../transport/http/failed-attempts.ts'
 import type { HttpServer } from '../transport/http/server.ts'
@@ -27,12 +27,13 @@ export const HEARTBEAT_MS = 1_000
 /** Serves agents, machines that join, and requests that other machines pass on, all on the link's port. */
 export function serveLink({ host, port, identity, server, log, http }: LinkServiceOptions): Promise<LinkListener> {
   const failed = new FailedAttempts(Date.now)
-  const join = (socket: TLSSocket): void => {
-    void serveJoin(socket, {
+  const join = (socket: TLSSocket, peer: Peer | null): void => {
+    void serveJoin(socket, peer?.identity ?? null, {
       bundle: () => (server.authority?.bundle ?? []).join(''),
       blockedFor: (address) => failed.blockedFor(address),
       onRefused: (address) => failed.record(address),
       admit: (message) => server.admit(message),
+      renew: (who, request) => server.renew(who, request),
     })
   }
   return listenForAgents({

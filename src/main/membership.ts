@@ -1,20 +1,26 @@
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId } from '../core/model/ids.ts'
+import { systemClock } from '../drivers/clock.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
+import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
+import type { Answering } from '../ports/discovery.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
+import { answerSearches } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
+import { keepRenewed } from './renewal.ts'
 
 export interface MembershipOptions {
   readonly dataDir: string
@@ -31,6 +37,8 @@ export class Membership {
   #server: Server | null = null
   #http: HttpServer | null = null
   #listener: LinkListener | null = null
+  #answering: Answering | null = null
+  readonly #ending = new AbortController()
 
   private constructor(options: MembershipOptions, identity: Identity | null, log: Log) {
     this.#options = options
@@ -109,14 +117,37 @@ export class Membership {
       const nodeId = await ownNode(server, name)
       this.#identity = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
     }
+    const identity = this.#identity
     this.#listener = await serveLink({
       host: link.host,
       port: link.port,
-      identity: this.#identity,
+      identity,
       server,
       log: this.#log,
       http: () => this.#http,
     })
+    if (link.discovery !== null)
+      this.#answering = await answerSearches(link.discovery, addressOf(link), server, this.#log)
+    void this.#keepRenewed(identity, server)
+  }
+
+  #keepRenewed(first: Identity, server: Server): Promise<void> {
+    let identity = first
+    const { dataDir } = this.#options
+    const renewed = async (present: StoredIdentity): Promise<StoredIdentity> => {
+      const { key, request } = await newKeyAndRequest()
+      const { clusterId, role, nodeId } = identity
+      return { ...present, key, ...(await server.renew({ clusterId, role, nodeId }, request)) }
+    }
+    const take = async (files: StoredIdentity): Promise<void> => {
+      await new IdentityFiles(dataDir).write(files)
+      identity = { ...identity, files }
+      this.#identity = identity
+      this.#listener?.renew(files)
+    }
+    const present = (): StoredIdentity => identity.files
+    const deps = { clock: systemClock(), rng: systemRng(), log: this.#log, present, renew: renewed, take }
+    return keepRenewed(deps, this.#ending.signal)
   }
 
   serveApi(http: HttpServer): void {
@@ -133,7 +164,8 @@ export class Membership {
   }
 
   async close(): Promise<void> {
-    await this.#listener?.close()
+    this.#ending.abort(new Error('the server ends'))
+    await Promise.all([this.#answering?.close(), this.#listener?.close()])
   }
 
   #requireServer(): Server {

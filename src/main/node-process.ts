@@ -22,6 +22,7 @@ import type { Runtime } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { makeDataDir } from './data-dir.ts'
+import type { DiscoveryOptions } from './discovery.ts'
 import type { Membership } from './membership.ts'
 import { openStore, type StoreOptions } from './open-store.ts'
 
@@ -55,6 +56,8 @@ export interface LinkOptions {
   readonly port: number
   /** What the others dial: an address or a name of this machine. */
   readonly advertise: string
+  /** How machines that search for servers find this one; null: they do not. */
+  readonly discovery: Pick<DiscoveryOptions, 'secret'> | null
 }
 
 export interface JoinOptions {

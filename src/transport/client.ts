@@ -4,13 +4,13 @@ import type { Role } from '../core/model/identity.ts'
 import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import type { Node } from '../core/model/node.ts'
 import type {
   ClusterView,
   DispatchView,
   Explanation,
   Inspection,
   JoinTokenView,
+  NodeView,
   RevisionProgress,
   ServiceDetail,
   ServiceView,
@@ -66,8 +66,8 @@ export interface Client {
   taskLogs(id: TaskId, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   stopTask(id: TaskId): Promise<TaskView>
   exec(id: TaskId, request: ExecRequest): Promise<ExecSession>
-  nodes(): Promise<readonly Node[]>
-  node(id: NodeId): Promise<Node>
+  nodes(): Promise<readonly NodeView[]>
+  node(id: NodeId): Promise<NodeView>
   nodeStats(id: NodeId): Promise<HostStats>
   samples(): Promise<readonly TaskSample[]>
   events(query: EventQuery): Promise<readonly Event[]>

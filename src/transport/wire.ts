@@ -18,7 +18,7 @@ export type ChangeRequest =
 export type WirePlan = Omit<Plan, 'change'> & { readonly change: ChangeRequest }
 
 export interface WireAccepted {
-  /** Number of the manifest revision that the change made; null when there was nothing to change. */
+  /** Number of the manifest revision that the change made; null when it made none: nothing changed, or a node did. */
   readonly revision: number | null
   readonly plan: WirePlan
 }

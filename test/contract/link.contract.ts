@@ -99,7 +99,8 @@ function messageContract(name: string, connect: Connect): void {
     const later = [...tasks.slice(1), aTask({ slot: 4 })].map((task) =>
       task.slot === 2 ? { ...task, desired: 'stopped' as const } : task,
     )
-    const sent = [tasks, later, [], tasks, tasks.toReversed()].map((some) => anAssignment(some))
+    const plain = [tasks, later, [], tasks, tasks.toReversed()].map((some) => anAssignment(some))
+    const sent = [...plain, { ...anAssignment([]), dismissed: true as const }]
     for (const message of sent) server.send(message)
     expect(await settle(atAgent(sent.length))).toEqual(sent)
   })

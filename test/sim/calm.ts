@@ -12,11 +12,14 @@ export interface CalmDeps {
 
 /** What is not yet as it should be when nothing goes wrong any more; null: all is well. */
 export function unrest({ shadow, nodes }: CalmDeps): string | null {
-  const lonely = nodes.find(({ connection, isUp }) => !isUp || connection === null)
+  const members = nodes.filter(({ lost }) => !lost)
+  const lonely = members.find(({ connection, isUp }) => !isUp || connection === null)
   if (lonely !== undefined) return `${lonely.name} has no server`
-  for (const { name } of nodes) {
-    const status = shadow.nodeNamed(name)?.status
-    if (status !== 'ready') return `${name} is ${status ?? 'unknown'}`
+  for (const { name } of members) {
+    const node = shadow.nodeNamed(name)
+    const busy = shadow.alive().some((task) => task.node === node?.id)
+    const expected = node?.availability === 'drain' && busy ? 'draining' : 'ready'
+    if (node?.status !== expected) return `${name} is ${node?.status ?? 'unknown'}`
   }
   for (const spec of shadow.wanted().values()) {
     const wrong = serviceUnrest(spec, shadow)
@@ -27,7 +30,7 @@ export function unrest({ shadow, nodes }: CalmDeps): string | null {
     if (!wanted.has(task.service)) return `${task.id} is there, but nobody wants ${task.service}`
   }
   for (const node of nodes) {
-    const wrong = nodeUnrest(node, shadow)
+    const wrong = node.lost ? lostUnrest(node) : nodeUnrest(node, shadow)
     if (wrong !== null) return wrong
   }
   return revisionUnrest(shadow)
@@ -61,7 +64,7 @@ function fateWithDependencies(spec: ServiceSpec, shadow: Shadow): Fate {
 
 function slotUnrest(spec: ServiceSpec, fate: Fate, tasks: readonly Task[], shadow: Shadow): string | null {
   const alive = tasks.filter((task) => !isTerminal(task.status.state))
-  const old = alive.find((task) => task.specHash !== shadow.hash(spec))
+  const old = alive.find((task) => task.specHash !== shadow.hash(spec) || shadow.mustLeave(task))
   const newest = tasks.reduce<Task | null>((best, task) => (best && best.attempt > task.attempt ? best : task), null)
   const [task] = alive
   if (alive.some(({ refusal }) => refusal !== null)) return null
@@ -70,7 +73,7 @@ function slotUnrest(spec: ServiceSpec, fate: Fate, tasks: readonly Task[], shado
   // Where the new task was stopped by a user, or has failed for good, the old one goes on.
   const failed = fate === 'either' && newest?.status.state === 'failed'
   if (old?.status.ready && alive.length === 1 && (left || failed)) return null
-  if (old !== undefined) return `${old.id} is of an earlier spec`
+  if (old !== undefined) return `${old.id} is of an earlier spec, or on a node that drains`
   if (alive.length > 1) return `${alive.length} tasks`
   if (fate === 'completes') return newest?.status.state === 'completed' ? null : `${newest?.id} has not completed`
   if (task?.desired === 'running' && task.status.ready) return null
@@ -87,7 +90,7 @@ function isFinal({ restart }: ServiceSpec, { status }: Task): boolean {
 
 /** Containers and tasks belong together: nothing runs that nobody wants, and what is said to run does. */
 function nodeUnrest(node: SimNode, shadow: Shadow): string | null {
-  const id = shadow.nodeNamed(node.name)?.id
+  const id = node.givenUp ? undefined : shadow.nodeNamed(node.name)?.id
   const ours = [...node.machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
   const byTask = new Map<string, SimContainer>(ours.map((container) => [container.order.taskId, container]))
   for (const { order, state } of ours) {
@@ -103,6 +106,14 @@ function nodeUnrest(node: SimNode, shadow: Shadow): string | null {
   return null
 }
 
+/** A machine that was given up may come back; then it is told to stop what it had. */
+function lostUnrest({ name, isUp, machine }: SimNode): string | null {
+  const ours = [...machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
+  const running = ours.find(({ state }) => state === 'running')
+  if (running === undefined) return null
+  return `${running.order.taskId} runs on ${name}, which was given up and is ${isUp ? 'back' : 'off'}`
+}
+
 function revisionUnrest(shadow: Shadow): string | null {
   const open = shadow.manifests().find(({ state, number }) => state === 'progressing' && number !== shadow.desired)
   return open === undefined ? null : `manifest ${open.number} is progressing, but ${shadow.desired} is the desired one`
@@ -111,6 +122,7 @@ function revisionUnrest(shadow: Shadow): string | null {
 /** With no server at all: whether every node runs what its own cache asks for. */
 export function islandUnrest({ nodes }: CalmDeps): string | null {
   for (const node of nodes) {
+    if (node.lost) continue
     const { tasks, records } = JSON.parse(node.cache.text ?? '{"tasks":[],"records":[]}') as {
       tasks: Task[]
       records: { taskId: string; status: Task['status'] }[]

@@ -3,6 +3,7 @@ import { appliesAreWhole } from './checks/applies.ts'
 import { agentsObeyTheHighest, epochsFence } from './checks/authority.ts'
 import { atMostOne, namesAreNeverReused, strangersAreLeftAlone } from './checks/containers.ts'
 import { causesAreTold, statesOnlyGrow } from './checks/history.ts'
+import { closedNodesStayClosed } from './checks/nodes.ts'
 import { noHotLoops, retriesBackOff } from './checks/pace.ts'
 import { revisionsTellTheTruth, rolloutsKeepTheirPromise } from './checks/rollouts.ts'
 import { nothingIsGivenTwice } from './checks/shares.ts'
@@ -14,6 +15,8 @@ import type { Request } from './workload.ts'
 export interface CheckContext {
   readonly shadow: Shadow
   readonly now: () => Millis
+  /** Whether the machine of that name was given up by a user. */
+  readonly isGivenUp: (node: string) => boolean
   /** Says that a promise was broken; the first one ends the life. */
   readonly broken: (what: string) => void
   /** Requests of the user by id. */
@@ -45,6 +48,7 @@ const PROMISES: readonly MakeCheck[] = [
   /* 8 */ nothingIsGivenTwice,
   /* 9 */ causesAreTold,
   statesOnlyGrow,
+  closedNodesStayClosed,
   noHotLoops,
   retriesBackOff,
   noInternalErrors,

@@ -13,6 +13,7 @@ export const FAULT_CLASSES = [
   'port taken',
   'agent crash',
   'machine reboot',
+  'machine lost',
   'disk write lost',
   'server crash',
   'server down long',

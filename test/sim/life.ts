@@ -9,6 +9,7 @@ import { describeFact } from './describe-fact.ts'
 import type { Fact } from './facts.ts'
 import { Faults } from './faults.ts'
 import { CLUSTER_ID, SimNode } from './node.ts'
+import { NodeUser } from './node-user.ts'
 import { SimServer } from './server.ts'
 import { Shadow } from './shadow.ts'
 import { StoreBackend } from './store-backend.ts'
@@ -19,7 +20,7 @@ import { type Request, Workload } from './workload.ts'
 /** Faults and users for so long, then calm. */
 const SAFETY_MS = 40_000
 /** Calm begins to count when the longest pauses of what failed before are over. */
-const CALM_WITHIN_MS = 240_000
+const CALM_WITHIN_MS = 360_000
 /** Programs that fail for good are given up after retries with up to a minute between them. */
 const CALM_WITH_FAILURES_MS = 480_000
 /** In which a calm cluster must do nothing: longer than the agents' own rounds. */
@@ -56,6 +57,8 @@ interface Profile {
   readonly withFailures: boolean
   readonly tight: boolean
   readonly copies: boolean
+  /** A user drains and pauses nodes, and machines are lost for good. */
+  readonly steered: boolean
   /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
   readonly end: 'whole' | 'island' | 'regressed'
 }
@@ -68,6 +71,7 @@ function drawProfile(rng: Rng): Profile {
     withFailures: rng.chance(0.5),
     tight: rng.chance(0.15),
     copies: rng.chance(0.15),
+    steered: rng.split('steered').chance(0.4),
     end: end < 2 ? 'island' : end < 3 ? 'regressed' : 'whole',
   }
 }
@@ -96,8 +100,9 @@ class Life {
   readonly #around: Surroundings
   readonly #backend: StoreBackend
   readonly #servers: readonly SimServer[]
-  readonly #nodes: readonly SimNode[]
+  readonly #nodes: SimNode[]
   readonly #workload: Workload
+  readonly #nodeUser: NodeUser
   readonly #checks: Checks
   readonly #begin: number
   #commits = 0
@@ -117,12 +122,20 @@ class Life {
     this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
     const { nodes, servers, withFailures, tight } = this.#profile
     this.#servers = range(servers).map((i) => new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend))
-    this.#nodes = range(nodes).map((i) => new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers))
+    this.#nodes = range(nodes).map((i) => this.#aNode(i))
     this.#checks = new Checks({
       shadow: this.#shadow,
       now: () => this.#clock.now(),
       broken: (what) => this.fail(what),
       requests: this.#requests,
+      isGivenUp: (name) => this.#nodes.some((node) => node.name === name && node.givenUp),
+    })
+    this.#nodeUser = new NodeUser({
+      around: this.#around,
+      servers: this.#servers,
+      nodes: this.#nodes,
+      addNode: () => this.#addNode(),
+      say: (what) => this.#say(what),
     })
     this.#workload = new Workload({
       around: this.#around,
@@ -137,6 +150,17 @@ class Life {
         this.#checks.onAnswer(request)
       },
     })
+  }
+
+  #aNode(i: number): SimNode {
+    return new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers)
+  }
+
+  #addNode(): SimNode {
+    const node = this.#aNode(this.#nodes.length + 1)
+    this.#nodes.push(node)
+    node.startAgent()
+    return node
   }
 
   /** Notes what was broken; the first of all ends the life. */
@@ -156,6 +180,7 @@ class Life {
     for (const node of this.#nodes) node.startAgent()
     this.#lookAfterServers()
     this.#workload.start()
+    if (this.#profile.steered) this.#nodeUser.start()
     const [around, nodes, servers, backend, shadow] = [
       this.#around,
       this.#nodes,
@@ -166,6 +191,7 @@ class Life {
     beginChaos({ around, nodes, servers, backend, shadow })
     await this.#pass(SAFETY_MS)
     this.#workload.end()
+    this.#nodeUser.end()
     this.#faults.end()
     this.#say('calm')
     await this.#end()
@@ -185,7 +211,7 @@ class Life {
     switch (this.#profile.end) {
       case 'whole':
         await this.#settle(() =>
-          this.#workload.waits ? 'the user still waits' : (unrest(deps) ?? this.#openRevision()),
+          this.#workload.waits || this.#nodeUser.waits ? 'a user still waits' : (unrest(deps) ?? this.#openRevision()),
         )
         await this.#stayQuiet()
         return
@@ -208,7 +234,7 @@ class Life {
     const rng = this.#around.rng.split('regress')
     const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
     for (const server of this.#servers) server.keepDown()
-    const running = this.#nodes.flatMap((node) => steadyTasks(node, cachesLost && empty))
+    const running = this.#nodes.filter(({ lost }) => !lost).flatMap((node) => steadyTasks(node, cachesLost && empty))
     this.#backend.regressBy(empty ? Number.MAX_SAFE_INTEGER : 30 + rng.below(this.#backend.revision))
     this.#regressed = true
     for (const node of this.#nodes) {

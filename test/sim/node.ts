@@ -17,6 +17,9 @@ import type { Surroundings } from './surroundings.ts'
 
 export const CLUSTER_ID = '5ca1ab1e5ca1ab1e'
 
+/** Longer than any life. */
+const FOR_GOOD_MS = 1e9
+
 /** A machine with its engines and its disk, and the agent that runs on it now. */
 export class SimNode {
   readonly name: string
@@ -30,6 +33,11 @@ export class SimNode {
   /** What was said to and by its agents, for those who repeat it. */
   readonly heard: ServerMessage[] = []
   readonly said: Report[] = []
+  /** Its machine is gone for good, as far as anybody knows. */
+  lost = false
+  /** A user has given it up: another machine has its place, or none. */
+  givenUp = false
+  #mayStart = false
   #process: Mortal | null = null
   #agent: Agent | null = null
   #connection: SimConnection | null = null
@@ -62,7 +70,7 @@ export class SimNode {
   }
 
   startAgent(): void {
-    if (this.#process !== null) return
+    if (this.#process !== null || (this.lost && !this.#mayStart)) return
     this.#isOn = true
     const { clock, faults, observe } = this.#around
     const user = new Mortal(`agent ${this.name}`, clock)
@@ -119,6 +127,21 @@ export class SimNode {
     this.#around.observe({ kind: 'rebooted', node: this.name })
     this.engines.docker.endAll(137)
     this.engines.process.endAll(null)
+  }
+
+  /** It burns down. */
+  lose(): void {
+    this.reboot()
+    this.lost = true
+    // What was asked of its engines a moment ago must not happen any more.
+    for (const engine of Object.values(this.engines)) engine.goDown(FOR_GOOD_MS, false)
+  }
+
+  /** Somebody switches it on again all the same. */
+  comeBack(): void {
+    this.#mayStart = true
+    for (const engine of Object.values(this.engines)) engine.goDown(0, true)
+    this.startAgent()
   }
 
   /** For so long no server can be reached, and nobody is told. */

@@ -33,7 +33,10 @@ export class Shadow {
         if (value === null) this.tasks.delete(key.slice(5))
         else this.tasks.set(key.slice(5), value as Task)
       }
-      if (key.startsWith('node/') && value !== null) this.nodes.set((value as Node).id, value as Node)
+      if (key.startsWith('node/')) {
+        if (value === null) this.nodes.delete(Number(key.slice(5)))
+        else this.nodes.set((value as Node).id, value as Node)
+      }
       return { key, before, after: value }
     })
   }
@@ -98,7 +101,12 @@ export class Shadow {
   /** The slots that a spec asks for. */
   slots(spec: ServiceSpec): number[] {
     if (spec.mode !== 'global') return Array.from({ length: spec.replicas }, (_, i) => i + 1)
-    return [...this.nodes.keys()]
+    return [...this.nodes.values()].filter(({ availability }) => availability !== 'drain').map(({ id }) => id)
+  }
+
+  /** Whether a task is on a node that is to be emptied. */
+  mustLeave({ node }: Task): boolean {
+    return this.nodes.get(node ?? 0)?.availability === 'drain'
   }
 
   #of<T>(prefix: string): T[] {

@@ -1,17 +1,11 @@
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { ClusterView, JoinTokenView, TaskView } from '../../src/core/model/view.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { JoinTokenView, TaskView } from '../../src/core/model/view.ts'
 import { TestEtcd } from '../stores/etcd.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
-import { aGantry, freePort, type Gantry, tokenOf, until } from './gantry.ts'
-
-const PROCESS = { GANTRY_RUNTIME: 'process' }
-const WEB = `services:
-  web:
-    replicas: 3
-    command: [sh, -c, 'echo up; exec sleep 1000']
-`
+import { freePort, tokenOf, until } from './gantry.ts'
+import { aMachine, aServer, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 
 /** Machines of one cluster that are processes of this one: everything but the network between them is real. */
 etcdTests(() => {
@@ -21,46 +15,11 @@ etcdTests(() => {
   })
   afterAll(() => etcd.stop())
 
-  interface Server {
-    readonly gantry: Gantry
-    readonly link: string
-  }
-
   let namespaces = 0
   const aStore = (): string[] => {
     const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--leader-ttl', '2s']
     return [...store, '--backend-namespace', `machines${++namespaces}`]
   }
-
-  async function aMachine(): Promise<Gantry> {
-    const gantry = await aGantry(PROCESS)
-    // An orderly end stops its own tasks; there may be nobody left who could destroy the others.
-    onTestFinished(async () => {
-      await gantry.end('SIGINT')
-      rmSync(gantry.dataDir, { recursive: true, force: true })
-    })
-    return gantry
-  }
-
-  async function aServer(name: string, store: readonly string[], ...more: string[]): Promise<Server> {
-    const gantry = await aMachine()
-    const link = `127.0.0.1:${await freePort()}`
-    await gantry.up('--name', name, '--link', link, ...store, ...more)
-    return { gantry, link }
-  }
-
-  async function aToken(by: Gantry, ...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await by.run('join-token', 'create', ...args)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const file = join(by.dataDir, `token-${Math.random().toString(36).slice(2)}`)
-    writeFileSync(file, stdout, { mode: 0o600 })
-    return file
-  }
-
-  const leaderOf = async (gantry: Gantry): Promise<string> =>
-    (await gantry.json<ClusterView>('cluster')).leadership.holder
-  const readyNodes = async (gantry: Gantry): Promise<string[]> =>
-    (await gantry.json<ClusterView>('cluster')).nodes.filter(({ status }) => status === 'ready').map(({ name }) => name)
 
   test('machines join, run a service, and go on under another leader when the first is killed', async () => {
     const store = aStore()

@@ -1,12 +1,19 @@
 import { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { clusterText, healthText, isHindered } from '../render/cluster.ts'
+import { clusterText, healthText, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
   return new Command('cluster')
     .description('what this cluster is, and who leads it')
     .addHelpText('after', '\nExamples:\n  gantry cluster\n  gantry cluster --json')
     .action(async () => context.print(await context.client().cluster(), clusterText))
+}
+
+export function leaderCommand(context: Context): Command {
+  return new Command('leader')
+    .description('which server leads')
+    .addHelpText('after', '\nExamples:\n  gantry leader\n  gantry leader --json')
+    .action(async () => context.print((await context.client().cluster()).leadership, leaderText))
 }
 
 export function healthCommand(context: Context): Command {

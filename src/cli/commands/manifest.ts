@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
+import { isEmptyPlan } from '../../core/model/plan.ts'
 import type { ChangeRequest } from '../../transport/wire.ts'
 import { type ChangeFlags, carryOut, withChangeFlags } from '../carry-out.ts'
 import type { Context } from '../context.ts'
@@ -37,7 +38,7 @@ export function planCommand(context: Context): Command {
       if (output !== undefined) writePlan(output, plan)
       context.print(plan, (value) => planText(value, context.out))
       if (plan.blockers.length > 0) context.exitCode = BLOCKED
-      else if (exitCode === true && plan.actions.length > 0) context.exitCode = CHANGES_PENDING
+      else if (exitCode === true && !isEmptyPlan(plan)) context.exitCode = CHANGES_PENDING
     })
 }
 

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
-import { OperationalError } from '../../core/errors.ts'
-import type { Node } from '../../core/model/node.ts'
 import type { Context } from '../context.ts'
+import { nodeNamed } from '../find-node.ts'
 import { nodesText, nodeText } from '../render/nodes.ts'
 
 export function nodesCommand(context: Context): Command {
@@ -14,10 +13,4 @@ export function nodesCommand(context: Context): Command {
       if (named === undefined) return context.print(nodes, nodesText)
       context.print(nodeNamed(named, nodes), nodeText)
     })
-}
-
-function nodeNamed(named: string, nodes: readonly Node[]): Node {
-  const node = nodes.find(({ id, name }) => String(id) === named || name === named)
-  if (node !== undefined) return node
-  throw new OperationalError('NOT_FOUND', `there is no node ${named}`, { hint: '`gantry nodes` lists them' })
 }

@@ -4,7 +4,7 @@ import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
 import type { AgentFile } from '../agent-file.ts'
-import { type AgentFlags, agentOptions, joinToken, withAgentFlags } from '../agent-flags.ts'
+import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
@@ -16,6 +16,8 @@ interface UpFlags extends AgentFlags {
   readonly clusterName?: string
   readonly link?: string
   readonly advertise?: string
+  readonly discovery?: boolean
+  readonly discoverySecretFile?: string
   readonly strategy: (typeof STRATEGIES)[number]
   readonly auth: 'token' | 'none'
   readonly first?: string
@@ -37,6 +39,11 @@ export function upCommand(context: Context): Command {
     .option('--cluster-name <name>', 'name of a cluster that is made now (default: default-cluster)')
     .option('--link <host:port>', 'listen for other machines of the cluster; the port is 7947 if it is left out')
     .option('--advertise <host>', 'what the others dial (default: the host of --link)')
+    .option('--discovery', 'tell machines that search for servers on this network where this one is (UDP 7946)')
+    .option(
+      '--discovery-secret-file <file>',
+      'file with a secret of 16 characters or more; only searches signed with it are answered',
+    )
     .addOption(new Option('--strategy <name>', 'how nodes are chosen').choices(STRATEGIES).default('spread'))
     .addOption(
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
@@ -76,15 +83,20 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   }
 }
 
-function linkOptions({ link, advertise }: UpFlags): UpOptions['link'] {
-  if (link === undefined) return null
+function linkOptions(flags: UpFlags): UpOptions['link'] {
+  const { link, advertise } = flags
+  if (link === undefined) {
+    if (flags.discovery !== true) return null
+    throw new OperationalError('USAGE', '--discovery needs --link: there is nothing else to be found')
+  }
   const { host, port } = /:\d{1,5}$/.test(link) ? address(link) : address(`${link}:7947`)
   const isWildcard = host === '0.0.0.0' || host === '::'
   if (advertise === undefined && isWildcard)
     throw new OperationalError('USAGE', `--link ${link} says on which address to listen, but not what others dial`, {
       hint: 'add --advertise HOST',
     })
-  return { host, port, advertise: advertise ?? host }
+  const discovery = flags.discovery === true ? { secret: secretIn(flags.discoverySecretFile) } : null
+  return { host, port, advertise: advertise ?? host, discovery }
 }
 
 async function agentFile(path: string, context: Context): Promise<AgentFile> {

@@ -1,19 +1,26 @@
+import type { Leadership } from '../../core/model/cluster.ts'
 import type { ClusterView, ServiceView } from '../../core/model/view.ts'
 import { age } from './age.ts'
 import type { Format } from './format.ts'
 import { printable } from './table.ts'
 
 /** What a cluster is, who leads it, and where its state is. */
-export function clusterText(view: ClusterView, { now }: Format): string {
+export function clusterText(view: ClusterView, format: Format): string {
+  const { now } = format
   const { cluster, leadership, store, storeRevision, version, desiredRevision, nodes } = view
   return [
     `cluster   ${printable(cluster.name)} (${cluster.id}), incarnation ${cluster.incarnation}, made ${age(cluster.createdAt, now)} ago`,
-    `leader    ${printable(leadership.holder)}, epoch ${leadership.epoch}, since ${age(leadership.since, now)}`,
+    `leader    ${leaderText(leadership, format)}`,
     `store     ${store}, revision ${storeRevision}`,
     `manifest  ${desiredRevision === 0 ? 'none yet' : `revision ${desiredRevision}`}`,
     `nodes     ${nodes.map(({ id, name, status }) => `${id} ${printable(name)} ${status}`).join(', ') || 'none yet'}`,
     `version   ${version}`,
   ].join('\n')
+}
+
+/** Who leads, since when, and where it is reached. */
+export function leaderText({ holder, epoch, since, address }: Leadership, { now }: Format): string {
+  return `${printable(holder)}, epoch ${epoch}, since ${age(since, now)}${address === null ? '' : `, at ${address}`}`
 }
 
 /** One line for each service that is not as it should be; one word when all are. */

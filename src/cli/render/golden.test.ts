@@ -6,10 +6,11 @@ import { OperationalError, type Problem } from '../../core/errors.ts'
 import type { Event } from '../../core/model/event.ts'
 import type { ManifestRevision } from '../../core/model/manifest.ts'
 import type { PlanAction } from '../../core/model/plan.ts'
-import type { DispatchView, ServiceView, TaskView } from '../../core/model/view.ts'
+import type { DispatchView, NodeView, ServiceView, TaskView } from '../../core/model/view.ts'
 import type { WirePlan } from '../../transport/wire.ts'
 import { clusterText, healthText } from './cluster.ts'
 import { dispatchText } from './dispatches.ts'
+import { drainLines } from './drain.ts'
 import { eventText, explanationText } from './events.ts'
 import { failureText } from './failure.ts'
 import type { Format } from './format.ts'
@@ -109,7 +110,7 @@ const action = (change: Partial<PlanAction>): PlanAction => ({
 })
 const plan = (change: Partial<WirePlan>): WirePlan => ({
   ...{ id: '0123456789abcdef', clusterId: 'c', baseRevision: 1, change: { kind: 'reapply' }, actions: [], pulls: [] },
-  ...{ summary: { add: 0, update: 0, replace: 0, remove: 0 }, notes: [], blockers: [], facts: {} },
+  ...{ summary: { add: 0, update: 0, replace: 0, remove: 0 }, notes: [], blockers: [], nodes: [], facts: {} },
   ...change,
 })
 const PLAN = plan({
@@ -148,6 +149,23 @@ const PLAN = plan({
   pulls: ['nginx:1.27'],
   notes: [{ service: 'api', field: 'privileged', message: 'has no effect: a process has the rights of the node' }],
 })
+const DRAIN = plan({
+  change: { kind: 'node', node: 2, set: { availability: 'drain' }, force: false },
+  nodes: [
+    {
+      ...{ node: 2, name: 'node-2:7946', kind: 'change', consequence: 'it takes no new tasks and is emptied' },
+      fields: [{ field: 'availability', from: 'active', to: 'drain' }],
+    },
+  ],
+  actions: [
+    action({
+      ...{ kind: 'replace', because: 'node 2 is drained', consequence: '3 → 4 running while each task is replaced' },
+      tasks: [{ slot: 2, task: 'web.2.1', node: 2 }],
+    }),
+  ],
+  summary: { add: 0, update: 0, replace: 1, remove: 0 },
+  blockers: [{ service: 'db', field: null, message: 'db.1.1 keeps data in volume pg of node 2, which does not move' }],
+})
 const BLOCKED = plan({
   blockers: [
     { service: 'web', field: 'files', message: 'no node can mount files' },
@@ -160,7 +178,8 @@ const revision = (number: number, change: Partial<ManifestRevision> = {}): Omit<
   ...{ cause: 'apply', by: 'local user', createdAt: ago(90), finishedAt: ago(80) },
   ...change,
 })
-const NODE = aNode({
+const nodeView = (change: Partial<NodeView>): NodeView => ({ ...aNode(change), tasks: change.tasks ?? 2 })
+const NODE = nodeView({
   ...{ joinedAt: ago(90_000), labels: { disk: 'ssd', zone: 'a' }, publicAddress: '203.0.113.7' },
   runtimes: [
     {
@@ -264,11 +283,13 @@ const CASES: Readonly<Record<string, () => string>> = {
     nodesText(
       [
         NODE,
-        aNode({
+        nodeView({
           id: 2,
           status: 'unreachable',
           capacity: { cpuMillis: 1_000, memoryBytes: 512 * 1024 ** 2, diskBytes: 0 },
         }),
+        nodeView({ id: 3, status: 'draining', availability: 'drain' }),
+        nodeView({ id: 4, status: 'unreachable', machineId: null, reserved: true, tasks: 0 }),
       ],
       plain,
     ),
@@ -312,6 +333,22 @@ const CASES: Readonly<Record<string, () => string>> = {
   plan: () => planText(PLAN, plain.style),
   'plan-colours': () => planText(PLAN, tagged),
   'plan-nothing': () => planText(plan({}), plain.style),
+  'plan-of-a-node': () => planText(DRAIN, plain.style),
+  drain: () =>
+    drainLines(
+      2,
+      [
+        task('web.1.1', { node: 2 }),
+        task('web.1.2', { node: 3, state: 'preparing', ready: false, message: 'pulling nginx:1.27' }),
+        task('web.2.1', { node: 2 }),
+        task('api.1.1', { node: 2 }),
+        task('api.1.2', { node: null, state: 'pending', ready: false, message: 'not enough memory (2 nodes)' }),
+        task('db.1.1', { node: 2, desired: 'stopped' }),
+      ],
+      plain.style,
+    )
+      .map(({ text }) => text)
+      .join('\n'),
   'plan-blocked': () => planText(BLOCKED, plain.style),
   progress: () => progress(plain.style),
   'progress-colours': () => progress(tagged),

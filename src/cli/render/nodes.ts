@@ -1,4 +1,5 @@
-import type { Node, RuntimeDescription } from '../../core/model/node.ts'
+import type { RuntimeDescription } from '../../core/model/node.ts'
+import type { NodeView } from '../../core/model/view.ts'
 import { age } from './age.ts'
 import type { Format } from './format.ts'
 import type { Style } from './style.ts'
@@ -7,7 +8,7 @@ import { type Cell, printable, table } from './table.ts'
 const GIB = 1024 ** 3
 
 /** Nodes, one line each. */
-export function nodesText(nodes: readonly Node[], { style, width }: Format): string {
+export function nodesText(nodes: readonly NodeView[], { style, width }: Format): string {
   if (nodes.length === 0) return 'No nodes.'
   const rows = nodes.map((node) => [
     String(node.id),
@@ -15,22 +16,25 @@ export function nodesText(nodes: readonly Node[], { style, width }: Format): str
     status(node, style),
     node.availability,
     node.placement,
+    String(node.tasks),
     node.runtimes
       .map(({ kind, available, version }) => `${kind} ${available ? version : '(no answer)'}`.trim())
       .join(', '),
     capacity(node),
   ])
-  return table(['ID', 'NAME', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'RUNTIMES', 'CAPACITY'], rows, width)
+  return table(['ID', 'NAME', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'TASKS', 'RUNTIMES', 'CAPACITY'], rows, width)
 }
 
 /** Everything about one node. */
-export function nodeText(node: Node, { style, now }: Format): string {
+export function nodeText(node: NodeView, { style, now }: Format): string {
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
   const { text, paint = (same) => same } = status(node, style)
   const lines = [
     `node          ${node.id}, ${printable(node.name)} on ${printable(node.hostname)}`,
     `status        ${paint(text)}, ${node.availability}`,
+    `tasks         ${node.tasks}`,
     `placement     ${node.placement}`,
+    `region, zone  ${node.region ?? '-'}, ${node.zone ?? '-'}`,
     `address       ${node.publicAddress ?? '-'}`,
     `labels        ${labels.length === 0 ? '-' : printable(labels.join(' '))}`,
     `capacity      ${capacity(node)}`,
@@ -48,11 +52,15 @@ function runtimeLines({ kind, available, version, message, unsupported }: Runtim
   return [head, ...[...reasons].map(([why, what]) => `  cannot do ${what.join(', ')}: ${printable(why)}`)]
 }
 
-function status({ status: of }: Node, style: Style): Cell & { readonly paint: (text: string) => string } {
-  return { text: of, paint: of === 'ready' ? style.good : of === 'draining' ? style.warning : style.bad }
+function status(
+  { status: of, reserved, tasks }: NodeView,
+  style: Style,
+): Cell & { readonly paint: (text: string) => string } {
+  const text = reserved ? 'no machine yet' : of === 'draining' ? `${of}, ${tasks} left` : of
+  return { text, paint: of === 'ready' ? style.good : of === 'draining' ? style.warning : style.bad }
 }
 
-function capacity({ capacity: { cpuMillis, memoryBytes } }: Node): string {
+function capacity({ capacity: { cpuMillis, memoryBytes } }: NodeView): string {
   const cores = cpuMillis / 1_000
   return `${cores} ${cores === 1 ? 'core' : 'cores'}, ${Math.round((memoryBytes / GIB) * 10) / 10} GiB`
 }

@@ -1,4 +1,4 @@
-import type { ActionKind, PlanAction, PlanNote } from '../../core/model/plan.ts'
+import { type ActionKind, isEmptyPlan, type NodeAction, type PlanAction, type PlanNote } from '../../core/model/plan.ts'
 import type { WirePlan } from '../../transport/wire.ts'
 import type { Style } from './style.ts'
 import { printable } from './table.ts'
@@ -13,18 +13,41 @@ const WORDS: Readonly<Record<ActionKind, string>> = {
 
 /** A plan as a person reads it: what, why, with which consequence, and what it costs. */
 export function planText(plan: WirePlan, style: Style): string {
-  const parts = plan.actions.map((action) => actionText(action, style))
+  const parts = [
+    ...plan.nodes.map((action) => nodeActionText(action, style)),
+    ...plan.actions.map((action) => actionText(action, style)),
+  ]
   if (plan.pulls.length > 0) parts.push(`Images to pull: ${plan.pulls.join(', ')}`)
   if (plan.notes.length > 0) parts.push(notesText('Notes', plan.notes, style.warning))
   if (plan.blockers.length > 0) parts.push(notesText('It cannot be applied', plan.blockers, style.bad))
-  if (plan.actions.length > 0) parts.push(summaryText(plan))
+  if (!isEmptyPlan(plan)) parts.push(summaryText(plan))
   else if (plan.blockers.length === 0) parts.push('No changes: what is wanted is what there is.')
   return parts.join('\n\n')
 }
 
 /** `2 to add, 1 to change, 1 to replace, 0 to remove` */
-export function summaryText({ summary }: Pick<WirePlan, 'summary'>): string {
+export function summaryText({ summary, nodes }: Pick<WirePlan, 'summary' | 'nodes'>): string {
+  const [node] = nodes
+  const tasks = summary.update + summary.replace
+  if (node !== undefined)
+    return `Plan: node ${node.node} ${NODE_WORDS[node.kind]}; ${tasks === 1 ? '1 service' : `${tasks} services`} to change.`
   return `Plan: ${summary.add} to add, ${summary.update} to change, ${summary.replace} to replace, ${summary.remove} to remove.`
+}
+
+const NODE_WORDS: Readonly<Record<NodeAction['kind'], string>> = {
+  change: 'changes',
+  remove: 'is removed',
+  fence: 'is fenced',
+  replace: 'is replaced',
+}
+
+function nodeActionText({ node, name, kind, fields, consequence }: NodeAction, style: Style): string {
+  const symbol = kind === 'change' ? '~' : kind === 'replace' ? '-/+' : '-'
+  const paint = kind === 'remove' || kind === 'fence' ? style.removed : style.changed
+  const lines = [paint(`${symbol.padStart(3)} node ${node}  ${NODE_WORDS[kind]}  (${printable(name)})`)]
+  for (const { field, from, to } of fields) lines.push(`      ${printable(field)}: ${shown(from)} → ${shown(to)}`)
+  if (consequence !== '') lines.push(style.heading(`      ${printable(consequence)}`))
+  return lines.join('\n')
 }
 
 function actionText(action: PlanAction, style: Style): string {

@@ -1,12 +1,10 @@
 import type { RevisionProgress, ServiceView } from '../../core/model/view.ts'
+import type { ProgressLine } from '../presenter.ts'
 import type { Style } from './style.ts'
-import { type Cell, printable } from './table.ts'
+import { printable } from './table.ts'
 
 /** How far each service of a manifest revision has come, one line each, the names aligned. */
-export function progressLines(
-  { revision, services }: RevisionProgress,
-  style: Style,
-): readonly (Cell & { readonly name: string })[] {
+export function progressLines({ revision, services }: RevisionProgress, style: Style): readonly ProgressLine[] {
   const widest = Math.max(0, ...services.map(({ name }) => name.length))
   return services.map((service) => {
     const goes = revision.removes.includes(service.name)

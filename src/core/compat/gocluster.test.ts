@@ -25,7 +25,7 @@ function aView(nodes: readonly Node[], change: { holder?: string; self?: string;
       storeRevision: 42,
       version: '0.1.0',
       desiredRevision: 1,
-      nodes,
+      nodes: nodes.map((node) => ({ ...node, tasks: 0 })),
     },
     self,
     now,

@@ -19,6 +19,10 @@ export function whyNoPlacementName(name: string): string | null {
     : `"${short(name)}" is not the name of a placement: letters, digits, - and _, at most 63`
 }
 
+/** What the name of a node's label looks like. */
+export const LABEL_NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
+export const LABEL_NAME_RULE = 'a label has a name of letters, digits, ., _, / and -, at most 63'
+
 function short(name: string): string {
   return name.length > 70 ? `${name.slice(0, 67)}...` : name
 }

@@ -24,6 +24,8 @@ export interface Hello {
   readonly wireVersion: number
   /** null: the server gives the smallest free one. */
   readonly nodeId: NodeId | null
+  /** Drawn once by the agent and kept with its state, so that a machine is not taken for another one. */
+  readonly machineId: string
   readonly name: string
   readonly hostname: string
   readonly placement: string
@@ -52,6 +54,8 @@ export interface Assignment {
   readonly authority: Authority
   readonly nodeId: NodeId
   readonly tasks: readonly Task[]
+  /** A user sent this machine away: that it runs nothing any more was asked for, however much it is. */
+  readonly dismissed?: true
 }
 
 /** The server will not lead this agent; it keeps running what it has and tries again later. */

@@ -19,8 +19,24 @@ export interface RuntimeDescription {
   readonly unsupported: Readonly<Record<string, string>>
 }
 
+/** What users set in the cluster. It wins over what the node's agent says of itself. */
+export interface NodeSettings {
+  /** null: as the agent says. */
+  readonly placement: string | null
+  /** null: as the agent says. */
+  readonly publicAddress: string | null
+  /** Each label that a user set, null if he took it away; the others are as the agent says. */
+  readonly labels: Readonly<Record<string, string | null>>
+}
+
+export const NO_SETTINGS: NodeSettings = { placement: null, publicAddress: null, labels: {} }
+
 export interface Node {
   readonly id: NodeId
+  /** Tells the machine apart from another one of the same name; null: none stands for the node now. */
+  readonly machineId: string | null
+  /** Its place is kept for the next machine that joins. */
+  readonly reserved: boolean
   readonly name: string
   readonly hostname: string
   readonly availability: Availability
@@ -32,8 +48,20 @@ export interface Node {
   readonly region: string | null
   readonly zone: string | null
   readonly labels: Readonly<Record<string, string>>
+  readonly settings: NodeSettings
   readonly capacity: Resources
   readonly runtimes: readonly RuntimeDescription[]
   readonly version: string
   readonly joinedAt: Millis
+}
+
+/** A machine that a user sent away. Its agent is refused when it comes back, and stops what it still runs. */
+export interface DismissedMachine {
+  readonly machineId: string
+  /** What it was. */
+  readonly node: Node
+  /** `replaced`: another machine has its place. */
+  readonly because: 'removed' | 'replaced'
+  readonly by: string
+  readonly at: Millis
 }

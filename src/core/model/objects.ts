@@ -3,7 +3,7 @@ import type { Event } from './event.ts'
 import type { AccessToken, CertificateAuthority, JoinTokenRecord, RevokedCertificate } from './identity.ts'
 import type { ServiceName } from './ids.ts'
 import type { Desired, Dispatch, ManifestRevision } from './manifest.ts'
-import type { Node } from './node.ts'
+import type { DismissedMachine, Node } from './node.ts'
 import type { ServiceSpec } from './service.ts'
 import type { Task } from './task.ts'
 
@@ -39,6 +39,8 @@ export interface ObjectTypes {
   task: Task
   /** `node/<id>` */
   node: Node
+  /** `dismissed/<machine id>` */
+  dismissed: DismissedMachine
   /** `dispatch/<uuid>` */
   dispatch: Dispatch
   /** `event/<id>`, written by the store from the drafts of a commit */

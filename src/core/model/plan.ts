@@ -1,8 +1,12 @@
 import type { NodeId, ServiceName, Slot, TaskId } from './ids.ts'
 import type { Manifest } from './manifest.ts'
+import type { Availability } from './node.ts'
 
 /** What a user asks to be changed. Every change of desired state is one of these, and every one can be planned first. */
-export type Change =
+export type Change = ManifestChange | NodeChange
+
+/** A change that makes a manifest revision. */
+export type ManifestChange =
   | { readonly kind: 'apply'; readonly manifest: Manifest; readonly text: string }
   /** The newest manifest once more: what is missing is made. */
   | { readonly kind: 'reapply' }
@@ -11,6 +15,34 @@ export type Change =
   | { readonly kind: 'rollback'; readonly to: number | null }
   | { readonly kind: 'scale'; readonly service: ServiceName; readonly replicas: number }
   | { readonly kind: 'restart'; readonly service: ServiceName }
+
+/** What a user sets of a node; what is left out stays as it is. */
+export interface NodeSet {
+  readonly availability?: Availability
+  /** null takes a label away. */
+  readonly labels?: Readonly<Record<string, string | null>>
+  readonly placement?: string
+  readonly publicAddress?: string
+  readonly region?: string | null
+  readonly zone?: string | null
+}
+
+/** A change of a node. None makes a manifest revision. `force`: also where that costs data or tasks. */
+export type NodeChange =
+  | { readonly kind: 'node'; readonly node: NodeId; readonly set: NodeSet; readonly force: boolean }
+  /** It leaves the cluster, and its id becomes free. */
+  | { readonly kind: 'remove-node'; readonly node: NodeId; readonly force: boolean }
+  /** `confirmDead`: the word of a person that its machine is off, so that what only one may run can run elsewhere. */
+  | { readonly kind: 'fence-node'; readonly node: NodeId; readonly confirmDead: boolean }
+  /** with: a node that holds nothing, whose machine takes the place; null: the next machine that joins takes it. */
+  | { readonly kind: 'replace-node'; readonly node: NodeId; readonly with: NodeId | null }
+
+/** Whether a change is about a node, not about the manifest. */
+export function isNodeChange(change: { readonly kind: Change['kind'] }): change is NodeChange {
+  return NODE_CHANGES.has(change.kind)
+}
+
+const NODE_CHANGES: ReadonlySet<Change['kind']> = new Set(['node', 'remove-node', 'fence-node', 'replace-node'])
 
 export interface FieldChange {
   readonly field: string
@@ -36,6 +68,16 @@ export interface PlanAction {
   readonly consequence: string
 }
 
+/** What would happen to one node. */
+export interface NodeAction {
+  readonly node: NodeId
+  readonly name: string
+  readonly kind: 'change' | 'remove' | 'fence' | 'replace'
+  readonly fields: readonly Omit<FieldChange, 'effect'>[]
+  /** What follows for the tasks there, e.g. `its 3 tasks go elsewhere, one after the other`; empty: nothing. */
+  readonly consequence: string
+}
+
 /** A fact about a service's manifest that the user should know but that hinders nothing. */
 export interface PlanNote {
   readonly service: ServiceName | null
@@ -51,6 +93,8 @@ export interface Plan {
   readonly baseRevision: number
   readonly change: Change
   readonly actions: readonly PlanAction[]
+  /** Empty for a change of the manifest. */
+  readonly nodes: readonly NodeAction[]
   readonly summary: Readonly<Record<ActionKind, number>>
   /** Images that are not yet on the nodes that would run them, as far as those nodes answered. */
   readonly pulls: readonly string[]
@@ -62,6 +106,6 @@ export interface Plan {
 }
 
 /** Whether anything would change. */
-export function isEmptyPlan(plan: Plan): boolean {
-  return plan.actions.length === 0
+export function isEmptyPlan(plan: Pick<Plan, 'actions' | 'nodes'>): boolean {
+  return plan.actions.length + plan.nodes.length === 0
 }

@@ -98,6 +98,8 @@ export interface Task {
   /** Hash of the part of the spec whose change needs a new container. */
   readonly specHash: string
   readonly node: NodeId | null
+  /** The placement of its node when it got there: its container is made for that. */
+  readonly placement: string | null
   /** The host port of each published port; given once by the scheduler and kept through restarts in place. */
   readonly hostPorts: readonly PortBinding[]
   /**

@@ -71,6 +71,12 @@ export interface ServiceDetail extends ServiceView {
   readonly tasks: readonly TaskView[]
 }
 
+/** What listings and the API show of a node. */
+export interface NodeView extends Node {
+  /** Tasks there that have not ended. */
+  readonly tasks: number
+}
+
 export interface ClusterView {
   readonly cluster: Cluster
   readonly leadership: Leadership
@@ -78,7 +84,7 @@ export interface ClusterView {
   readonly storeRevision: number
   readonly version: string
   readonly desiredRevision: number
-  readonly nodes: readonly Node[]
+  readonly nodes: readonly NodeView[]
 }
 
 /** Why something is as it is: the present state, and the events that led there, newest last. */

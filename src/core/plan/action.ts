@@ -57,11 +57,13 @@ export function removalOf(from: ServiceSpec, tasks: readonly Task[], because: st
   }
 }
 
-function listed({ slot, id, node }: Task): PlanAction['tasks'][number] {
+/** A task as a plan lists it. */
+export function listed({ slot, id, node }: Task): PlanAction['tasks'][number] {
   return { slot, task: id, node }
 }
 
-function subjectOf({ container }: ServiceSpec): string {
+/** Image, or the program of a process. */
+export function subjectOf({ container }: ServiceSpec): string {
   return container.image ?? [...(container.entrypoint ?? []), ...(container.command ?? [])][0] ?? ''
 }
 

@@ -7,6 +7,7 @@ import type { ServiceSpec } from '../model/service.ts'
 import { isAlive, isWanted, NEW_STATUS, type Task } from '../model/task.ts'
 import { waitsForPredecessor } from '../schedule/need.ts'
 import { planPlacements, type Schedule } from '../schedule/place.ts'
+import { displacementOn } from '../service/displaced.ts'
 import type { SlotToFill, TaskChanges } from './task-changes.ts'
 
 /** A service whose tasks change, or go (`to` null: all of them are surplus). */
@@ -38,9 +39,11 @@ export function rehearse(input: RehearsalInput): Rehearsal {
 
   const nodeOf = new Map(placements.map(({ taskId: id, node }) => [id, node]))
   const predecessors = new Map(
-    input.services
-      .flatMap(({ changes }) => changes.outdated)
-      .map((task) => [`${task.service}.${task.slot}`, task.node]),
+    input.services.flatMap(({ to, changes }) =>
+      changes.outdated
+        .filter((task) => to !== null && displacementOn(to, input.nodes)(task) === null)
+        .map((task) => [`${task.service}.${task.slot}`, task.node] as const),
+    ),
   )
   const images = fresh.flatMap(({ id, service, slot, spec }) => {
     const { image } = spec.container
@@ -113,6 +116,7 @@ function freshTasks(spec: ServiceSpec, slots: readonly SlotToFill[]): readonly T
       spec,
       specHash: hash,
       node: null,
+      placement: null,
       hostPorts: [],
       desired: 'running',
       because: '',

@@ -24,7 +24,7 @@ test('facts name the manifest, the wanted tasks of the services and the nodes', 
     manifest: '3',
     'service/api': '',
     'service/web': 'web.1.1 of v1 on 1, web.2.1 of v1 on 2',
-    'node/1': 'ready, active, docker, process',
+    'node/1': 'ready, active, placement default, docker, process',
   })
 })
 
@@ -57,7 +57,9 @@ test.each<{ name: string; before?: World; after: World; moved: string[] }>([
   {
     name: 'a node that changed is named with what it was',
     after: { nodes: [aNode({ status: 'unreachable', runtimes: [] })] },
-    moved: ['node 1 was ready, active, docker, process; it is unreachable, active now'],
+    moved: [
+      'node 1 was ready, active, placement default, docker, process; it is unreachable, active, placement default now',
+    ],
   },
   {
     name: 'nodes that came and went are named',

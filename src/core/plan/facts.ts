@@ -25,9 +25,9 @@ function taskFact({ id, specHash, node }: Task): string {
   return `${id} of ${specHash} on ${node ?? 'no node'}`
 }
 
-function nodeFact({ status, availability, runtimes }: Node): string {
+function nodeFact({ status, availability, placement, runtimes }: Node): string {
   const available = runtimes.filter((runtime) => runtime.available).map(({ kind }) => kind)
-  return [status, availability, ...available.sort(compareText)].join(', ')
+  return [status, availability, `placement ${placement}`, ...available.sort(compareText)].join(', ')
 }
 
 /** Names in sentences what moved between the making of a plan and now; empty when all it rests on is as it was. */

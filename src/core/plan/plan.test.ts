@@ -5,7 +5,7 @@ import { deepFreeze } from '../../../test/deep-freeze.ts'
 import { specHash } from '../manifest/diff.ts'
 import { refusedFeatures, unsupportedFields } from '../manifest/support.ts'
 import type { Node } from '../model/node.ts'
-import { type Change, isEmptyPlan, type Plan } from '../model/plan.ts'
+import { isEmptyPlan, type ManifestChange, type Plan } from '../model/plan.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import type { Task } from '../model/task.ts'
 import { computePlan, type PlanInput } from './plan.ts'
@@ -34,7 +34,7 @@ interface Situation {
   readonly after?: Specs
   readonly tasks?: readonly Task[]
   readonly nodes?: readonly Node[]
-  readonly change?: Change
+  readonly change?: ManifestChange
   readonly images?: PlanInput['presentImages']
 }
 
@@ -584,7 +584,7 @@ test('every action has a reason, and every task that it takes down is there', ()
 test('applying again and again leads to the same specs', () => {
   fc.assert(
     fc.property(anySpecs, anySpecs, (current, services) => {
-      const change: Change = { kind: 'apply', manifest: { services, placements: [] }, text: '' }
+      const change: ManifestChange = { kind: 'apply', manifest: { services, placements: [] }, text: '' }
       const once = targetOf(change, current, null)
       expect(targetOf(change, once, null)).toEqual(once)
     }),

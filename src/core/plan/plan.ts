@@ -2,7 +2,14 @@ import { contentHash } from '../../lib/canonical-json.ts'
 import { compareText, groupBy } from '../../lib/collections.ts'
 import type { NodeId, ServiceName } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
-import { ACTION_KINDS, type ActionKind, type Change, type Plan, type PlanAction, type PlanNote } from '../model/plan.ts'
+import {
+  ACTION_KINDS,
+  type ActionKind,
+  type ManifestChange,
+  type Plan,
+  type PlanAction,
+  type PlanNote,
+} from '../model/plan.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { isWanted, type Task } from '../model/task.ts'
 import { actionFor, removalOf } from './action.ts'
@@ -20,7 +27,7 @@ export interface PlanInput {
   /** All tasks of the cluster, in any state. */
   readonly tasks: readonly Task[]
   readonly nodes: readonly Node[]
-  readonly change: Change
+  readonly change: ManifestChange
   /** The specs that the change leads to. */
   readonly target: Specs
   /** Which images are there, on the nodes that answered. */
@@ -65,6 +72,7 @@ export function computePlan(input: PlanInput): Plan {
     baseRevision,
     change,
     actions,
+    nodes: [],
     summary: countActions(actions),
     pulls: missingImages(rehearsal, input),
     notes: [...input.notes, ...remarks, ...rehearsal.notes.filter(({ service }) => !explained.has(service))],
@@ -91,13 +99,13 @@ function specIn(specs: Specs, name: ServiceName): ServiceSpec | null {
   return spec ?? null
 }
 
-function removalReason(change: Change): string {
+function removalReason(change: ManifestChange): string {
   if (change.kind === 'destroy') return 'everything is to go'
   return change.kind === 'rollback' ? 'it was not in that revision' : 'it is no longer in the manifest'
 }
 
 /** A change that names a service leaves the others as they are, whatever there is to say of them. */
-function isAbout(change: Change, service: ServiceName): boolean {
+function isAbout(change: ManifestChange, service: ServiceName): boolean {
   return (change.kind !== 'scale' && change.kind !== 'restart') || change.service === service
 }
 
@@ -116,12 +124,14 @@ function rehearsalOf(
   return rehearse({ clusterId: input.clusterId, services, tasks: input.tasks, nodes })
 }
 
-function missingImages({ images }: Rehearsal, { presentImages }: PlanInput): string[] {
+/** Images that are not where they would be needed, as far as those nodes answered. */
+export function missingImages({ images }: Rehearsal, { presentImages }: Pick<PlanInput, 'presentImages'>): string[] {
   const missing = images.filter(({ image, node }) => presentImages.get(node)?.has(image) === false)
   return [...new Set(missing.map(({ image }) => image))].sort(compareText)
 }
 
-function countActions(actions: readonly PlanAction[]): Record<ActionKind, number> {
+/** How many actions there are of each kind. */
+export function countActions(actions: readonly PlanAction[]): Record<ActionKind, number> {
   const counted = ACTION_KINDS.map((kind) => [kind, actions.filter((action) => action.kind === kind).length] as const)
   return { add: 0, update: 0, replace: 0, remove: 0, ...Object.fromEntries(counted) }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { aService } from '../../../test/builders.ts'
 import { deepFreeze } from '../../../test/deep-freeze.ts'
 import { OperationalError } from '../errors.ts'
-import type { Change } from '../model/plan.ts'
+import type { ManifestChange } from '../model/plan.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { type Specs, targetOf } from './target.ts'
 
@@ -13,12 +13,12 @@ const agent = aService({ name: 'agent', mode: 'global', replicas: 0 })
 const job = aService({ name: 'job', mode: 'job' })
 const current: Specs = { api, web, agent, job }
 
-function applying(...services: readonly ServiceSpec[]): Change {
+function applying(...services: readonly ServiceSpec[]): ManifestChange {
   const manifest = { services: Object.fromEntries(services.map((spec) => [spec.name, spec])), placements: [] }
   return { kind: 'apply', manifest, text: '' }
 }
 
-test.each<{ name: string; change: Change; rolledBack?: Specs; target: Specs }>([
+test.each<{ name: string; change: ManifestChange; rolledBack?: Specs; target: Specs }>([
   { name: 'applying takes the services of the manifest', change: applying(job), target: { job } },
   {
     name: 'applying keeps how often a service was restarted',
@@ -68,7 +68,7 @@ test.each<{ name: string; change: Change; rolledBack?: Specs; target: Specs }>([
   expect(targetOf(deepFreeze(change), deepFreeze(current), deepFreeze(rolledBack))).toEqual(target)
 })
 
-test.each<{ name: string; change: Change; code: string; message: string }>([
+test.each<{ name: string; change: ManifestChange; code: string; message: string }>([
   {
     name: 'an unknown service cannot be scaled',
     change: { kind: 'scale', service: 'toString', replicas: 1 },
@@ -112,5 +112,5 @@ test.each<{ name: string; change: Change; code: string; message: string }>([
 })
 
 test('a change that the types do not know has no target', () => {
-  expect(() => targetOf({ kind: 'wish' } as unknown as Change, {}, null)).toThrow('wish')
+  expect(() => targetOf({ kind: 'wish' } as unknown as ManifestChange, {}, null)).toThrow('wish')
 })

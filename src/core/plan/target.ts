@@ -1,7 +1,7 @@
 import { unreachable } from '../../lib/assert.ts'
 import { OperationalError } from '../errors.ts'
 import type { ServiceName } from '../model/ids.ts'
-import type { Change } from '../model/plan.ts'
+import type { ManifestChange } from '../model/plan.ts'
 import type { ServiceSpec } from '../model/service.ts'
 
 export type Specs = Readonly<Record<ServiceName, ServiceSpec>>
@@ -10,7 +10,7 @@ export type Specs = Readonly<Record<ServiceName, ServiceSpec>>
  * Works out which specs a change leads to. `rolledBack`: the specs of the revision that a rollback goes to; null for
  * every other change. Throws NOT_FOUND for an unknown service and USAGE for a scaling that makes no sense.
  */
-export function targetOf(change: Change, current: Specs, rolledBack: Specs | null): Specs {
+export function targetOf(change: ManifestChange, current: Specs, rolledBack: Specs | null): Specs {
   switch (change.kind) {
     case 'apply':
       return carryOver(change.manifest.services, current)

@@ -3,6 +3,7 @@ import type { Slot } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { isWanted, type Task } from '../model/task.ts'
+import { displacementOn } from '../service/displaced.ts'
 import { comesBack, comesWithApply } from '../service/restart.ts'
 import { emptySlot, sortSlots, wantedSlots } from '../service/slots.ts'
 
@@ -14,7 +15,7 @@ export interface SlotToFill {
 
 /** How the tasks of a service differ from what its spec asks for. */
 export interface TaskChanges {
-  /** They run in a wanted slot, but were made from another spec. */
+  /** They run in a wanted slot, but were made from another spec, or may not stay on their node. */
   readonly outdated: readonly Task[]
   /** They run in a slot that is not wanted. */
   readonly surplus: readonly Task[]
@@ -26,11 +27,18 @@ export interface TaskChanges {
 
 /**
  * Compares the tasks of a service with its spec. A slot that comes back by itself, because its policy restarts it, is
- * no difference, nor is a job that is done; a slot that only an apply brings back is one.
+ * no difference, nor is a job that is done; a slot that only an apply brings back is one. `moving`: whether tasks that
+ * may not stay on their nodes count; for a change of the manifest they do not, for they go whatever it says.
  */
-export function taskChanges(spec: ServiceSpec, tasks: readonly Task[], nodes: readonly Node[]): TaskChanges {
+export function taskChanges(
+  spec: ServiceSpec,
+  tasks: readonly Task[],
+  nodes: readonly Node[],
+  moving = false,
+): TaskChanges {
   const hash = specHash(spec)
-  const slots = sortSlots(tasks, hash)
+  const displaced = displacementOn(spec, nodes)
+  const slots = sortSlots(tasks, hash, (task) => !moving || displaced(task) === null)
   const wanted = wantedSlots(spec, nodes)
   const wantedSet = new Set(wanted)
   const inOrder = wanted.map((slot) => slots.get(slot) ?? emptySlot(slot))

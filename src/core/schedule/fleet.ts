@@ -72,7 +72,8 @@ export function chargeFleet(nodes: readonly Node[], alive: readonly Task[]): Fle
   for (const task of [...alive].sort((a, b) => a.attempt - b.attempt)) {
     const at = task.node === null ? undefined : fleet.positions.get(task.node)
     if (at === undefined) continue
-    charge(fleet, at, task, specOn(task.spec, nodeAt(fleet, at).placement).resources, task.hostPorts)
+    const placement = task.placement ?? nodeAt(fleet, at).placement
+    charge(fleet, at, task, specOn(task.spec, placement).resources, task.hostPorts)
     if (newest === null || compareTasks(newest, task) < 0) {
       newest = task
       fleet.turn = at

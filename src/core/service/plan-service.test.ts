@@ -72,6 +72,83 @@ const ROWS: readonly {
     plan: [],
   },
   {
+    name: 'moves a task off a node that is drained, and lets it serve until then',
+    given: { tasks: [running(1)], nodes: [aNode({ availability: 'drain' }), aNode({ id: 2 })] },
+    plan: ['+ 1.2 prepared'],
+  },
+  {
+    name: 'starts the new task beside the one that is to leave, where the update does so',
+    given: { spec: spec({ update: startFirst }), tasks: [running(1)], nodes: [aNode({ availability: 'drain' })] },
+    plan: ['+ 1.2 running'],
+  },
+  {
+    name: 'stops the task that is to leave when its successor is ready',
+    given: {
+      spec: spec({ update: startFirst }),
+      tasks: [running(1), running(1, 2, { node: 2 })],
+      nodes: [aNode({ availability: 'drain' }), aNode({ id: 2 })],
+    },
+    plan: ['- web.1.1'],
+  },
+  {
+    name: 'moves as many slots at once as an update may',
+    given: {
+      spec: spec({ replicas: 3, update: { order: 'start-first', parallelism: 2 } }),
+      tasks: [running(1), running(2), running(3)],
+      nodes: [aNode({ availability: 'drain' }), aNode({ id: 2 })],
+    },
+    plan: ['+ 1.2 running', '+ 2.2 running'],
+  },
+  {
+    name: 'remembers the failures of a task that it moves',
+    given: {
+      spec: spec({ update: startFirst }),
+      tasks: [aTask({ status: { failures: 3, ready: false } })],
+      nodes: [aNode({ availability: 'drain' })],
+    },
+    plan: ['+ 1.2 running after 3'],
+  },
+  {
+    name: 'keeps what runs on a node that takes no new tasks',
+    given: { tasks: [running(1)], nodes: [aNode({ availability: 'pause' })] },
+    plan: [],
+  },
+  {
+    name: 'stops the task of a global service on a node that is drained',
+    given: {
+      spec: spec({ mode: 'global' }),
+      tasks: [running(1), running(2, 1, { node: 2 })],
+      nodes: [aNode(), aNode({ id: 2, availability: 'drain' })],
+    },
+    plan: ['- web.2.1'],
+  },
+  {
+    name: 'moves a task off a node whose placement is another one now',
+    given: {
+      spec: spec({ placements: ['edge'], update: startFirst }),
+      tasks: [running(1, 1, { placement: 'edge' })],
+      nodes: [aNode({ placement: 'core' })],
+    },
+    plan: ['+ 1.2 running'],
+  },
+  {
+    name: 'stays where it is when the drain is called off, and stops the task that was to follow',
+    given: { tasks: [running(1), prepared(1, 2, { state: 'assigned' })].map((task) => ({ ...task, node: 1 })) },
+    plan: ['- web.1.2'],
+  },
+  {
+    name: 'a task that is to leave still gets what changes in place',
+    given: {
+      spec: spec({ replicas: 1, restart: 'on-failure' }),
+      tasks: [running(1), prepared(1, 2, { state: 'pending', prepared: false })].map((task, i) => ({
+        ...task,
+        node: i === 0 ? 1 : null,
+      })),
+      nodes: [aNode({ availability: 'drain' })],
+    },
+    plan: ['~ web.1.1'],
+  },
+  {
     name: 'leaves a task that is on its way alone',
     given: { tasks: [running(1, 1, { status: { ...NEW_STATUS, state: 'starting' } })] },
     plan: [],

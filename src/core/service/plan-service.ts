@@ -3,9 +3,10 @@ import type { Millis, ServiceName, Slot, TaskId } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec, UpdatePolicy } from '../model/service.ts'
 import { isAlive, isWanted, type Task } from '../model/task.ts'
+import { displacementOn } from './displaced.ts'
 import { retryVerdict } from './restart.ts'
 import { planRollout } from './rollout.ts'
-import { emptySlot, lastAttempt, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
+import { emptySlot, lastAttempt, type SlotTasks, sortSlots, wantedSlots, whyNotWanted } from './slots.ts'
 
 /** Everything that the decision about one service rests on. */
 export interface ServiceInput {
@@ -70,21 +71,23 @@ export function planService(input: ServiceInput, now: Millis): ServicePlan {
       blocked: `${input.name} is not in the desired manifest, but nobody asked for its removal`,
     }
   }
-  const slots = sortSlots(tasks, input.specHash)
+  const displaced = spec === null ? null : displacementOn(spec, input.nodes)
+  const slots = sortSlots(tasks, input.specHash, (task) => displaced === null || displaced(task) === null)
   const wanted = spec === null ? [] : wantedSlots(spec, input.nodes)
   const wantedSet = new Set(wanted)
   const actions: ServiceAction[] = []
   let wakeAt: Millis | null = null
 
   for (const slot of slots.values()) {
-    if (!wantedSet.has(slot.slot))
-      emptyOut(slot, spec === null ? 'the service was removed' : 'scaled down', input.nodes, actions)
+    if (wantedSet.has(slot.slot)) continue
+    const because = spec === null ? 'the service was removed' : whyNotWanted(spec, slot.slot, input.nodes)
+    emptyOut(slot, because, input.nodes, actions)
   }
   if (spec !== null) {
     const inOrder = wanted.map((slot) => slots.get(slot) ?? emptySlot(slot))
     for (const slot of inOrder) {
       wakeAt = earlier(wakeAt, fill(slot, spec, input, now, actions))
-      updateInPlace(slot, spec, actions)
+      updateInPlace(slot, spec, input.specHash, actions)
       forgetOld(slot, input.nodes, actions)
     }
     wakeAt = earlier(wakeAt, planRollout({ slots: inOrder, spec, input, now }, actions))
@@ -156,20 +159,32 @@ export function createNext(
   const verdict = retryVerdict(spec, last, input.retryAt, now)
   if (verdict.kind === 'leave') return null
   if (verdict.kind === 'later') return verdict.at
+  const moved = slot.outdated.find((task) => task.specHash === input.specHash) ?? null
   const used = [...slot.outdated, ...slot.stopping, ...slot.ended].reduce((max, task) => Math.max(max, task.attempt), 0)
   actions.push({
     kind: 'createTask',
     slot: slot.slot,
     attempt: (used === 0 ? input.attemptFloor : used) + 1,
     desired,
-    failures: last?.status.failures ?? 0,
-    because: input.hold ?? (last === null && used > 0 ? 'the spec changed' : verdict.because),
+    failures: (last ?? moved)?.status.failures ?? 0,
+    because: input.hold ?? (last === null && used > 0 ? whyAnother(moved, spec, input) : verdict.because),
   })
   return null
 }
 
-function updateInPlace(slot: SlotTasks, spec: ServiceSpec, actions: ServiceAction[]): void {
-  for (const task of slot.current) {
+/** Why a slot whose task has not failed gets another one. */
+function whyAnother(moved: Task | null, spec: ServiceSpec, { nodes }: ServiceInput): string {
+  return (moved === null ? null : displacementOn(spec, nodes)(moved)) ?? 'the spec changed'
+}
+
+function updateInPlace(
+  { current, outdated }: SlotTasks,
+  spec: ServiceSpec,
+  specHash: string | null,
+  actions: ServiceAction[],
+): void {
+  const moved = outdated.filter((task) => task.specHash === specHash)
+  for (const task of [...current, ...moved]) {
     // How it takes its slot over was decided with the spec it has; the rest matters only once it runs.
     if (task.desired === 'prepared') continue
     // Specs are immutable objects of one store revision: the same object means the same content.

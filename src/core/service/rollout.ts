@@ -15,7 +15,7 @@ interface Rollout {
 }
 
 /**
- * Moves outdated slots to the newest spec, at most `parallelism` at a time. The new task is prepared (image and
+ * Moves outdated slots to the newest spec, and off nodes where their tasks may not stay, at most `parallelism` at a time. The new task is prepared (image and
  * container) while the old one serves. Start-first: the old one stops when the new one is ready, so never fewer serve
  * than before. Stop-first: the old one stops when the new one is prepared, so the gap is one stop and one start. A slot
  * whose new task does not become ready holds up the slots behind it.
@@ -77,7 +77,7 @@ function stopOvertaken({ outdated }: SlotTasks, actions: ServiceAction[]): Task 
   const kept = begun.find((task) => task.status.ready) ?? begun[0] ?? null
   for (const task of outdated) {
     if (task === kept) continue
-    stop(task, 'a newer spec came before it served', actions)
+    stop(task, 'it was overtaken before it served', actions)
   }
   return kept
 }

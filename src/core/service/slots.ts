@@ -9,7 +9,7 @@ export interface SlotTasks {
   readonly slot: Slot
   /** Of the newest spec, wanted and not ended; the one to keep first: a ready one, else the highest attempt. */
   readonly current: readonly Task[]
-  /** Wanted and not ended, but of another spec. */
+  /** Wanted and not ended, but of another spec, or where it may not stay. */
   readonly outdated: readonly Task[]
   /** Told to stop, not ended yet. */
   readonly stopping: readonly Task[]
@@ -17,18 +17,21 @@ export interface SlotTasks {
   readonly ended: readonly Task[]
 }
 
-/** Sorts the tasks of a service into slots. */
-export function sortSlots(tasks: readonly Task[], specHash: string | null): Map<Slot, SlotTasks> {
+/** Sorts the tasks of a service into slots. `mayStay`: whether a task may stay where it is; left out, all may. */
+export function sortSlots(
+  tasks: readonly Task[],
+  specHash: string | null,
+  mayStay: (task: Task) => boolean = () => true,
+): Map<Slot, SlotTasks> {
+  const isCurrent = (task: Task): boolean => task.specHash === specHash && mayStay(task)
   const slots = new Map<Slot, SlotTasks>()
   for (const [slot, inSlot] of groupBy(tasks, (task) => task.slot)) {
     const newestFirst = [...inSlot].sort((a, b) => b.attempt - a.attempt)
     const wanted = newestFirst.filter(isWanted)
     slots.set(slot, {
       slot,
-      current: wanted
-        .filter((task) => task.specHash === specHash)
-        .sort((a, b) => Number(b.status.ready) - Number(a.status.ready)),
-      outdated: wanted.filter((task) => task.specHash !== specHash),
+      current: wanted.filter(isCurrent).sort((a, b) => Number(b.status.ready) - Number(a.status.ready)),
+      outdated: wanted.filter((task) => !isCurrent(task)),
       stopping: newestFirst.filter((task) => isAlive(task) && task.desired === 'stopped'),
       ended: newestFirst.filter((task) => !isAlive(task)),
     })
@@ -64,4 +67,12 @@ export function wantedSlots(spec: ServiceSpec, nodes: readonly Node[]): Slot[] {
 /** Whether the node has a role that the service runs on. */
 export function matchesPlacement(spec: ServiceSpec, node: Node): boolean {
   return spec.placements.length === 0 || spec.placements.includes(node.placement)
+}
+
+/** Why a slot that is not asked for is not, in words. */
+export function whyNotWanted(spec: ServiceSpec, slot: Slot, nodes: readonly Node[]): string {
+  if (spec.mode !== 'global') return 'scaled down'
+  const node = nodes.find(({ id }) => id === slot)
+  if (node === undefined || node.status === 'removed') return `node ${slot} is not in the cluster`
+  return node.availability === 'drain' ? `node ${slot} is drained` : `node ${slot} has placement ${node.placement}`
 }

@@ -19,7 +19,7 @@ export interface CreateDeps {
 }
 
 // A name is taken a moment before its container can be seen.
-const NAME_LOOKS = 50
+const NAME_LOOKS = 150
 const NAME_LOOK_MS = 20
 
 /**
@@ -90,7 +90,12 @@ async function existing(
       doing: `inspect container ${name}`,
       accept: [404],
     })
-    if (status !== 404) break
+    if (status !== 404) {
+      // It may have come to be seen between the two questions, and be ours.
+      const seen = await containers.named(name)
+      if (seen?.taskId === order.taskId) return seen.id
+      break
+    }
     await pause(NAME_LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
   throw new OperationalError(

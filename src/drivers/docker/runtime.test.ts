@@ -122,11 +122,11 @@ test('a container whose creation was answered into the void is found by its name
   expect(await create(runtime)).toBe(ID)
 })
 
-test('a name that is taken a moment before its container can be seen is waited for', async () => {
+test.each([3, 4])('a name that is taken before its container can be seen is waited for (%i looks)', async (looks) => {
   const { runtime } = await scripted({
     'POST /containers/create': conflict,
     [`GET /containers/${NAME}/json`]: (call, time) =>
-      time < 4 ? json(call, 404, { message: 'No such container' }) : json(call, 200, inspected()),
+      time < looks ? json(call, 404, { message: 'No such container' }) : json(call, 200, inspected()),
   })
   expect(await create(runtime)).toBe(ID)
 })

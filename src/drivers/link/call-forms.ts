@@ -3,7 +3,7 @@ import type { TaskSample } from '../../core/model/message.ts'
 import type { HostStats } from '../../ports/host.ts'
 import type { Survey } from '../../ports/link.ts'
 import type { ExecRequest, LogLine, LogQuery } from '../../ports/runtime.ts'
-import { count, positive, runtime, text, whole, word, wordMap, words } from './forms.ts'
+import { count, type Forms, positive, runtime, text, whole, word, wordMap, words } from './forms.ts'
 
 /** What a server may ask of an agent and is answered at once: the forms of question and answer. */
 export const QUESTIONS = {
@@ -17,7 +17,7 @@ export const QUESTIONS = {
   samples: {
     asked: z.object({}),
     answered: z.array(
-      z.object({ taskId: word, cpuMillis: count, memoryBytes: count, at: z.number() }) satisfies z.ZodType<TaskSample>,
+      z.object({ taskId: word, cpuMillis: count, memoryBytes: count, at: z.number() } satisfies Forms<TaskSample>),
     ),
   },
   hostStats: {
@@ -32,7 +32,7 @@ export const QUESTIONS = {
       load1: count,
       load5: count,
       load15: count,
-    }) satisfies z.ZodType<HostStats>,
+    } satisfies Forms<HostStats>),
   },
   answers: {
     asked: z.object({ address: z.string().max(300), withinMs: count.max(60_000) }),
@@ -47,10 +47,14 @@ const logQuery: z.ZodType<LogQuery> = z.object({
   follow: z.boolean(),
   tail: whole.nullable(),
   since: z.number().nullable(),
-})
+} satisfies Forms<LogQuery>)
 export const logsAsked = z.object({ taskId: word, query: logQuery })
 
-export const logLine: z.ZodType<LogLine> = z.object({ stream: z.enum(['stdout', 'stderr']), at: z.number(), text })
+export const logLine: z.ZodType<LogLine> = z.object({
+  stream: z.enum(['stdout', 'stderr']),
+  at: z.number(),
+  text,
+} satisfies Forms<LogLine>)
 
 const size = z.object({ columns: positive, rows: positive })
 const execRequest: z.ZodType<ExecRequest> = z.object({
@@ -61,7 +65,7 @@ const execRequest: z.ZodType<ExecRequest> = z.object({
   user: word.nullable(),
   workingDir: text.nullable(),
   size: size.nullable(),
-})
+} satisfies Forms<ExecRequest>)
 export const execAsked = z.object({ taskId: word, request: execRequest })
 
 /** What is said to a program that runs, besides its input. */

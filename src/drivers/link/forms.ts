@@ -1,8 +1,13 @@
 import * as z from 'zod'
-import { RUNTIME_KINDS } from '../../core/model/service.ts'
+import type { Authority } from '../../core/model/message.ts'
+import type { RuntimeDescription } from '../../core/model/node.ts'
+import { type Resources, RUNTIME_KINDS } from '../../core/model/service.ts'
 
 // What the forms of the wire share. Objects may have keys that a later version added: they are left out. Sizes are
 // bounded, because the other end may be in the hands of somebody else.
+
+/** A form for every key of a type, also for those that may be missing: what a form leaves out does not get through. */
+export type Forms<T> = { readonly [K in keyof T]-?: z.ZodType }
 
 /** A name, an address, a version. */
 export const word = z.string().max(4_096)
@@ -16,9 +21,18 @@ export const positive = z.int().positive()
 /** Milliseconds since 1970; null: never. */
 export const moment = z.number().nullable()
 
-export const authority = z.object({ clusterId: word, incarnation: whole, epoch: whole, revision: whole })
+export const authority = z.object({
+  clusterId: word,
+  incarnation: whole,
+  epoch: whole,
+  revision: whole,
+} satisfies Forms<Authority>)
 
-export const resources = z.object({ cpuMillis: count, memoryBytes: count, diskBytes: count })
+export const resources = z.object({
+  cpuMillis: count,
+  memoryBytes: count,
+  diskBytes: count,
+} satisfies Forms<Resources>)
 
 export const runtime = z.object({
   kind: z.enum(RUNTIME_KINDS),
@@ -26,4 +40,4 @@ export const runtime = z.object({
   version: word,
   message: text,
   unsupported: wordMap,
-})
+} satisfies Forms<RuntimeDescription>)

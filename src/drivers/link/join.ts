@@ -3,10 +3,11 @@ import * as z from 'zod'
 import { OperationalError } from '../../core/errors.ts'
 import { parseIdentity, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import { parseJoinToken } from '../../core/identity/join-token.ts'
-import { ROLES, type Role } from '../../core/model/identity.ts'
+import { type NodeIdentity, ROLES, type Role } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
+import { mutualTls } from '../pki/mutual-tls.ts'
 import { pinAuthority } from '../pki/pin-authority.ts'
 import { newKeyAndRequest } from '../pki/request.ts'
 import { hostAndPort } from './address.ts'
@@ -29,7 +30,12 @@ const joining = z.object({
 })
 export type JoinMessage = z.infer<typeof joining>
 
-const asked = z.discriminatedUnion('kind', [z.object({ kind: z.literal('authorities') }), joining])
+const renewing = z.object({ kind: z.literal('renew'), request: z.string().max(8_192) })
+
+const asked = z.discriminatedUnion('kind', [z.object({ kind: z.literal('authorities') }), joining, renewing])
+
+const renewed = z.object({ certificate: z.string(), bundle: z.string() })
+export type Renewed = z.infer<typeof renewed>
 
 const admitted = z.object({
   clusterId: z.string(),
@@ -47,17 +53,26 @@ export interface JoinServices {
   readonly blockedFor: (address: string) => Millis
   readonly onRefused: (address: string) => void
   readonly admit: (message: JoinMessage) => Promise<Admitted>
+  /** A new certificate for who the present one says. */
+  readonly renew: (identity: NodeIdentity, request: string) => Promise<Renewed>
 }
 
-/** Serves one machine that wants to join. What it says is not believed before it has shown its token. */
-export async function serveJoin(socket: TLSSocket, services: JoinServices): Promise<void> {
+/**
+ * Serves one machine that wants to join, which is not believed before it has shown its token, or that wants to stay: `peer`
+ * is who its certificate says it is, null without one.
+ */
+export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, services: JoinServices): Promise<void> {
   const timer = setTimeout(() => socket.destroy(), ANSWER_WITHIN_MS)
   const address = socket.remoteAddress ?? ''
   try {
     for await (const frame of framesOf(socket, { destroyOnReturn: false })) {
       const message = asked.parse(frame)
       if (message.kind === 'authorities') socket.write(encodeFrame({ value: services.bundle() }))
-      else {
+      else if (message.kind === 'renew') {
+        if (peer === null)
+          throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
+        socket.write(encodeFrame({ value: await services.renew(peer, message.request) }))
+      } else {
         const waitMs = services.blockedFor(address)
         if (waitMs > 0)
           throw new OperationalError('RATE_LIMITED', 'too many failed attempts to join came from this address')
@@ -122,10 +137,32 @@ async function joinAt(
   return { clusterId, nodeId, identity }
 }
 
-/** One question to a server. `authority`: whom to believe, PEM; null: nobody yet, so nothing secret may be said. */
-function ask(server: string, authority: string | null, question: object): Promise<unknown> {
+/**
+ * Asks one server after the other for a new certificate for the same identity, with a new key. Throws UNAVAILABLE when none
+ * gives one.
+ */
+export async function renewIdentity(servers: readonly string[], present: StoredIdentity): Promise<StoredIdentity> {
+  let failure: unknown = new OperationalError('UNAVAILABLE', 'no server is known')
+  for (const server of servers) {
+    try {
+      const { key, request } = await newKeyAndRequest()
+      const { certificate, bundle } = renewed.parse(await ask(server, present, { kind: 'renew', request }))
+      return { ...present, key, certificate, bundle }
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/**
+ * One question to a server. `trust`: the authority to believe, PEM, or our identity; null: nobody is believed yet, so nothing
+ * secret may be said.
+ */
+function ask(server: string, trusted: string | StoredIdentity | null, question: object): Promise<unknown> {
   const { host, port } = hostAndPort(server)
-  const trust = authority === null ? { rejectUnauthorized: false } : { ca: authority, servername: STABLE_NAME }
+  const trust = trustOf(trusted)
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, ALPNProtocols: [JOIN_PROTOCOL], minVersion: 'TLSv1.3', ...trust })
     const fail = (error: unknown): void => {
@@ -135,7 +172,7 @@ function ask(server: string, authority: string | null, question: object): Promis
     socket.setTimeout(ANSWER_WITHIN_MS, () => fail(new Error('no answer')))
     socket.once('error', fail)
     socket.once('secureConnect', () => {
-      if (authority !== null && !isServer(socket)) {
+      if (trusted !== null && !isServer(socket)) {
         fail(new OperationalError('FORBIDDEN', `what answers at ${server} is no server of the cluster`))
         return
       }
@@ -143,6 +180,11 @@ function ask(server: string, authority: string | null, question: object): Promis
       void answerOf(socket).then(resolve, fail)
     })
   })
+}
+
+function trustOf(trusted: string | StoredIdentity | null): object {
+  if (trusted === null) return { rejectUnauthorized: false }
+  return typeof trusted === 'string' ? { ca: trusted, servername: STABLE_NAME } : mutualTls(trusted)
 }
 
 function isServer(socket: TLSSocket): boolean {

@@ -15,7 +15,8 @@ import { agentOver } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
 
-type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
+/** Who a certificate of ours says is there. */
+export type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
 
 export interface ListenOptions {
   readonly host: string

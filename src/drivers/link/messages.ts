@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import type { AgentMessage, Elsewhere, Refused } from '../../core/model/message.ts'
+import type { AgentMessage, Elsewhere, Hello, Refused, Report } from '../../core/model/message.ts'
 import type { AssignmentDelta } from './assignment-delta.ts'
-import { authority, count, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
+import { authority, count, type Forms, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
 import { task, taskChange, taskStatus } from './task-form.ts'
 
 const MOST_TASKS = 100_000
@@ -12,6 +12,7 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     kind: z.literal('hello'),
     wireVersion: count,
     nodeId: positive.nullable(),
+    machineId: z.string().min(1).max(300),
     name: word,
     hostname: word,
     placement: word,
@@ -22,11 +23,11 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     runtimes: z.array(runtime).max(10),
     version: word,
     authority: authority.nullable(),
-  }),
+  } satisfies Forms<Hello>),
   z.object({
     kind: z.literal('report'),
     statuses: z.array(z.object({ taskId: word, status: taskStatus })).max(MOST_TASKS),
-  }),
+  } satisfies Forms<Report>),
 ])
 
 /** What servers say: as their messages, but assignments go as differences. */
@@ -43,7 +44,8 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     removed: z.array(word).max(MOST_TASKS),
     order: z.array(word).max(MOST_TASKS).nullable(),
     tasks: whole,
-  }),
-  z.object({ kind: z.literal('refused'), message: text }),
-  z.object({ kind: z.literal('elsewhere'), leader: word.nullable() }),
+    dismissed: z.literal(true).exactOptional(),
+  } satisfies Forms<AssignmentDelta>),
+  z.object({ kind: z.literal('refused'), message: text } satisfies Forms<Refused>),
+  z.object({ kind: z.literal('elsewhere'), leader: word.nullable() } satisfies Forms<Elsewhere>),
 ])

@@ -6,10 +6,11 @@ import {
   type Mount,
   PROTOCOLS,
   RESTART_POLICIES,
+  type ScalePolicy,
   SERVICE_MODES,
   type ServiceSpec,
 } from '../../core/model/service.ts'
-import { count, positive, resources, text, whole, word, wordMap, words } from './forms.ts'
+import { count, type Forms, positive, resources, text, whole, word, wordMap, words } from './forms.ts'
 
 const port = z.object({ container: positive, host: positive.nullable(), protocol: z.enum(PROTOCOLS) })
 
@@ -37,7 +38,7 @@ const limits: z.ZodType<Limits> = z.object({
   cpuShares: count.nullable(),
   cpusetCpus: word.nullable(),
   blkioWeight: count.nullable(),
-})
+} satisfies Forms<Limits>)
 
 const container: z.ZodType<ContainerSpec> = z.object({
   image: word.nullable(),
@@ -66,7 +67,7 @@ const container: z.ZodType<ContainerSpec> = z.object({
   init: z.boolean(),
   stopSignal: word.nullable(),
   stopGraceMs: count,
-})
+} satisfies Forms<ContainerSpec>)
 
 const scale = z.object({
   minReplicas: whole,
@@ -74,7 +75,7 @@ const scale = z.object({
   targetCpuPercent: count.nullable(),
   targetMemoryPercent: count.nullable(),
   cooldownMs: count,
-})
+} satisfies Forms<ScalePolicy>)
 
 /** The spec of a service, as a task carries it. */
 export const serviceSpec: z.ZodType<ServiceSpec> = z.object({
@@ -96,4 +97,4 @@ export const serviceSpec: z.ZodType<ServiceSpec> = z.object({
   seeds: whole,
   files: wordMap,
   restartCount: whole,
-})
+} satisfies Forms<ServiceSpec>)

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { PROTOCOLS } from '../../core/model/service.ts'
 import { FAILURES, TASK_STATES, type Task, type TaskStatus } from '../../core/model/task.ts'
-import { count, moment, positive, text, whole, word } from './forms.ts'
+import { count, type Forms, moment, positive, text, whole, word } from './forms.ts'
 import { serviceSpec } from './spec-form.ts'
 
 /** What an agent saw of a task. */
@@ -19,7 +19,7 @@ export const taskStatus: z.ZodType<TaskStatus> = z.object({
   startedAt: moment,
   readyAt: moment,
   finishedAt: moment,
-})
+} satisfies Forms<TaskStatus>)
 
 const keys = z.object({
   id: word,
@@ -29,6 +29,7 @@ const keys = z.object({
   spec: serviceSpec,
   specHash: word,
   node: positive.nullable(),
+  placement: word.nullable(),
   hostPorts: z.array(z.object({ container: positive, host: positive, protocol: z.enum(PROTOCOLS) })),
   desired: z.enum(['prepared', 'running', 'stopped']),
   because: text,
@@ -37,7 +38,7 @@ const keys = z.object({
   gone: z.boolean(),
   createdAt: count,
   status: taskStatus,
-})
+} satisfies Forms<Task>)
 
 export const task: z.ZodType<Task> = keys
 

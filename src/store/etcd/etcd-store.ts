@@ -17,7 +17,7 @@ import { listState } from './listing.ts'
 import type { Credentials } from './methods.ts'
 import { Replica } from './replica.ts'
 
-const DEFAULT_LEASE_TTL_SECONDS = 10
+const DEFAULT_LEASE_TTL_SECONDS = 3
 const DEFAULT_REQUEST_TIMEOUT_MS: Millis = 5_000
 
 export interface EtcdOptions {
@@ -27,7 +27,7 @@ export interface EtcdOptions {
   readonly namespace: string
   readonly user?: Credentials
   readonly tls?: TlsText
-  /** How long the lease outlives its holder; 10 by default. etcd may make it longer. */
+  /** How long the lease outlives its holder; 3 by default. etcd may make it longer. */
   readonly leaseTtlSeconds?: number
   /** Time between two renewals of the lease; a third of its time to live by default, and half of it at most. */
   readonly renewIntervalMs?: Millis

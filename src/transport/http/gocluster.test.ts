@@ -89,7 +89,7 @@ test('an event stream begins at once, tells of a change at once, and ends with t
   expect(events.type).toBe('text/event-stream')
   expect(await events.next()).toEqual({ timestamp: INSTANT, nodes: 1, running: 1, leader: 'test' })
   const before = Date.now()
-  own.join(simpleAgent(systemClock(), { id: 2 }))
+  own.join(simpleAgent(systemClock(), { machineId: 'machine-2', name: 'node-2:7946', hostname: 'node-2' }))
   let pulse = await events.next()
   while (pulse.nodes < 2) pulse = await events.next()
   expect(Date.now() - before).toBeLessThan(4_000)

@@ -70,6 +70,8 @@ function objection(
     }
     case 'rollback':
       return null
+    default:
+      return `${change.kind} makes no manifest`
   }
 }
 

@@ -40,7 +40,7 @@ export function strangersAreLeftAlone({ broken }: CheckContext): Check {
 }
 
 /** Promise 6: where two at once would do harm, there is never more than one, wherever it runs. */
-export function atMostOne({ broken }: CheckContext): Check {
+export function atMostOne({ broken, isGivenUp }: CheckContext): Check {
   const running = new Map<string, Set<SimContainer>>()
   /** Tasks that were once allowed to start beside their predecessor, however their spec has changed since. */
   const startedBeside = new Set<string>()
@@ -59,7 +59,8 @@ export function atMostOne({ broken }: CheckContext): Check {
     onFact: (fact) => {
       if (fact.kind !== 'started' && fact.kind !== 'ended') return
       const { container } = fact
-      if (container.cluster !== CLUSTER_ID) return
+      // A machine that a person gave up and that comes back runs what it had until it hears of it.
+      if (container.cluster !== CLUSTER_ID || isGivenUp(fact.node)) return
       const there = running.get(placeOf(container)) ?? new Set()
       running.set(placeOf(container), there)
       if (fact.kind === 'ended') {

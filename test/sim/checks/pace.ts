@@ -1,4 +1,4 @@
-import type { Task } from '../../../src/core/model/task.ts'
+import { isTerminal, type Task } from '../../../src/core/model/task.ts'
 import { retryDelayMs } from '../../../src/lib/backoff.ts'
 import type { ContainerOrder } from '../../../src/ports/runtime.ts'
 import type { Check, CheckContext } from '../checks.ts'
@@ -44,14 +44,18 @@ interface Slot {
  * Pauses between the tries of a slot grow with its failures, across attempts too. An agent that dies may forget the
  * failure it has just seen, so each death takes one off.
  */
-export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
+export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext): Check {
   const slots = new Map<string, Slot>()
+  /** A task that is made because another has to leave its node runs beside that one, and fails for itself. */
+  const lines = new Map<string, string>()
   /** Tasks with a call to start that may still be under way. */
   const unanswered = new Set<string>()
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
-        if (key.startsWith('task/')) forgive(before as Task | null, after as Task | null, slots, shadow)
+        if (!key.startsWith('task/')) continue
+        if (before === null && after !== null) lines.set((after as Task).id, lineOf(after as Task, lines, shadow))
+        forgive(before as Task | null, after as Task | null, slots, lines, shadow)
       }
     },
     onFact: (fact) => {
@@ -62,11 +66,13 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
         for (const task of shadow.alive()) if (task.node === id) unanswered.add(task.id)
       }
       if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
+      // It does not know that its slot has gone on elsewhere.
+      if (isGivenUp(fact.node)) return
       const { order } = fact.container
       // What was given up with its node goes on there for itself, until the node has heard of it.
       const task = shadow.tasks.get(order.taskId)
       if (task === undefined || task.status.state === 'lost') return
-      const slot = slotOf(order, slots)
+      const slot = slotOf(order, slots, lines)
       if (fact.kind === 'ended') {
         if (fact.cause !== 'program' || task.desired !== 'running') return
         slot.excused = false
@@ -83,9 +89,20 @@ export function retriesBackOff({ shadow, broken, now }: CheckContext): Check {
   }
 }
 
+function lineOf({ id, service, slot, attempt }: Task, lines: ReadonlyMap<string, string>, shadow: Shadow): string {
+  const inSlot = shadow.of(service).filter((task) => task.slot === slot)
+  if (inSlot.some((task) => task.id !== id && !isTerminal(task.status.state) && shadow.mustLeave(task))) return id
+  const previous = inSlot.find((task) => task.attempt === attempt - 1)
+  return (previous === undefined ? undefined : lines.get(previous.id)) ?? `${service}.${slot}`
+}
+
 /** Another spec begins with a clean record. */
-function slotOf({ service, slot, specHash }: ContainerOrder, slots: Map<string, Slot>): Slot {
-  const place = `${service}.${slot}`
+function slotOf(
+  { taskId, service, slot, specHash }: ContainerOrder,
+  slots: Map<string, Slot>,
+  lines: ReadonlyMap<string, string>,
+): Slot {
+  const place = lines.get(taskId) ?? `${service}.${slot}`
   const known = slots.get(place)
   if (known?.specHash === specHash) return known
   const fresh = { specHash, failures: 0, endedAt: 0, excused: false }
@@ -94,9 +111,15 @@ function slotOf({ service, slot, specHash }: ContainerOrder, slots: Map<string, 
 }
 
 /** What a user or a change of the spec does to the record of a slot. */
-function forgive(before: Task | null, after: Task | null, slots: Map<string, Slot>, shadow: Shadow): void {
+function forgive(
+  before: Task | null,
+  after: Task | null,
+  slots: Map<string, Slot>,
+  lines: ReadonlyMap<string, string>,
+  shadow: Shadow,
+): void {
   const task = before ?? after
-  const place = `${task?.service}.${task?.slot}`
+  const place = lines.get(task?.id ?? '') ?? `${task?.service}.${task?.slot}`
   const known = slots.get(place)
   if (task === null || known === undefined) return
   const inSlot = shadow.of(task.service).filter(({ slot }) => slot === task.slot)
@@ -104,6 +127,8 @@ function forgive(before: Task | null, after: Task | null, slots: Map<string, Slo
     const previous = inSlot.find(({ attempt }) => attempt === task.attempt - 1)
     if (previous?.specHash !== task.specHash) slots.delete(place)
     // Where nothing is tried again by itself, somebody has asked for it.
+    // What is lost is made anew at once.
+    else if (previous.status.state === 'lost') known.excused = true
     else if (previous.spec.restart === 'no' || previous.spec.mode === 'job') known.excused = true
   } else if (after === null) {
     if (inSlot.length === 0) slots.delete(place)

@@ -24,7 +24,8 @@ export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckCon
         if (old.desired === 'stopped' || now.desired !== 'stopped' || now.stoppedByUser) continue
         const spec = shadow.wanted().get(now.service)
         if (spec === undefined || !shadow.slots(spec).includes(now.slot)) continue
-        if (!old.status.ready || isTerminal(now.status.state) || old.specHash === shadow.hash(spec)) continue
+        if (!old.status.ready || isTerminal(now.status.state)) continue
+        if (old.specHash === shadow.hash(spec) && !shadow.mustLeave(old)) continue
         const served = shadow.of(now.service).some((task) => task.slot === now.slot && serves(task))
         if (!served) touched.add(now.service)
         // A task that was placed into the share of its predecessor waits for it, whatever the order is now.

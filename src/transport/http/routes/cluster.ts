@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Api } from '../../../control/api.ts'
 import { OperationalError } from '../../../core/errors.ts'
 import { EVENT_ID } from '../../../core/model/event.ts'
-import type { Node } from '../../../core/model/node.ts'
+import type { NodeView } from '../../../core/model/view.ts'
 import { clusterView, event, explanation, health, hostStats, node } from '../schemas/cluster.ts'
 import { listOf } from '../schemas/named.ts'
 import { taskSample } from '../schemas/task.ts'
@@ -100,7 +100,7 @@ const nodeRoutes: readonly Route[] = [
 ]
 
 /** Every node has an id and a name; a number is an id. */
-function findNode(api: Api, word: string): Node {
+function findNode(api: Api, word: string): NodeView {
   if (/^[1-9]\d{0,8}$/.test(word)) return api.node(Number(word))
   const node = api.nodes().find(({ name }) => name === word)
   if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${word}`)

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { EVENT_KINDS, type Event } from '../../../core/model/event.ts'
-import { AVAILABILITIES, NODE_STATUSES, type Node } from '../../../core/model/node.ts'
+import { AVAILABILITIES, NODE_STATUSES } from '../../../core/model/node.ts'
 import { RUNTIME_KINDS } from '../../../core/model/service.ts'
-import type { ClusterView, Explanation } from '../../../core/model/view.ts'
+import type { ClusterView, Explanation, NodeView } from '../../../core/model/view.ts'
 import type { HostStats } from '../../../ports/host.ts'
 import type { Health } from '../../wire.ts'
 import { count, instant, named, positive, text, textMap } from './named.ts'
@@ -22,10 +22,18 @@ const runtime = z.strictObject({
   unsupported: textMap,
 })
 
-export const node: z.ZodType<Node> = named(
+const settings = z.strictObject({
+  placement: text.nullable(),
+  publicAddress: text.nullable(),
+  labels: z.record(z.string(), text.nullable()),
+})
+
+export const node: z.ZodType<NodeView> = named(
   'Node',
   z.strictObject({
     id: positive,
+    machineId: text.nullable().describe('null: no machine stands for it now.'),
+    reserved: z.boolean().describe('The next machine that joins takes its place.'),
     name: text,
     hostname: text,
     availability: z.enum(AVAILABILITIES),
@@ -36,10 +44,12 @@ export const node: z.ZodType<Node> = named(
     region: text.nullable(),
     zone: text.nullable(),
     labels: textMap,
+    settings: settings.describe('What users set; it wins over what the agent says.'),
     capacity: resources,
     runtimes: z.array(runtime),
     version: text,
     joinedAt: instant,
+    tasks: count.describe('Tasks there that have not ended.'),
   }),
   'A machine that runs the agent.',
 )

@@ -1,9 +1,30 @@
 import * as z from 'zod'
-import { ACTION_KINDS, type PlanAction, type PlanNote } from '../../../core/model/plan.ts'
+import { LABEL_NAME, LABEL_NAME_RULE, whyNoPlacementName } from '../../../core/manifest/names.ts'
+import { AVAILABILITIES } from '../../../core/model/node.ts'
+import {
+  ACTION_KINDS,
+  type NodeAction,
+  type NodeSet,
+  type PlanAction,
+  type PlanNote,
+} from '../../../core/model/plan.ts'
 import type { ChangeRequest, WireAccepted, WirePlan } from '../../wire.ts'
 import { count, named, positive, text, textMap } from './named.ts'
 
 const serviceName = text.min(1).max(200)
+const label = text.max(256)
+
+const nodeSet: z.ZodType<NodeSet> = z.strictObject({
+  availability: z.enum(AVAILABILITIES).exactOptional(),
+  labels: z
+    .record(z.string().regex(LABEL_NAME, LABEL_NAME_RULE), label.nullable())
+    .exactOptional()
+    .describe('null takes a label away.'),
+  placement: text.refine((name) => whyNoPlacementName(name) === null, 'is not the name of a placement').exactOptional(),
+  publicAddress: text.min(1).max(253).exactOptional(),
+  region: label.min(1).nullable().exactOptional(),
+  zone: label.min(1).nullable().exactOptional(),
+})
 
 export const changeRequest: z.ZodType<ChangeRequest> = named(
   'Change',
@@ -21,9 +42,30 @@ export const changeRequest: z.ZodType<ChangeRequest> = named(
     }),
     z.strictObject({ kind: z.literal('scale'), service: serviceName, replicas: count.max(10_000) }),
     z.strictObject({ kind: z.literal('restart'), service: serviceName }),
+    z.strictObject({
+      kind: z.literal('node'),
+      node: positive,
+      set: nodeSet,
+      force: force('also where that costs data'),
+    }),
+    z.strictObject({ kind: z.literal('remove-node'), node: positive, force: force('also with tasks, if unreachable') }),
+    z.strictObject({
+      kind: z.literal('fence-node'),
+      node: positive,
+      confirmDead: z.boolean().default(false).describe('The word of a person that its machine is off.'),
+    }),
+    z.strictObject({
+      kind: z.literal('replace-node'),
+      node: positive,
+      with: positive.nullable().default(null).describe('null: the next machine that joins takes its place.'),
+    }),
   ]),
   'What a user asks to be changed.',
 )
+
+function force(what: string) {
+  return z.boolean().default(false).describe(`Go ahead ${what}.`)
+}
 
 const note: z.ZodType<PlanNote> = z.strictObject({ service: text.nullable(), field: text.nullable(), message: text })
 
@@ -37,6 +79,14 @@ const action: z.ZodType<PlanAction> = z.strictObject({
   consequence: text,
 })
 
+const nodeAction: z.ZodType<NodeAction> = z.strictObject({
+  node: positive,
+  name: text,
+  kind: z.enum(['change', 'remove', 'fence', 'replace']),
+  fields: z.array(z.strictObject({ field: text, from: text, to: text })),
+  consequence: text,
+})
+
 export const wirePlan: z.ZodType<WirePlan> = named(
   'Plan',
   z.strictObject({
@@ -45,6 +95,7 @@ export const wirePlan: z.ZodType<WirePlan> = named(
     baseRevision: count,
     change: changeRequest,
     actions: z.array(action),
+    nodes: z.array(nodeAction),
     summary: z.strictObject({ add: count, update: count, replace: count, remove: count }),
     pulls: z.array(text),
     notes: z.array(note),
@@ -57,5 +108,5 @@ export const wirePlan: z.ZodType<WirePlan> = named(
 export const wireAccepted: z.ZodType<WireAccepted> = named(
   'Accepted',
   z.strictObject({ revision: positive.nullable(), plan: wirePlan }),
-  'A change that is the desired state now. revision is null when there was nothing to change.',
+  'A change that is the desired state now. revision is null when it made none: nothing changed, or a node did.',
 )

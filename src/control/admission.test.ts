@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { aNode } from '../../test/builders.ts'
+import type { JoinTokenRecord } from '../core/model/identity.ts'
+import type { Node } from '../core/model/node.ts'
+import { AUTHORITY_KEY, keyOf } from '../core/model/objects.ts'
+import { systemClock } from '../drivers/clock.ts'
+import type { Certifier } from '../ports/certifier.ts'
+import type { Write } from '../ports/store.ts'
+import { MemoryStore } from '../store/memory.ts'
+import { Mirror } from '../store/mirror.ts'
+import { type AdmissionDeps, admit, type JoinRequest } from './admission.ts'
+import { World } from './world.ts'
+
+const TOKEN: JoinTokenRecord = {
+  ...{ id: 't1', role: 'agent', secretHash: 'h', createdBy: 'ann', createdAt: 0, usesLeft: null, revokedAt: null },
+  expiresAt: Number.MAX_SAFE_INTEGER,
+}
+const SEALED = { keyId: 'k', nonce: '', ciphertext: '', tag: '' }
+const AUTHORITY = {
+  bundle: ['ca'],
+  signing: { certificate: 'ca', sealedKey: SEALED },
+  rotation: { kind: 'none' as const },
+  clusterSecret: null,
+}
+
+/** Signs whatever it is given, and says for whom; `meanwhile` happens before it is done. */
+function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Certifier {
+  let first = true
+  return {
+    newToken: () => ({ text: '', record: TOKEN }),
+    secretMatches: () => true,
+    issue: async (_authority, _request, { nodeId }) => {
+      if (first) await meanwhile()
+      first = false
+      return `certificate of ${nodeId}`
+    },
+    clusterKey: () => '',
+  }
+}
+
+let store: MemoryStore
+let mirror: Mirror
+beforeEach(async () => {
+  store = new MemoryStore()
+  await put({ put: AUTHORITY_KEY, value: AUTHORITY }, { put: keyOf('token', 't1'), value: TOKEN })
+  mirror = await Mirror.open(store)
+})
+afterEach(async () => {
+  mirror.close()
+  await store.close()
+})
+
+async function put(...writes: Write[]): Promise<void> {
+  await store.commit({ epoch: null, expect: [], writes, events: [] })
+}
+
+const nodes = (...all: readonly Node[]): Promise<void> =>
+  put(...all.map((node): Write => ({ put: keyOf('node', node.id), value: node })))
+const deps = (certifier = aCertifier()): AdmissionDeps => ({
+  ...{ store, clock: systemClock(), certifier },
+  world: new World(mirror),
+})
+const machine = (name: string): JoinRequest => ({
+  ...{ tokenId: 't1', secret: 's', role: 'agent', name, addresses: ['192.0.2.9'], request: 'pem' },
+})
+const kept = aNode({
+  ...{ id: 2, machineId: null, reserved: true, status: 'unreachable', placement: 'edge', labels: { rack: 'a' } },
+  settings: { placement: 'edge', publicAddress: null, labels: { rack: 'a' } },
+})
+
+test('a machine that joins gets the smallest free id', async () => {
+  await nodes(aNode(), aNode({ id: 3 }))
+  expect(await admit(machine('new'), deps())).toMatchObject({ nodeId: 2, certificate: 'certificate of 2' })
+  expect(mirror.get(keyOf('node', 2))?.value).toMatchObject({ name: 'new', machineId: null, reserved: false })
+})
+
+test('a machine that joins takes the place that is kept for one, with its name or another', async () => {
+  await nodes(aNode(), kept)
+  expect(await admit(machine(kept.name), deps())).toMatchObject({ nodeId: 2 })
+  expect(mirror.get(keyOf('node', 2))?.value).toMatchObject({
+    ...{ reserved: false, placement: 'edge', labels: { rack: 'a' }, address: '192.0.2.9', settings: kept.settings },
+  })
+  expect(await admit(machine('another'), deps())).toMatchObject({ nodeId: 3 })
+})
+
+test('a place that somebody else took meanwhile is not given twice', async () => {
+  await nodes(aNode(), kept)
+  const certifier = aCertifier(() => nodes({ ...kept, reserved: false, name: 'quicker' }))
+  expect(await admit(machine('slower'), deps(certifier))).toMatchObject({ nodeId: 3 })
+  expect(mirror.get(keyOf('node', 2))?.value.name).toBe('quicker')
+})
+
+test('the name of a node that is there is not given twice', async () => {
+  await nodes(aNode())
+  await expect(admit(machine('node-1:7946'), deps())).rejects.toMatchObject({ code: 'CONFLICT' })
+})

@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest'
+import { aNode } from '../../../test/builders.ts'
+import type { Hello } from '../model/message.ts'
+import type { DismissedMachine, Node } from '../model/node.ts'
+import { joinedNode, judgeJoin, statusWhenThere } from './join.ts'
+
+const sentAway = (because: DismissedMachine['because'], id = 2): DismissedMachine => ({
+  machineId: 'old',
+  node: aNode({ id }),
+  because,
+  by: 'ann',
+  at: 0,
+})
+const hello: Hello = {
+  ...{ kind: 'hello', wireVersion: 1, nodeId: null, machineId: 'new', name: 'new:7946', hostname: 'new' },
+  ...{
+    placement: 'edge',
+    address: null,
+    publicAddress: '192.0.2.7',
+    labels: { disk: 'ssd', rack: 'a' },
+    version: '2',
+    authority: null,
+  },
+  ...{ capacity: aNode().capacity, runtimes: [] },
+}
+
+test.each<{
+  name: string
+  says?: Partial<Hello>
+  certified?: number
+  nodes?: Node[]
+  dismissed?: DismissedMachine
+  is: string
+}>([
+  { name: 'the first machine is node 1', is: 'node 1' },
+  { name: 'a new machine gets the smallest free id', nodes: [aNode(), aNode({ id: 3 })], is: 'node 2' },
+  { name: 'the id of a removed node is free', nodes: [aNode({ id: 2 })], is: 'node 1' },
+  {
+    name: 'a machine is the node that it is known as, whatever id it remembers',
+    says: { nodeId: 5 },
+    nodes: [aNode({ id: 5 }), aNode({ id: 2, machineId: 'new' })],
+    is: 'node 2',
+  },
+  {
+    name: 'a machine that lost its state is the node of its name',
+    nodes: [aNode(), aNode({ id: 4, name: 'new:7946' })],
+    is: 'node 4',
+  },
+  {
+    name: 'a new machine takes the place of one that is to be replaced',
+    nodes: [aNode(), aNode({ id: 3, machineId: null, reserved: true })],
+    is: 'node 3',
+  },
+  {
+    name: 'a machine that lost its state does not take the place of another one',
+    nodes: [aNode({ id: 4, name: 'new:7946' }), aNode({ id: 3, machineId: null, reserved: true })],
+    is: 'node 4',
+  },
+  { name: 'a machine that the cluster has forgotten keeps its id if it is free', says: { nodeId: 7 }, is: 'node 7' },
+  {
+    name: 'a machine that was let in is the node of its certificate',
+    certified: 3,
+    nodes: [aNode({ id: 3, machineId: null })],
+    is: 'node 3',
+  },
+  {
+    name: 'a place that was given to a machine is not taken by another one',
+    nodes: [aNode({ id: 1, machineId: null })],
+    is: 'node 2',
+  },
+  {
+    name: 'a machine that lost its state and has its certificate is the node that it was',
+    certified: 3,
+    nodes: [aNode({ id: 3 })],
+    is: 'node 3',
+  },
+  {
+    name: 'a certificate of a node that has another machine by now is good for nothing',
+    certified: 2,
+    nodes: [aNode({ id: 2 })],
+    dismissed: sentAway('replaced'),
+    is: 'refuse: node 2 is another machine, node-2; remove its data directory and join again with a new token',
+  },
+  {
+    name: 'a certificate of a node that is not in the cluster is good for nothing',
+    certified: 2,
+    is: 'refuse: there is no node 2 in this cluster; remove its data directory and join again with a new token',
+  },
+  {
+    name: 'a removed machine is sent away',
+    says: { nodeId: 2, machineId: 'old' },
+    nodes: [aNode()],
+    dismissed: sentAway('removed'),
+    is: 'dismissed: node 2 (node-2:7946) was removed from this cluster by ann; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
+  },
+  {
+    name: 'a replaced machine is sent away, whoever has its id now',
+    says: { nodeId: 2, machineId: 'old' },
+    nodes: [aNode({ id: 2 })],
+    dismissed: sentAway('replaced'),
+    is: 'dismissed: node 2 (node-2:7946) was replaced by another machine by ann; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
+  },
+  {
+    name: 'an id that is another machine is refused',
+    says: { nodeId: 2, machineId: 'copy' },
+    nodes: [aNode({ id: 2 })],
+    is: 'refuse: node 2 is another machine, node-2; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
+  },
+])('$name', ({ says = {}, certified = null, nodes = [], dismissed, is }) => {
+  const verdict = judgeJoin({ ...hello, ...says }, certified, nodes, dismissed === undefined ? [] : [dismissed])
+  expect(verdict.kind === 'welcome' ? `node ${verdict.node}` : `${verdict.kind}: ${verdict.message}`).toBe(is)
+})
+
+test('the options of the agent are the first values of a node', () => {
+  expect(joinedNode(hello, 2, null, 'ready', 9)).toMatchObject({
+    ...{ id: 2, machineId: 'new', placement: 'edge', publicAddress: '192.0.2.7', availability: 'active', joinedAt: 9 },
+    labels: { disk: 'ssd', rack: 'a' },
+  })
+})
+
+test('what users set of a node outlives what its agent says, and the rest follows the agent', () => {
+  const settings = { placement: 'core', publicAddress: null, labels: { rack: null, size: 'big' } }
+  const present = aNode({ id: 2, settings, availability: 'pause', region: 'eu', zone: 'a', joinedAt: 3 })
+  expect(joinedNode(hello, 2, present, 'ready', 9)).toMatchObject({
+    ...{ placement: 'core', publicAddress: '192.0.2.7', availability: 'pause', region: 'eu', zone: 'a', joinedAt: 3 },
+    ...{ labels: { disk: 'ssd', size: 'big' }, settings, hostname: 'new', version: '2' },
+  })
+})
+
+test.each([
+  ['active', true, 'ready'],
+  ['pause', true, 'ready'],
+  ['drain', true, 'draining'],
+  ['drain', false, 'ready'],
+] as const)('a node that is to %s, tasks left: %s, is %s', (availability, busy, status) => {
+  expect(statusWhenThere({ availability }, busy)).toBe(status)
+})

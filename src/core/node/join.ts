@@ -1,0 +1,100 @@
+import type { Millis, NodeId } from '../model/ids.ts'
+import type { Hello } from '../model/message.ts'
+import { type DismissedMachine, NO_SETTINGS, type Node, type NodeSettings, type NodeStatus } from '../model/node.ts'
+
+export type JoinVerdict =
+  | { readonly kind: 'welcome'; readonly node: NodeId }
+  /** A user sent this machine away: it must stop what it runs. */
+  | { readonly kind: 'dismissed'; readonly machine: DismissedMachine; readonly message: string }
+  | { readonly kind: 'refuse'; readonly message: string }
+
+type Introduction = Pick<Hello, 'nodeId' | 'machineId' | 'name'>
+
+const ANEW = 'to join as a new node, stop its agent, remove agent.json from its data directory and start it again'
+
+/**
+ * Decides which node an agent stands for: the one that its certificate names; the one that its machine is; one that its
+ * state names and that has no machine; the one of its name, if it has lost its state; one whose place is kept for another
+ * machine; else the smallest free id. `certified`: what its certificate says; null: it has none.
+ */
+export function judgeJoin(
+  { nodeId, machineId, name }: Introduction,
+  certified: NodeId | null,
+  nodes: readonly Node[],
+  dismissed: readonly DismissedMachine[],
+): JoinVerdict {
+  const itself = nodes.find((node) => node.machineId === machineId)
+  if (itself !== undefined && (certified === null || certified === itself.id))
+    return { kind: 'welcome', node: itself.id }
+  const sentAway = dismissed.find((machine) => machine.machineId === machineId)
+  if (sentAway !== undefined) return { kind: 'dismissed', machine: sentAway, message: dismissalOf(sentAway) }
+  if (certified !== null) return judgeCertified(certified, nodes, dismissed)
+  if (nodeId !== null) {
+    const named = nodes.find(({ id }) => id === nodeId)
+    if (named === undefined || (named.machineId ?? null) === null) return { kind: 'welcome', node: nodeId }
+    return { kind: 'refuse', message: `node ${nodeId} is another machine, ${named.hostname}; ${ANEW}` }
+  }
+  const same = nodes.find((node) => node.name === name) ?? nodes.find(({ reserved }) => reserved)
+  return { kind: 'welcome', node: same?.id ?? smallestFree(nodes) }
+}
+
+/** A certificate is good for its node only as long as no other machine may have the same. */
+function judgeCertified(id: NodeId, nodes: readonly Node[], dismissed: readonly DismissedMachine[]): JoinVerdict {
+  const node = nodes.find((one) => one.id === id)
+  if (node === undefined) return { kind: 'refuse', message: `there is no node ${id} in this cluster; ${REJOIN}` }
+  const hadOthers = dismissed.some((machine) => machine.node.id === id)
+  if ((node.machineId ?? null) === null || !hadOthers) return { kind: 'welcome', node: id }
+  return { kind: 'refuse', message: `node ${id} is another machine, ${node.hostname}; ${REJOIN}` }
+}
+
+const REJOIN = 'remove its data directory and join again with a new token'
+
+function dismissalOf({ node, because, by }: DismissedMachine): string {
+  const what = because === 'removed' ? 'was removed from this cluster' : 'was replaced by another machine'
+  return `node ${node.id} (${node.name}) ${what} by ${by}; ${ANEW}`
+}
+
+/** The id that the next new node gets. */
+export function smallestFree(nodes: readonly Node[]): NodeId {
+  const taken = new Set(nodes.map((node) => node.id))
+  let id = 1
+  while (taken.has(id)) id += 1
+  return id
+}
+
+/** The record of a node from what its agent says and what is known of it. What users set wins. */
+export function joinedNode(hello: Hello, id: NodeId, present: Node | null, status: NodeStatus, now: Millis): Node {
+  const settings = present?.settings ?? NO_SETTINGS
+  return {
+    id,
+    machineId: hello.machineId,
+    reserved: false,
+    name: hello.name,
+    hostname: hello.hostname,
+    availability: present?.availability ?? 'active',
+    status,
+    placement: settings.placement ?? hello.placement,
+    address: hello.address,
+    publicAddress: settings.publicAddress ?? hello.publicAddress,
+    region: present?.region ?? null,
+    zone: present?.zone ?? null,
+    labels: withLabels(hello.labels, settings.labels),
+    settings,
+    capacity: hello.capacity,
+    runtimes: hello.runtimes,
+    version: hello.version,
+    joinedAt: present?.joinedAt ?? now,
+  }
+}
+
+/** Labels with those that users set or took away. */
+export function withLabels(labels: Node['labels'], set: NodeSettings['labels']): Node['labels'] {
+  const all: Record<string, string> = {}
+  for (const [key, value] of Object.entries({ ...labels, ...set })) if (value !== null) all[key] = value
+  return all
+}
+
+/** What a node is whose agent is connected. `busy`: tasks are left on it. */
+export function statusWhenThere({ availability }: Pick<Node, 'availability'>, busy: boolean): NodeStatus {
+  return availability === 'drain' && busy ? 'draining' : 'ready'
+}
