@@ -198,8 +198,8 @@ test('a peer that reads no more, and one that is cut off without a word, are giv
   await told
   const reason = 'the other end has not answered for 0.75 s'
   expect([await log.agent.next(), await log.server.next()]).toEqual([reason, reason])
-  // Half an interval more than was promised, for a busy machine.
-  expect(performance.now() - began).toBeLessThan(3.5 * HEARTBEAT_MS)
+  // Exactly three is shown where the clock is a fake one; here the machine may be busy.
+  expect(performance.now() - began).toBeLessThan(6 * HEARTBEAT_MS)
 })
 
 test('a connection on which only a long log moves is alive', async () => {
