@@ -19,7 +19,7 @@ import { type Request, Workload } from './workload.ts'
 
 /** Faults and users for so long, then calm. */
 const SAFETY_MS = 40_000
-/** Calm begins to count when the longest pauses of what failed before are over. */
+/** Calm begins when the longest pauses of what failed before are over, and a task of a lost machine takes its pauses along: life 2958 came to rest after 250 s. */
 const CALM_WITHIN_MS = 360_000
 /** Programs that fail for good are given up after retries with up to a minute between them. */
 const CALM_WITH_FAILURES_MS = 480_000
