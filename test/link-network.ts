@@ -71,10 +71,12 @@ export function dialling(
   files: StoredIdentity = AGENT,
   log: Log = reasonLog(),
   servers: () => readonly string[] = () => [`127.0.0.1:${port}`],
+  revoked: ReadonlySet<string> = new Set(),
 ): Link {
   return dialLink({
     servers,
     identity: () => ({ clusterId: CLUSTER, files }),
+    revoked: () => revoked,
     rng: createRng(1),
     heartbeatMs: HEARTBEAT_MS,
     log,

@@ -1,5 +1,13 @@
+import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
-import { type Assignment, type Authority, type Hello, WIRE_VERSION } from '../core/model/message.ts'
+import {
+  type Assignment,
+  type Authority,
+  type Hello,
+  type Refused,
+  type TrustUpdate,
+  WIRE_VERSION,
+} from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { type Resources, specOn } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
@@ -9,6 +17,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { DurableText, Host } from '../ports/host.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
+import type { OwnIdentity } from '../ports/own-identity.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { readState, writeState } from './cache.ts'
@@ -38,6 +47,10 @@ export interface AgentDeps {
   readonly reach: Reach
   readonly runtimes: readonly Runtime[]
   readonly cache: DurableText
+  /** Left out where the agent has no certificate. */
+  readonly identity?: OwnIdentity
+  /** A user sent this machine away, and nothing of the cluster runs here any more. */
+  readonly onDismissed?: (message: string) => void
   readonly config: AgentConfig
 }
 
@@ -107,6 +120,8 @@ export class Agent {
       calls,
       hello: () => this.#hello(),
       onAssignment: (assignment) => this.#receive(assignment),
+      onTrust: (update) => void this.#learn(update),
+      onRefused: (refusal) => this.#refused(refusal),
     })
   }
 
@@ -132,6 +147,11 @@ export class Agent {
     return this.#descriptions
   }
 
+  /** Says again who this is: its certificate is another one, or it believes others. */
+  introduce(): void {
+    this.#session.introduce()
+  }
+
   /** Ends the agent. With `park`, its tasks are stopped gracefully first and start again with the next agent; resolves with those that could not be stopped. */
   async stop(options: { readonly park: boolean }): Promise<readonly TaskId[]> {
     const left = options.park ? await this.#loop.park() : []
@@ -145,7 +165,8 @@ export class Agent {
   }
 
   #hello(): Hello {
-    const { config, host } = this.#deps
+    const { config, host, identity } = this.#deps
+    const trust = identity?.trust() ?? null
     return {
       kind: 'hello',
       wireVersion: WIRE_VERSION,
@@ -161,7 +182,29 @@ export class Agent {
       runtimes: this.#descriptions,
       version: config.version,
       authority: this.#authority,
+      ...(trust !== null && { trust }),
     }
+  }
+
+  async #learn(update: TrustUpdate): Promise<void> {
+    try {
+      await this.#deps.identity?.learn(update)
+    } catch (error) {
+      // The next connection brings it again.
+      if (!(error instanceof OperationalError)) throw error
+      this.#deps.log.error('cannot keep whom to believe', { reason: error.message })
+    }
+  }
+
+  #refused({ message, remedy }: Refused): void {
+    if (remedy === 'renew') this.#deps.identity?.renew()
+    if (remedy === 'end' && this.#isEmpty()) this.#deps.onDismissed?.(message)
+  }
+
+  /** Whether nothing of the cluster is left here, as far as every runtime says. */
+  #isEmpty(): boolean {
+    if (this.#deps.runtimes.some(({ kind }) => this.#containers.silentSince(kind) !== null)) return false
+    return this.#loop.tasks.size === 0 && [...this.#containers.all()].length === 0
   }
 
   /** Tasks as they hold on this node: what its placement sets differently is filled in. */

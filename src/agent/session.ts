@@ -1,6 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
-import type { Assignment, Hello, ServerMessage } from '../core/model/message.ts'
+import type { Assignment, Hello, Refused, ServerMessage, TrustUpdate } from '../core/model/message.ts'
 import type { TaskStatus } from '../core/model/task.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -15,6 +15,8 @@ export interface SessionDeps {
   readonly calls: AgentCalls
   readonly hello: () => Hello
   readonly onAssignment: (assignment: Assignment) => void
+  readonly onTrust: (update: TrustUpdate) => void
+  readonly onRefused: (refusal: Refused) => void
 }
 
 const FIRST_PAUSE_MS = 100
@@ -83,6 +85,10 @@ export class Session {
       this.#deps.onAssignment(message)
       return
     }
+    if (message.kind === 'trust') {
+      this.#deps.onTrust(message)
+      return
+    }
     if (message.kind === 'elsewhere') {
       // Whoever leads is found at once, the first time; later the pauses grow as always.
       if (message.leader !== null) this.#deps.link.prefer(message.leader)
@@ -91,6 +97,7 @@ export class Session {
     }
     // What is wrong is for people to mend; until then it is tried again, ever more slowly.
     this.#deps.log.error('server refused this node', { reason: message.message })
+    this.#deps.onRefused(message)
     connection.close()
   }
 

@@ -7,6 +7,7 @@ import { planText } from './render/plan.ts'
 import { seconds } from './values.ts'
 import { waitForRevision } from './wait.ts'
 import { waitForDrain } from './wait-for-drain.ts'
+import { waitForRotation } from './wait-for-rotation.ts'
 
 const TIMEOUT_MS = 660_000
 const DECLINED = 1
@@ -57,6 +58,11 @@ export async function carryOut(
     }
   }
   const accepted = await client.apply(change, plan)
+  if (change.kind === 'rotate-authority') {
+    if (flags.detach !== true) await waitForRotation(flags.timeout, context)
+    if (context.globals.json) context.print(accepted, () => '')
+    return
+  }
   if (isNodeChange(change)) {
     const drains = change.kind === 'node' && change.set.availability === 'drain'
     if (drains && flags.detach !== true) await waitForDrain(change.node, flags.timeout, context)

@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   up: async (context) => (await import('./commands/up.ts')).upCommand(context),
   agent: async (context) => (await import('./commands/agent.ts')).agentCommand(context),
   'join-token': async (context) => (await import('./commands/join-token.ts')).joinTokenCommand(context),
+  authority: async (context) => (await import('./commands/authority.ts')).authorityCommand(context),
   validate: async (context) => (await import('./commands/validate.ts')).validateCommand(context),
   plan: async (context) => (await import('./commands/manifest.ts')).planCommand(context),
   apply: async (context) => (await import('./commands/manifest.ts')).applyCommand(context),

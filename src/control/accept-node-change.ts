@@ -12,10 +12,11 @@ import type { Write } from '../ports/store.ts'
 import { type AcceptDeps, commitOnce, earlierAnswer } from './accept-change.ts'
 import type { Accepted, Caller } from './api.ts'
 import { loseTask } from './lose-task.ts'
+import { changeWrites } from './node-certificates.ts'
 
 const TRIES = 3
-/** Tasks that are given up in one commit; the node, its machine and the caller's key need room too. */
-const PART = 90
+/** Tasks that are given up in one commit; the node, its machine and certificates and the caller's key need room too. */
+const PART = 60
 
 interface Part {
   readonly writes: readonly Write[]
@@ -54,7 +55,8 @@ async function commitAll(change: NodeChange, caller: Caller, requestHash: string
   while (lost.length > PART) {
     if (!(await commitParts(lose(lost.splice(0, PART)), deps))) return false
   }
-  const parts = [nodePart(change, target, because, caller, clock.now()), ...lose(lost)]
+  const revokes = { writes: changeWrites(target, because, clock.now(), world), events: [] }
+  const parts = [nodePart(change, target, because, caller, clock.now()), revokes, ...lose(lost)]
   if (caller.idempotencyKey !== null) {
     const record = { requestHash, status: 202, body: { revision: null }, at: clock.now() }
     parts.push({ writes: [{ put: keyOf('idempotency', caller.idempotencyKey), value: record }], events: [] })

@@ -34,6 +34,12 @@ function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Cer
       first = false
       return `certificate of ${nodeId}`
     },
+    describe: (_authority, certificate, now) => ({
+      ...{ serial: certificate, keyHash: `key of ${certificate}`, authority: 'ca', issuedAt: now },
+      notAfter: now + 7 * 24 * 3_600_000,
+    }),
+    nameOf: (certificate) => certificate,
+    prepareNext: () => Promise.reject(new Error('not here')),
     clusterKey: () => '',
   }
 }

@@ -1,7 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import { judgeToken, useToken } from '../core/identity/token-record.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { CertificateAuthority, JoinTokenRecord, NodeIdentity, Role } from '../core/model/identity.ts'
+import type { CertificateAuthority, JoinTokenRecord, Role } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import { NO_SETTINGS, type Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
@@ -10,6 +10,7 @@ import { smallestFree } from '../core/node/join.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import { type AcceptDeps, commitOnce } from './accept-change.ts'
 import type { Caller } from './api.ts'
+import { certificatesOf, issueWrites } from './node-certificates.ts'
 
 export interface AdmissionDeps extends AcceptDeps {
   /** null: this server has no authority, because it listens for no other machine. */
@@ -25,6 +26,8 @@ export interface JoinRequest {
   readonly addresses: readonly string[]
   /** Its certificate request, PEM: proves that it has the private key. */
   readonly request: string
+  /** The key of a certificate that it had before, if it proves that; null: none. */
+  readonly keyHash?: string | null
 }
 
 /** What it gets. */
@@ -98,8 +101,9 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     const verdict = judgeToken(token?.value ?? null, request.role, matches, now)
     if (verdict.kind === 'refused' || token === null) throw refused(verdict.kind === 'refused' ? verdict.message : '')
     const nodes = world.nodes()
+    const own = ownNode(request, nodes, deps)
     // Who joins while a place is kept for another machine is that machine.
-    const place = nodes.find(({ reserved }) => reserved) ?? null
+    const place = own ?? nodes.find(({ reserved }) => reserved) ?? null
     if (nodes.some((node) => node !== place && node.name === request.name)) throw nameTaken(request.name)
     const nodeId = place?.id ?? smallestFree(nodes)
     const key = keyOf('node', nodeId)
@@ -107,15 +111,14 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     // Before the id is given: a request that is not sound must not use the token up.
     const terms = { clusterId, role: request.role, nodeId, addresses: request.addresses, now }
     const certificate = await certifier.issue(authority, request.request, terms)
+    const issued = certifier.describe(authority, certificate, now)
     const commit = {
       epoch: null,
-      expect: [
-        { key, revision: basis },
-        { key: token.key, revision: token.revision },
-      ],
+      expect: [{ key, revision: basis }, { key: token.key, revision: token.revision }, certificatesOf(nodeId, deps)],
       writes: [
-        { put: key, value: expectedNode(nodeId, place, request, now) },
+        { put: key, value: own ?? expectedNode(nodeId, place, request, now) },
         { put: token.key, value: useToken(token.value) },
+        ...issueWrites(nodeId, request.role, issued, now, world),
       ],
       events: [
         draft(
@@ -134,23 +137,18 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
   throw new OperationalError('CONFLICT', 'other machines joined at the same time; try again')
 }
 
-export interface Renewal {
-  readonly certificate: string
-  readonly bundle: string
+/** The node that this machine is already: it has the key of a certificate that its node was given. */
+function ownNode({ keyHash = null, role }: JoinRequest, nodes: readonly Node[], { world }: AdmissionDeps): Node | null {
+  if (keyHash === null) return null
+  const held = world.mirror
+    .list('certificates')
+    .find(({ value }) => value.issued.some((one) => one.keyHash === keyHash))
+  if (held?.value.role !== role) return null
+  return nodes.find(({ id }) => id === held.value.nodeId) ?? null
 }
 
-/** Certifies a new key for a node that is still one of the cluster. Throws FORBIDDEN for one that was removed. */
-export async function renew(identity: NodeIdentity, request: string, deps: AdmissionDeps): Promise<Renewal> {
-  const { certifier, authority } = requireAuthority(deps)
-  const node = deps.world.mirror.get(keyOf('node', identity.nodeId))?.value
-  if (node === undefined)
-    throw new OperationalError('FORBIDDEN', `node ${identity.nodeId} is not of this cluster any more`)
-  const addresses = node.address === null ? [] : [node.address]
-  const terms = { ...identity, addresses, now: deps.clock.now() }
-  return { certificate: await certifier.issue(authority, request, terms), bundle: authority.bundle.join('') }
-}
-
-function requireAuthority(deps: AdmissionDeps): { certifier: Certifier; authority: CertificateAuthority } {
+/** The authority and what signs with it. Throws UNSUPPORTED where machines cannot join. */
+export function requireAuthority(deps: AdmissionDeps): { certifier: Certifier; authority: CertificateAuthority } {
   const authority = deps.world.mirror.get(AUTHORITY_KEY)?.value
   if (deps.certifier !== null && authority !== undefined) return { certifier: deps.certifier, authority }
   throw new OperationalError('UNSUPPORTED', 'this cluster takes no other machines: its server listens for none', {

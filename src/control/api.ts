@@ -6,6 +6,7 @@ import type { TaskSample } from '../core/model/message.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
+  AuthorityView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -106,6 +107,8 @@ export interface Api {
   createJoinToken(wish: JoinTokenWish, caller: Caller): Promise<NewJoinToken>
   joinTokens(): readonly JoinTokenView[]
   revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView>
+  /** The certificate authority. UNSUPPORTED while the cluster takes no other machines. */
+  authority(): AuthorityView
   /** The lines of these tasks, merged by time as far as they arrive in order. */
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */

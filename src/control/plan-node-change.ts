@@ -21,7 +21,6 @@ export async function planNodeChange(change: NodeChange, deps: PlanDeps): Promis
     nodes: nodes.map((node) => ({ ...node, runtimes: surveys.get(node.id)?.runtimes ?? node.runtimes })),
     dismissed: [...world.mirror.list('dismissed')].map(({ value }) => value),
     connected: new Set(nodes.map(({ id }) => id).filter((id) => sessions.connection(id) !== null)),
-    certified: new Set(nodes.flatMap(({ id }) => sessions.connection(id)?.peer?.nodeId ?? [])),
     presentImages: new Map([...surveys].map(([id, { presentImages }]) => [id, new Set(presentImages)])),
   })
 }

@@ -9,6 +9,7 @@ import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
+  AuthorityView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -35,6 +36,7 @@ import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
+import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
@@ -89,12 +91,15 @@ export class ServerApi implements Api {
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
+    if (change.kind === 'rotate-authority') return planAuthorityChange(change, { ...deps, ...deps.admission() })
     return isNodeChange(change) ? planNodeChange(change, deps) : (await planChange(change, deps)).plan
   }
 
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
+    if (change.kind === 'rotate-authority')
+      return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     return acceptChange(change, () => planChange(change, deps), check, caller, deps)
   }
@@ -273,6 +278,11 @@ export class ServerApi implements Api {
 
   async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
     return revokeJoinToken(id, caller, this.#deps.admission())
+  }
+
+  authority(): AuthorityView {
+    const deps = this.#leading()
+    return viewAuthority({ ...deps, ...deps.admission() })
   }
 
   explain(object: string): Explanation {

@@ -1,7 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Cluster, Leadership } from '../core/model/cluster.ts'
-import type { AccessToken, CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
-import type { Millis } from '../core/model/ids.ts'
+import type { AccessToken, CertificateAuthority, IssuedCertificate } from '../core/model/identity.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
 import { AUTHORITY_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
@@ -13,9 +13,11 @@ import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
-import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
+import { type Admission, type AdmissionDeps, admit, type JoinRequest } from './admission.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
+import { type Renewal, type Renewing, renew } from './renew.ts'
+import { RevokedSerials } from './revoked-serials.ts'
 import { ServerApi } from './server-api.ts'
 import { Term } from './term.ts'
 import { World } from './world.ts'
@@ -59,6 +61,7 @@ export class Server {
   readonly #deps: ServerDeps
   readonly #stop = new AbortController()
   #world: World | null = null
+  #revoked: RevokedSerials | null = null
   #api: ServerApi | null = null
   #term: Term | null = null
   #campaigning: Promise<void> = Promise.resolve()
@@ -73,6 +76,7 @@ export class Server {
     const { store, clock, log, config } = this.#deps
     this.#world = new World(await Mirror.open(store))
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
+    this.#revoked = new RevokedSerials(this.#world.mirror)
     this.#api = new ServerApi({
       store,
       world: this.#world,
@@ -123,9 +127,14 @@ export class Server {
     return admit(request, this.#admission())
   }
 
-  /** A new certificate for a node that proves who it is with its present one. */
-  renew(identity: NodeIdentity, request: string): Promise<Renewal> {
-    return renew(identity, request, this.#admission())
+  /** A new certificate for a node that proves who it is with one that it was given. */
+  renew(who: Renewing, request: string): Promise<Renewal> {
+    return renew(who, request, this.#admission())
+  }
+
+  /** Certificates that are not believed although they have not expired. */
+  get revoked(): RevokedSerials | null {
+    return this.#revoked
   }
 
   /** The certificate authority, if the cluster has one. */
@@ -133,14 +142,17 @@ export class Server {
     return this.#world?.mirror.get(AUTHORITY_KEY)?.value ?? null
   }
 
-  /** Gives the cluster the authority of its certificates, once. False: it has one already. */
-  async foundAuthority(authority: CertificateAuthority): Promise<boolean> {
+  /** Gives the cluster the authority of its certificates, once, with the first of them. False: it has one already. */
+  async foundAuthority(authority: CertificateAuthority, nodeId: NodeId, issued: IssuedCertificate): Promise<boolean> {
     const { store, clock, config } = this.#deps
     const message = 'the cluster has a certificate authority'
     const outcome = await store.commit({
       epoch: null,
       expect: [{ key: AUTHORITY_KEY, revision: 0 }],
-      writes: [{ put: AUTHORITY_KEY, value: authority }],
+      writes: [
+        { put: AUTHORITY_KEY, value: authority },
+        { put: keyOf('certificates', nodeId), value: { nodeId, role: 'server', issued: [issued] } },
+      ],
       events: [
         { kind: 'cluster.created', object: AUTHORITY_KEY, service: null, message, by: config.name, at: clock.now() },
       ],
@@ -206,7 +218,7 @@ export class Server {
 
   /** Leads until the term is over. */
   async #lead(lease: Lease, world: World): Promise<void> {
-    const { store, clock, log, reach, config } = this.#deps
+    const { store, clock, log, reach, certifier, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
     const holder = config.name
@@ -220,7 +232,7 @@ export class Server {
     })
     if (epoch === null || signal.aborted) return
     log.info('leading', { epoch, revision: mirror.revision })
-    const term = new Term({ store, world, clock, log, epoch }, { reach, ...config })
+    const term = new Term({ store, world, clock, log, epoch }, { reach, certifier, ...config })
     this.#term = term
     this.#tellWaiting((waiter) => waiter.resolve())
     const onLost = (): void => term.end(new OperationalError('NOT_LEADER', 'the lease is lost'))

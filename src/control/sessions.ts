@@ -1,13 +1,21 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
-import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
+import {
+  type Authority,
+  type Hello,
+  type Refused,
+  type Report,
+  type Trust,
+  type TrustUpdate,
+  WIRE_VERSION,
+} from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
 import { assignedTask } from '../core/node/assigned-task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
-import { joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
+import { type Certified, joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
@@ -18,6 +26,10 @@ const EMPTY_AGAIN_MS: Millis = 30_000
 interface Session {
   readonly connection: AgentConnection
   readonly machineId: string
+  /** null: it has no certificate. */
+  readonly trust: Trust | null
+  /** What it was told last to believe. */
+  toldTrust: TrustUpdate | null
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
   /** Its tasks as they were said to it. */
@@ -28,6 +40,8 @@ export interface SessionsDeps {
   readonly pass: PassDeps
   readonly inbox: Inbox
   readonly wake: (key: string) => void
+  /** What agents are to believe; null: there is no authority. */
+  readonly trust: () => TrustUpdate | null
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
 }
@@ -46,6 +60,16 @@ export class Sessions {
 
   connection(node: NodeId): AgentConnection | null {
     return this.#byNode.get(node)?.connection ?? null
+  }
+
+  /** What a connected node believes; null: it is away, or has no certificate. */
+  trustOf(node: NodeId): Trust | null {
+    return this.#byNode.get(node)?.trust ?? null
+  }
+
+  /** Tells every agent whom to believe, if that differs from what it was told. */
+  publishTrust(): void {
+    for (const session of this.#byNode.values()) this.#tellTrust(session)
   }
 
   accept(connection: AgentConnection): void {
@@ -140,13 +164,17 @@ export class Sessions {
 
   async #welcome(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
-    const certified = connection.peer?.nodeId ?? null
+    const certified = certifiedBy(connection)
     const refusal = refusalOf(hello, certified, deps)
     if (refusal !== null) return refuse(refusal, hello, connection, deps)
     const { mirror } = deps.world
     const dismissed = [...mirror.list('dismissed')].map(({ value }) => value)
     const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
-    if (join.kind === 'dismissed') this.#empty(hello, join.machine.node.id, connection)
+    if (join.kind === 'dismissed') {
+      this.#empty(hello, join.machine.node.id, connection)
+      return refuse(join.message, hello, connection, deps, 'end')
+    }
+    if (join.kind === 'renew') return refuse(join.message, hello, connection, deps, 'renew')
     if (join.kind !== 'welcome') return refuse(join.message, hello, connection, deps)
     const id = join.node
     const present = mirror.get(keyOf('node', id))?.value ?? null
@@ -176,13 +204,29 @@ export class Sessions {
       connection.close()
       return null
     }
-    if (this.#byNode.get(id)?.connection !== connection) {
-      this.#byNode.get(id)?.connection.close()
-      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null, assigned: new WeakMap() })
-    }
+    this.#keep(id, hello, connection)
     this.#deps.onHello(id, node.address)
     this.#deps.wake(`node:${id}`)
     return id
+  }
+
+  /** The newest connection of a node is the one that counts. */
+  #keep(id: NodeId, { machineId, trust }: Hello, connection: AgentConnection): void {
+    const known = this.#byNode.get(id)
+    const goesOn = known?.connection === connection
+    if (!goesOn) known?.connection.close()
+    const fresh = { connection, machineId, told: null, assigned: new WeakMap() }
+    const session: Session = { ...(goesOn ? known : fresh), trust: trust ?? null, toldTrust: null }
+    this.#byNode.set(id, session)
+    this.#tellTrust(session)
+    this.#deps.wake('authority')
+  }
+
+  #tellTrust(session: Session): void {
+    const words = this.#deps.trust()
+    if (session.trust === null || words === null || session.toldTrust === words) return
+    session.toldTrust = words
+    session.connection.send(words)
   }
 
   /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */
@@ -226,9 +270,13 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
   }
 }
 
-function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): string | null {
-  if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified)
-    return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified}`
+function certifiedBy({ peer, barred }: AgentConnection): Certified | null {
+  return peer === null ? null : { nodeId: peer.nodeId, barred: barred ?? null }
+}
+
+function refusalOf(hello: Hello, certified: Certified | null, deps: PassDeps): string | null {
+  if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified.nodeId && !becameAnother(hello, deps))
+    return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified.nodeId}`
   if (hello.wireVersion !== WIRE_VERSION)
     return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
   const verdict = judgeAuthority(hello.authority, authorityOf(deps))
@@ -236,9 +284,21 @@ function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): stri
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
 }
 
-function refuse(message: string, { name }: Hello, connection: AgentConnection, { log }: PassDeps): null {
+/** Its machine took the place of another node, which it has not heard of or which its certificate does not say yet. */
+function becameAnother({ machineId, nodeId }: Hello, { world }: PassDeps): boolean {
+  return world.nodes().some((node) => node.machineId === machineId && node.id !== nodeId)
+}
+
+function refuse(
+  message: string,
+  { name }: Hello,
+  connection: AgentConnection,
+  { log }: PassDeps,
+  remedy?: Refused['remedy'],
+): null {
   log.error('agent refused', { node: name, reason: message })
-  connection.send({ kind: 'refused', message })
+  connection.send({ kind: 'refused', message, ...(remedy !== undefined && { remedy }) })
+  if (connection.barred !== undefined) connection.close()
   return null
 }
 

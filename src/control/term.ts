@@ -4,13 +4,18 @@ import type { Dispatch } from '../core/model/manifest.ts'
 import type { Task } from '../core/model/task.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import { earlier } from '../lib/collections.ts'
+import type { Certifier } from '../ports/certifier.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { ChangeBatch } from '../ports/store.ts'
+import { changeAuthority } from './change-authority.ts'
+import { forgetRevoked } from './forget-revoked.ts'
 import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
 import { Presence } from './presence.ts'
 import type { Inbox } from './record-reports.ts'
 import { Sessions } from './sessions.ts'
+import { TrustWords } from './trust.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { World } from './world.ts'
 
@@ -18,6 +23,8 @@ export interface TermConfig {
   readonly strategy: Strategy
   readonly reach: Reach
   readonly patience: Patience
+  /** null while this server takes no other machines. */
+  readonly certifier: () => Certifier | null
 }
 
 /** One reign: the passes that decide, and the agents that are connected, from the epoch that was taken until it is over. */
@@ -28,18 +35,22 @@ export class Term {
   readonly #inbox: Inbox = new Map()
   readonly #queue: WorkQueue
   readonly #strategy: Strategy
+  readonly #certifier: TermConfig['certifier']
   readonly #over = new AbortController()
   readonly #unfollow: () => void
 
-  constructor(deps: PassDeps, { strategy, reach, patience }: TermConfig) {
+  constructor(deps: PassDeps, { strategy, reach, patience, certifier }: TermConfig) {
     this.deps = deps
     this.#strategy = strategy
+    this.#certifier = certifier
+    const words = new TrustWords(deps.world, certifier)
     this.#queue = new WorkQueue(deps.clock, deps.log, (key) => this.#pass(key))
     const wake = (key: string): void => this.#queue.add(key)
     this.sessions = new Sessions({
       pass: deps,
       inbox: this.#inbox,
       wake,
+      trust: () => words.now(),
       onHello: (node, address) => {
         this.#presence.came(node, address)
         wake('schedule')
@@ -56,7 +67,7 @@ export class Term {
     const { world } = deps
     this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#queue))
     for (const name of world.serviceNames()) this.#queue.add(`service:${name}`)
-    for (const key of ['schedule', 'manifest', 'reports', 'presence']) this.#queue.add(key)
+    for (const key of ['schedule', 'manifest', 'reports', 'presence', 'authority']) this.#queue.add(key)
     for (const { id } of world.nodes()) for (const what of ['node', 'standing']) this.#queue.add(`${what}:${id}`)
   }
 
@@ -79,6 +90,7 @@ export class Term {
     try {
       const node = publishedNode(key)
       if (node !== null) return await this.sessions.publish(node)
+      if (key === 'authority') return await this.#tendAuthority()
       if (key === 'presence') return await this.#presence.pass()
       return await reconcile(key, this.deps, this.#inbox, {
         strategy: this.#strategy,
@@ -89,6 +101,12 @@ export class Term {
       this.end(error)
       return null
     }
+  }
+
+  async #tendAuthority(): Promise<Millis | null> {
+    this.sessions.publishTrust()
+    const step = await changeAuthority(this.deps, this.#certifier(), (node) => this.sessions.trustOf(node))
+    return earlier(step, await forgetRevoked(this.deps))
   }
 }
 
@@ -105,6 +123,8 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
       else if (value === null) for (const one of world.nodes()) queue.add(`node:${one.id}`)
       queue.add('schedule')
       queue.add('manifest')
+    } else if (kind === 'authority' || kind === 'revoked' || kind === 'certificates') {
+      queue.add('authority')
     } else if (kind === 'dispatch' && value !== null) {
       queue.add(`service:${(value as Dispatch).spec.name}`)
     } else if (kind === 'desired') {

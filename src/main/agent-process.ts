@@ -1,20 +1,19 @@
 import { createServer, type Server as SocketServer } from 'node:net'
+import type { Agent } from '../agent/agent.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
-import { systemClock } from '../drivers/clock.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
-import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
-import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
+import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { dialApi, HEARTBEAT_MS } from './link-service.ts'
+import { MachineIdentity } from './machine-identity.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
-import { keepRenewed } from './renewal.ts'
 
 export interface AgentProcessOptions extends AgentOptions {
   /** `host:port` of servers; empty: those of last time. */
@@ -32,6 +31,8 @@ export interface AgentProcessOptions extends AgentOptions {
 export interface AgentProcess {
   readonly identity: Identity
   runtimes(): readonly RuntimeDescription[]
+  /** Resolves with the reason when a user has sent this machine away and nothing of the cluster runs here any more. */
+  readonly dismissed: Promise<string>
   stop(options: { readonly park: boolean }): Promise<readonly TaskId[]>
 }
 
@@ -40,46 +41,45 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const { dataDir, socketPath } = options
   makeDataDir(dataDir)
   const servers = await knownServers(options, log)
-  let identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers))
+  const identity = await becomeNode(options, servers, log)
   if (identity.role !== 'agent') {
     throw new OperationalError('CONFIG_INVALID', `this machine is server ${identity.nodeId}`, {
       hint: 'start it with `gantry up`',
     })
   }
   await keepServers(dataDir, servers)
+  let agent: Agent | null = null
+  const machine = await MachineIdentity.open({
+    dataDir,
+    identity,
+    log,
+    wall: Date.now,
+    renew: (present) => renewIdentity(servers, present),
+    onChange: () => agent?.introduce(),
+  })
   const link = dialLink({
     servers: () => servers,
-    identity: () => identity,
+    identity: () => machine.present,
+    revoked: () => machine.revoked,
     rng: systemRng(),
     heartbeatMs: HEARTBEAT_MS,
     log,
   })
   const { clusterId, nodeId } = identity
-  const { agent, runtimes } = await startAgent(options, { clusterId, nodeId, address: options.address }, link, log)
-  const front = await passOn(socketPath, servers, () => identity)
-  const ending = new AbortController()
-  void keepRenewed(
-    {
-      clock: systemClock(),
-      rng: systemRng(),
-      log,
-      present: () => identity.files,
-      renew: (present) => renewIdentity(servers, present),
-      take: async (files) => {
-        await new IdentityFiles(dataDir).write(files)
-        identity = { ...identity, files }
-      },
-    },
-    ending.signal,
-  )
+  const dismissed = Promise.withResolvers<string>()
+  const who = { clusterId, nodeId, address: options.address, identity: machine, onDismissed: dismissed.resolve }
+  const started = await startAgent(options, who, link, log)
+  agent = started.agent
+  const front = await passOn(socketPath, servers, machine)
   return {
     identity,
-    runtimes: () => agent.runtimes,
+    runtimes: () => started.agent.runtimes,
+    dismissed: dismissed.promise,
     stop: async ({ park }) => {
-      ending.abort(new Error('the agent ends'))
-      const left = await agent.stop({ park })
+      machine.end()
+      const left = await started.agent.stop({ park })
       await new Promise((resolve) => front.close(resolve))
-      await Promise.all(runtimes.map((runtime) => runtime.close()))
+      await Promise.all(started.runtimes.map((runtime) => runtime.close()))
       return left
     },
   }
@@ -97,25 +97,31 @@ async function knownServers(
   return searchServers(discovery, token, log)
 }
 
-function joinNow(options: AgentProcessOptions, servers: readonly string[]): Promise<Identity> {
+/** What this machine is, or becomes by joining. */
+async function becomeNode(options: AgentProcessOptions, servers: readonly string[], log: Log): Promise<Identity> {
   const { dataDir, token, address } = options
+  const present = await readIdentity(dataDir)
+  const addresses = address === null ? [] : [address]
+  const name = nodeName(options)
+  if (present !== null && token === null) return present
+  if (present !== null && token !== null)
+    return rejoinIfNeeded(dataDir, present, { servers, token, name, addresses }, Date.now(), log)
   if (token === null) {
     throw new OperationalError('PREREQUISITE', 'this machine belongs to no cluster yet', {
       hint: 'give --join-token-file; `gantry join-token create` on a server makes a token',
     })
   }
-  const addresses = address === null ? [] : [address]
-  return joinAndKeep(dataDir, { servers, token, role: 'agent', name: nodeName(options), addresses })
+  return joinAndKeep(dataDir, { servers, token, role: 'agent', name, addresses })
 }
 
 /** Every connection to the local socket becomes one to the API of a server. */
-async function passOn(path: string, servers: readonly string[], identity: () => Identity): Promise<SocketServer> {
+async function passOn(path: string, servers: readonly string[], machine: MachineIdentity): Promise<SocketServer> {
   const front = createServer((socket) => {
     socket.on('error', () => undefined)
     void (async () => {
       for (const server of servers) {
         try {
-          const other = await dialApi(server, identity())
+          const other = await dialApi(server, machine)
           socket.pipe(other)
           other.pipe(socket)
           other.once('error', () => socket.destroy())

@@ -3,16 +3,18 @@ import * as z from 'zod'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseIdentity } from '../core/identity/certificate-policy.ts'
+import { parseJoinToken } from '../core/identity/join-token.ts'
 import type { NodeIdentity } from '../core/model/identity.ts'
 import type { NodeId } from '../core/model/ids.ts'
 import { durableText } from '../drivers/durable-text.ts'
 import { type JoinOptions, joinCluster } from '../drivers/link/join.ts'
 import { newAuthorityRecord } from '../drivers/pki/authority-record.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
-import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
+import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { newClusterKey } from '../drivers/pki/seal.ts'
+import type { Log } from '../ports/log.ts'
 
 /** Who this machine is in its cluster. */
 export interface Identity extends NodeIdentity {
@@ -40,6 +42,39 @@ export async function joinAndKeep(dataDir: string, options: JoinOptions): Promis
 }
 
 /**
+ * Joins again, as the node that this machine is, where its certificate has expired or the token is of an authority that it
+ * does not know. Where that fails, it goes on as it is.
+ */
+export async function rejoinIfNeeded(
+  dataDir: string,
+  identity: Identity,
+  options: Omit<JoinOptions, 'role'>,
+  now: number,
+  log: Log,
+): Promise<Identity> {
+  const { certificate, bundle } = identity.files
+  if (now < describeCertificate(certificate).notAfter && knowsAuthority(options.token, bundle)) return identity
+  try {
+    return await joinAndKeep(dataDir, { ...options, role: identity.role, present: identity.files })
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error
+    log.warn('cannot join again, going on with the identity that is there', { reason: error.message })
+    return identity
+  }
+}
+
+/** True for what is no join token, too: it names no authority. */
+function knowsAuthority(token: string, bundle: string): boolean {
+  try {
+    const { authorityHash } = parseJoinToken(token)
+    return splitBundle(bundle).some((one) => describeCertificate(one).keyHash === authorityHash)
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error
+    return true
+  }
+}
+
+/**
  * Makes the authority of a cluster that has none, and this machine its first server. Its keys are on disk before the
  * store knows of them: what is lost in between is made anew.
  */
@@ -58,7 +93,8 @@ export async function foundAuthority(
   const certificate = await keyedCertifier(clusterKey).issue(authority, request, terms)
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
   await new IdentityFiles(dataDir).write(files)
-  if (await server.foundAuthority(authority)) return { clusterId, nodeId, role: 'server', files }
+  const issued = keyedCertifier(clusterKey).describe(authority, certificate, now)
+  if (await server.foundAuthority(authority, nodeId, issued)) return { clusterId, nodeId, role: 'server', files }
   throw new OperationalError('CONFLICT', 'another server has made the authority of this cluster at the same time', {
     hint: 'remove the directory identity and join with a token of role server',
   })

@@ -32,7 +32,7 @@ export function serveLink({ host, port, identity, server, log, http }: LinkServi
       bundle: () => (server.authority?.bundle ?? []).join(''),
       blockedFor: (address) => failed.blockedFor(address),
       onRefused: (address) => failed.record(address),
-      admit: (message) => server.admit(message),
+      admit: (message, keyHash) => server.admit({ ...message, keyHash }),
       renew: (who, request) => server.renew(who, request),
     })
   }
@@ -41,7 +41,7 @@ export function serveLink({ host, port, identity, server, log, http }: LinkServi
     port,
     clusterId: identity.clusterId,
     identity: identity.files,
-    revoked: () => new Set(),
+    revoked: () => server.revoked?.all ?? new Set(),
     heartbeatMs: HEARTBEAT_MS,
     log,
     onAgent: (connection) => server.accept(connection),
@@ -58,6 +58,9 @@ export function serveLink({ host, port, identity, server, log, http }: LinkServi
 }
 
 /** A connection to the API of another server. Throws UNAVAILABLE. */
-export function dialApi(address: string, identity: Identity): Promise<TLSSocket> {
-  return dialTls(address, API_PROTOCOL, { identity: () => identity })
+export function dialApi(
+  address: string,
+  { present, revoked }: { readonly present: Identity; readonly revoked: ReadonlySet<string> },
+): Promise<TLSSocket> {
+  return dialTls(address, API_PROTOCOL, { identity: () => present, revoked: () => revoked })
 }

@@ -1,26 +1,27 @@
+import type { Agent } from '../agent/agent.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId } from '../core/model/ids.ts'
-import { systemClock } from '../drivers/clock.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
-import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import type { Answering } from '../ports/discovery.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
+import type { OwnIdentity } from '../ports/own-identity.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches } from './discovery.ts'
-import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
+import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
+import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
-import { keepRenewed } from './renewal.ts'
 
 export interface MembershipOptions {
   readonly dataDir: string
@@ -33,16 +34,18 @@ export interface MembershipOptions {
 export class Membership {
   readonly #options: MembershipOptions
   readonly #log: Log
-  #identity: Identity | null
+  #first: Identity | null
+  #machine: MachineIdentity | null = null
+  #agent: Agent | null = null
   #server: Server | null = null
   #http: HttpServer | null = null
   #listener: LinkListener | null = null
   #answering: Answering | null = null
-  readonly #ending = new AbortController()
+  #unfollow: () => void = () => undefined
 
   private constructor(options: MembershipOptions, identity: Identity | null, log: Log) {
     this.#options = options
-    this.#identity = identity
+    this.#first = identity
     this.#log = log
   }
 
@@ -53,6 +56,9 @@ export class Membership {
     if (identity === null && join !== null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
       identity = await joinAndKeep(dataDir, { ...join, role: 'server', name, addresses: [link.advertise] })
+    } else if (identity !== null && join !== null) {
+      const addresses = link === null ? [] : [link.advertise]
+      identity = await rejoinIfNeeded(dataDir, identity, { ...join, name, addresses }, Date.now(), log)
     }
     if (identity !== null && identity.role !== 'server') {
       throw new OperationalError('CONFIG_INVALID', `this machine is agent ${identity.nodeId}, and no server`, {
@@ -60,6 +66,17 @@ export class Membership {
       })
     }
     return new Membership(options, identity, log)
+  }
+
+  /** As its own agent tells servers of it, from the time on when it has one. */
+  readonly ownIdentity: OwnIdentity = {
+    trust: () => this.#machine?.trust() ?? null,
+    learn: async (update) => this.#machine?.learn(update),
+    renew: () => this.#machine?.renew(),
+  }
+
+  get #identity(): Identity | null {
+    return this.#machine?.present ?? this.#first
   }
 
   get nodeId(): NodeId | null {
@@ -98,6 +115,7 @@ export class Membership {
         return address === null || address === this.address ? [] : [address]
       },
       identity: () => this.#requireIdentity(),
+      revoked: () => server.revoked?.all ?? new Set(),
       rng: systemRng(),
       heartbeatMs: HEARTBEAT_MS,
       log: this.#log,
@@ -109,45 +127,50 @@ export class Membership {
   }
 
   /** Listens for the other machines, if there may be some. The first server makes the authority before. */
-  async listen(): Promise<void> {
+  async listen(agent: Agent): Promise<void> {
     const { link, dataDir, name } = this.#options
     if (link === null) return
     const server = this.#requireServer()
-    if (this.#identity === null) {
+    this.#agent = agent
+    if (this.#first === null) {
       const nodeId = await ownNode(server, name)
-      this.#identity = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
+      this.#first = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
     }
-    const identity = this.#identity
-    this.#listener = await serveLink({
+    const listener = await serveLink({
       host: link.host,
       port: link.port,
-      identity,
+      identity: this.#first,
       server,
       log: this.#log,
       http: () => this.#http,
     })
+    this.#listener = listener
+    this.#unfollow = server.revoked?.onChange(() => listener.judge()) ?? this.#unfollow
+    await this.#keepIdentity(this.#first, server, listener)
     if (link.discovery !== null)
       this.#answering = await answerSearches(link.discovery, addressOf(link), server, this.#log)
-    void this.#keepRenewed(identity, server)
   }
 
-  #keepRenewed(first: Identity, server: Server): Promise<void> {
-    let identity = first
-    const { dataDir } = this.#options
-    const renewed = async (present: StoredIdentity): Promise<StoredIdentity> => {
-      const { key, request } = await newKeyAndRequest()
-      const { clusterId, role, nodeId } = identity
-      return { ...present, key, ...(await server.renew({ clusterId, role, nodeId }, request)) }
-    }
-    const take = async (files: StoredIdentity): Promise<void> => {
-      await new IdentityFiles(dataDir).write(files)
-      identity = { ...identity, files }
-      this.#identity = identity
-      this.#listener?.renew(files)
-    }
-    const present = (): StoredIdentity => identity.files
-    const deps = { clock: systemClock(), rng: systemRng(), log: this.#log, present, renew: renewed, take }
-    return keepRenewed(deps, this.#ending.signal)
+  async #keepIdentity(identity: Identity, server: Server, listener: LinkListener): Promise<void> {
+    this.#machine = await MachineIdentity.open({
+      dataDir: this.#options.dataDir,
+      identity,
+      log: this.#log,
+      wall: Date.now,
+      renew: async (present) => {
+        const { key, request } = await newKeyAndRequest()
+        const { clusterId, role, nodeId } = this.#requireIdentity()
+        const { keyHash } = describeCertificate(present.certificate)
+        const who = { identity: { clusterId, role, nodeId }, keyHash }
+        return { ...present, key, ...(await server.renew(who, request)) }
+      },
+      onChange: ({ files }) => {
+        listener.renew(files)
+        this.#agent?.introduce()
+      },
+    })
+    // It said hello before it had a certificate, or before anybody kept it.
+    this.#agent?.introduce()
   }
 
   serveApi(http: HttpServer): void {
@@ -159,12 +182,13 @@ export class Membership {
     const address = server?.leader?.address ?? null
     if (server === null || server.leads || address === null || address === this.address || this.#identity === null)
       return null
-    const identity = this.#identity
-    return () => dialApi(address, identity)
+    const present = this.#identity
+    return () => dialApi(address, { present, revoked: server.revoked?.all ?? new Set() })
   }
 
   async close(): Promise<void> {
-    this.#ending.abort(new Error('the server ends'))
+    this.#machine?.end()
+    this.#unfollow()
     await Promise.all([this.#answering?.close(), this.#listener?.close()])
   }
 

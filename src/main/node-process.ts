@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { Agent } from '../agent/agent.ts'
+import { Agent, type AgentDeps } from '../agent/agent.ts'
 import { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
@@ -90,7 +90,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
     await membership.takeServer(server)
     const link = membership.ownLink()
     const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
-    await membership.listen()
+    await membership.listen(agent)
     return {
       server,
       runtimes: () => agent.runtimes,
@@ -140,23 +140,31 @@ interface StartedAgent {
 function startOwnAgent(
   options: NodeOptions,
   clusterId: string,
-  { nodeId }: Membership,
+  { nodeId, ownIdentity }: Membership,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  return startAgent(options, { clusterId, nodeId, address: options.link?.advertise ?? null }, link, log)
+  const who = { clusterId, nodeId, address: options.link?.advertise ?? null, identity: ownIdentity }
+  return startAgent(options, who, link, log)
+}
+
+/** Who an agent is. */
+export interface AgentIdentity extends Pick<AgentDeps, 'identity' | 'onDismissed'> {
+  readonly clusterId: string
+  readonly nodeId: NodeId | null
+  readonly address: string | null
 }
 
 /** Starts the agent of this machine. */
 export async function startAgent(
   options: AgentOptions,
-  who: { readonly clusterId: string; readonly nodeId: NodeId | null; readonly address: string | null },
+  who: AgentIdentity,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
   const { dataDir, placement, publicAddress, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
-  const { nodeId, address } = who
+  const { nodeId, address, identity, onDismissed } = who
   const agent = new Agent({
     clock: systemClock(),
     rng: systemRng(),
@@ -166,6 +174,8 @@ export async function startAgent(
     reach: tcpReach(),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
+    ...(identity !== undefined && { identity }),
+    ...(onDismissed !== undefined && { onDismissed }),
     config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version },
   })
   await agent.start()

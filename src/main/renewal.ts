@@ -8,43 +8,95 @@ import { type Clock, sleep } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 
 export interface RenewalDeps {
+  /** What waits; it may stand still while the machine sleeps. */
   readonly clock: Clock
+  /** What certificates go by. */
+  readonly wall: () => Millis
   readonly rng: Rng
   readonly log: Log
   readonly present: () => StoredIdentity
-  /** Gets a new certificate for the same identity. Throws OperationalErrors. */
+  /** Gets a new certificate for the same machine. Throws OperationalErrors. */
   readonly renew: (present: StoredIdentity) => Promise<StoredIdentity>
   /** Keeps it on disk, and uses it from now on. */
   readonly take: (next: StoredIdentity) => Promise<void>
 }
 
 const AGAIN_MS: Millis = 60_000
-/** What the clock can wait for in one go: Node's timers end at 2^31 ms. */
-const LONGEST_WAIT_MS: Millis = 24 * 3_600_000
+/** While the certificate is good for nothing, somebody waits. */
+const AGAIN_SOON_MS: Millis = 2_000
+/** A machine that slept, or whose clock was set, sees so late that its certificate's time has come. */
+const LOOK_EVERY_MS: Millis = 60_000
 
-/** Renews a certificate at a random point of the second half of its life, and the next one, until the signal aborts. */
-export async function keepRenewed(deps: RenewalDeps, signal: AbortSignal): Promise<void> {
-  const { clock, rng, log } = deps
-  while (!signal.aborted) {
-    const { notBefore, notAfter } = describeCertificate(deps.present().certificate)
-    const at = renewAt(notBefore, notAfter, rng.next())
-    while (clock.now() < at && !signal.aborted) await pause(clock, Math.min(at - clock.now(), LONGEST_WAIT_MS), signal)
-    while (!signal.aborted) {
+/** Renews a certificate at a random point of the second half of its life, or when it is asked to, and the next one after it. */
+export class Renewal {
+  readonly #deps: RenewalDeps
+  readonly #ending = new AbortController()
+  #dueAt: Millis = 0
+  #hurried = false
+  #wake: () => void = () => undefined
+
+  constructor(deps: RenewalDeps) {
+    this.#deps = deps
+  }
+
+  /** Renews at a random point within this time, or sooner where that was due anyway. */
+  soon(withinMs: Millis): void {
+    const { clock, rng } = this.#deps
+    const at = clock.now() + rng.below(Math.max(1, Math.floor(withinMs)))
+    if (this.#hurried && this.#dueAt <= at) return
+    this.#hurried = true
+    this.#dueAt = at
+    this.#wake()
+  }
+
+  end(): void {
+    this.#ending.abort(new Error('the process ends'))
+  }
+
+  /** Runs until `end`. */
+  async run(): Promise<void> {
+    const { clock, wall, rng } = this.#deps
+    while (!this.#isOver) {
+      const { notBefore, notAfter } = describeCertificate(this.#deps.present().certificate)
+      const at = renewAt(notBefore, notAfter, rng.next())
+      const isDue = (): boolean => (this.#hurried && this.#dueAt <= clock.now()) || wall() >= at || wall() < notBefore
+      while (!isDue() && !this.#isOver) {
+        const left = Math.min(at - wall(), LOOK_EVERY_MS)
+        await this.#pause(this.#hurried ? Math.min(left, this.#dueAt - clock.now()) : left)
+      }
+      await this.#untilRenewed()
+    }
+  }
+
+  async #untilRenewed(): Promise<void> {
+    const { rng, log, wall } = this.#deps
+    while (!this.#isOver) {
+      this.#hurried = false
       try {
-        await deps.take(await deps.renew(deps.present()))
-        log.info('certificate renewed', { until: describeCertificate(deps.present().certificate).notAfter })
-        break
+        await this.#deps.take(await this.#deps.renew(this.#deps.present()))
+        const { notAfter } = describeCertificate(this.#deps.present().certificate)
+        log.info('certificate renewed', { until: new Date(notAfter).toISOString() })
+        return
       } catch (error) {
         if (!(error instanceof OperationalError)) throw error
-        const left = describeCertificate(deps.present().certificate).notAfter - clock.now()
-        log.warn('certificate not renewed yet', { reason: error.message, hoursLeft: Math.floor(left / 3_600_000) })
-        await pause(clock, AGAIN_MS + rng.below(AGAIN_MS), signal)
+        const { notBefore, notAfter } = describeCertificate(this.#deps.present().certificate)
+        const isGood = wall() >= notBefore && wall() < notAfter
+        log.warn('certificate not renewed yet', { reason: error.message, until: new Date(notAfter).toISOString() })
+        const pauseMs = isGood ? AGAIN_MS : AGAIN_SOON_MS
+        await this.#pause(pauseMs + rng.below(pauseMs))
       }
     }
   }
-}
 
-/** Ends early when the signal aborts, which the loops above look for. */
-function pause(clock: Clock, ms: Millis, signal: AbortSignal): Promise<void> {
-  return sleep(clock, ms, signal).catch(() => undefined)
+  get #isOver(): boolean {
+    return this.#ending.signal.aborted
+  }
+
+  /** Ends early when something else is due or this ends, which the loops above look for. */
+  async #pause(ms: Millis): Promise<void> {
+    const hurry = new AbortController()
+    this.#wake = () => hurry.abort(new Error('something is due'))
+    const signal = AbortSignal.any([this.#ending.signal, hurry.signal])
+    await sleep(this.#deps.clock, Math.max(0, ms), signal).catch(() => undefined)
+  }
 }

@@ -1,3 +1,4 @@
+import { OperationalError } from '../core/errors.ts'
 import { createLog } from '../drivers/log.ts'
 import type { LogLevel } from '../ports/log.ts'
 import { type AgentProcessOptions, startAgentProcess } from './agent-process.ts'
@@ -22,8 +23,12 @@ export async function runAgent(options: RunAgentOptions): Promise<number> {
     `\nGantry is up: node ${nodeId} of cluster ${clusterId}.\n  Socket   ${options.socketPath}  (commands need a token)`,
   )
   const endKeeping = keepMemorySmall()
-  const name = await signal
+  const name = await Promise.race([signal, agent.dismissed.then((reason) => ({ reason }))])
   endKeeping()
+  if (typeof name !== 'string') {
+    await agent.stop({ park: false })
+    throw new OperationalError('FORBIDDEN', `this machine does not belong to the cluster any more: ${name.reason}`)
+  }
   const park = name === 'SIGINT' && !options.leave
   say(farewell(park))
   process.once('SIGINT', () => process.exit(130))

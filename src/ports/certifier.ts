@@ -1,4 +1,10 @@
-import type { CertificateAuthority, JoinTokenRecord, NodeIdentity, Role } from '../core/model/identity.ts'
+import type {
+  CertificateAuthority,
+  IssuedCertificate,
+  JoinTokenRecord,
+  NodeIdentity,
+  Role,
+} from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
 
 export interface TokenWish {
@@ -24,6 +30,12 @@ export interface Certifier {
     request: string,
     terms: NodeIdentity & { readonly addresses: readonly string[]; readonly now: Millis },
   ): Promise<string>
+  /** What is kept in mind of a certificate that the authority signed now. */
+  describe(authority: CertificateAuthority, certificate: string, now: Millis): IssuedCertificate
+  /** Names an authority: SHA-256 of its public key in base32. */
+  nameOf(certificate: string): string
+  /** The authority's record with a next one in it, made now. Throws CONFLICT while one is in it already. */
+  prepareNext(authority: CertificateAuthority, clusterId: string, now: Millis): Promise<CertificateAuthority>
   /** In hex: what a machine must have to be a server. */
   clusterKey(): string
 }

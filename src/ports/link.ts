@@ -33,6 +33,8 @@ export interface AgentConnection {
   readonly calls: AgentCalls
   /** Who its certificate says it is; null: a part of this very process. */
   readonly peer: NodeIdentity | null
+  /** Why the certificate of the other end is not believed any more: it may be told so, and nothing else. */
+  readonly barred?: string
 }
 
 /** The agent's end of its connection to a server. */

@@ -5,6 +5,7 @@ import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type {
+  AuthorityView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -56,6 +57,7 @@ export interface Client {
   }): Promise<{ readonly text: string; readonly token: JoinTokenView }>
   joinTokens(): Promise<readonly JoinTokenView[]>
   revokeJoinToken(id: string): Promise<JoinTokenView>
+  authority(): Promise<AuthorityView>
   services(): Promise<readonly ServiceView[]>
   service(name: ServiceName): Promise<ServiceDetail>
   serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
@@ -131,7 +133,7 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
 }
 
 type ClusterCalls = 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
-type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken'
+type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken' | 'authority'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
@@ -147,6 +149,7 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinC
     createJoinToken: (wish) => write('/join-tokens', wish),
     joinTokens: () => get('/join-tokens'),
     revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
+    authority: () => get('/authority'),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
   }
 }

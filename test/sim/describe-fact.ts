@@ -31,7 +31,9 @@ export function describeFact(fact: Fact): string | null {
         ? `${fact.server} refuses ${fact.node}: ${fact.message.message}`
         : fact.message.kind === 'elsewhere'
           ? `${fact.server} sends ${fact.node} away`
-          : `${fact.server} assigns ${fact.node}: ${fact.message.tasks.map(print).join(', ')}`
+          : fact.message.kind === 'trust'
+            ? `${fact.server} tells ${fact.node} to believe ${fact.message.bundle}`
+            : `${fact.server} assigns ${fact.node}: ${fact.message.tasks.map(print).join(', ')}`
     case 'agent-died':
     case 'parking':
     case 'rebooted':

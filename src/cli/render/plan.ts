@@ -26,7 +26,9 @@ export function planText(plan: WirePlan, style: Style): string {
 }
 
 /** `2 to add, 1 to change, 1 to replace, 0 to remove` */
-export function summaryText({ summary, nodes }: Pick<WirePlan, 'summary' | 'nodes'>): string {
+export function summaryText({ change, summary, nodes }: Pick<WirePlan, 'change' | 'summary' | 'nodes'>): string {
+  if (change.kind === 'rotate-authority')
+    return `Plan: another authority; ${nodes.length === 1 ? '1 node gets a certificate' : `${nodes.length} nodes get certificates`} of it.`
   const [node] = nodes
   const tasks = summary.update + summary.replace
   if (node !== undefined)

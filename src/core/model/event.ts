@@ -30,6 +30,9 @@ export const EVENT_KINDS = [
   'guard.blocked',
   'token.created',
   'token.revoked',
+  'authority.prepared',
+  'authority.switched',
+  'authority.changed',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

@@ -76,10 +76,30 @@ export interface JoinTokenRecord {
   readonly revokedAt: Millis | null
 }
 
+/** One certificate that a node was given. */
+export interface IssuedCertificate {
+  readonly serial: string
+  /** SHA-256 of its public key in base32: whoever has the private half is that node's machine. */
+  readonly keyHash: string
+  /** The same of the authority that signed it. */
+  readonly authority: string
+  readonly issuedAt: Millis
+  readonly notAfter: Millis
+}
+
+/** `certificates/<node id>`: those that a node was given, the newest last, as long as its machine may come with them. */
+export interface NodeCertificates {
+  readonly nodeId: NodeId
+  readonly role: Role
+  readonly issued: readonly IssuedCertificate[]
+}
+
 /** `revoked/<serial>`: a certificate that is not believed although it has not expired. */
 export interface RevokedCertificate {
   readonly serial: string
+  readonly keyHash: string
   readonly nodeId: NodeId
+  readonly role: Role
   readonly because: string
   readonly revokedAt: Millis
   /** From then on the certificate is worthless anyway, and this object may be removed. */

@@ -18,6 +18,13 @@ export interface Authority {
   readonly revision: StoreRevision
 }
 
+/** What a machine believes, and who vouches for it. Authorities are named by the hash of their public key. */
+export interface Trust {
+  readonly authorities: readonly string[]
+  /** Who signed its own certificate. */
+  readonly signedBy: string
+}
+
 /** First message of an agent on a new connection. */
 export interface Hello {
   readonly kind: 'hello'
@@ -38,6 +45,8 @@ export interface Hello {
   readonly version: string
   /** The highest authority it acted on; null: none yet. A server that is older must not lead this agent. */
   readonly authority: Authority | null
+  /** Left out by an agent without a certificate; it is told nothing of authorities. */
+  readonly trust?: Trust
 }
 
 /** What the agent sees of its tasks. Repeated until the assignment shows that it was taken in; only changes are sent. */
@@ -62,6 +71,21 @@ export interface Assignment {
 export interface Refused {
   readonly kind: 'refused'
   readonly message: string
+  /** What helps beyond trying again: to end for good, once nothing runs any more, or another certificate. */
+  readonly remedy?: 'end' | 'renew'
+}
+
+/** Whom the agent is to believe, and who signs now: what its certificate is to be signed by. */
+export interface TrustUpdate {
+  readonly kind: 'trust'
+  /** In PEM. */
+  readonly bundle: string
+  /** The authority that signs now, by the hash of its key. */
+  readonly signing: string
+  /** A certificate of another authority is renewed at a random point within this time. */
+  readonly renewWithinMs: Millis
+  /** Serials of servers that are not to be believed although their certificates have not expired. */
+  readonly revokedServers: readonly string[]
 }
 
 /** This server does not lead; the agent may find who does at that address. */
@@ -70,7 +94,7 @@ export interface Elsewhere {
   readonly leader: string | null
 }
 
-export type ServerMessage = Assignment | Refused | Elsewhere
+export type ServerMessage = Assignment | Refused | Elsewhere | TrustUpdate
 
 /** One use of CPU and memory by a task, for listings and autoscaling; never stored. */
 export interface TaskSample {

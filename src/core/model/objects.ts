@@ -1,6 +1,12 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
-import type { AccessToken, CertificateAuthority, JoinTokenRecord, RevokedCertificate } from './identity.ts'
+import type {
+  AccessToken,
+  CertificateAuthority,
+  JoinTokenRecord,
+  NodeCertificates,
+  RevokedCertificate,
+} from './identity.ts'
 import type { ServiceName } from './ids.ts'
 import type { Desired, Dispatch, ManifestRevision } from './manifest.ts'
 import type { DismissedMachine, Node } from './node.ts'
@@ -52,6 +58,8 @@ export interface ObjectTypes {
   access: AccessToken
   /** `token/<id>` */
   token: JoinTokenRecord
+  /** `certificates/<node id>` */
+  certificates: NodeCertificates
   /** `revoked/<serial>` */
   revoked: RevokedCertificate
 }

@@ -3,7 +3,7 @@ import type { Manifest } from './manifest.ts'
 import type { Availability } from './node.ts'
 
 /** What a user asks to be changed. Every change of desired state is one of these, and every one can be planned first. */
-export type Change = ManifestChange | NodeChange
+export type Change = ManifestChange | NodeChange | AuthorityChange
 
 /** A change that makes a manifest revision. */
 export type ManifestChange =
@@ -36,6 +36,11 @@ export type NodeChange =
   | { readonly kind: 'fence-node'; readonly node: NodeId; readonly confirmDead: boolean }
   /** with: a node that holds nothing, whose machine takes the place; null: the next machine that joins takes it. */
   | { readonly kind: 'replace-node'; readonly node: NodeId; readonly with: NodeId | null }
+
+/** Another certificate authority for the cluster, which every node learns to trust before it signs. */
+export interface AuthorityChange {
+  readonly kind: 'rotate-authority'
+}
 
 /** Whether a change is about a node, not about the manifest. */
 export function isNodeChange(change: { readonly kind: Change['kind'] }): change is NodeChange {

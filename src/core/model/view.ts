@@ -1,6 +1,6 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
-import type { JoinTokenRecord } from './identity.ts'
+import type { JoinTokenRecord, Rotation } from './identity.ts'
 import type { Millis, NodeId, ServiceName, Slot, TaskId } from './ids.ts'
 import type { Dispatch, ManifestRevision } from './manifest.ts'
 import type { Node } from './node.ts'
@@ -9,6 +9,29 @@ import type { PortBinding, Task, TaskState } from './task.ts'
 
 /** A join token as listings and the API show it: all but what proves it. */
 export type JoinTokenView = Omit<JoinTokenRecord, 'secretHash'>
+
+/** The certificate authority, and how far a change of it is. Authorities are named by the SHA-256 of their public key, in base32. */
+export interface AuthorityView {
+  readonly signing: string
+  readonly trusted: readonly string[]
+  readonly rotation: Rotation['kind']
+  /** When that began; null: no change is on the way. */
+  readonly since: Millis | null
+  /** Nodes without which the change does not go on. */
+  readonly waitsFor: readonly NodeId[]
+  /** Certificates that are not believed although they have not expired. */
+  readonly revoked: number
+  /** Nodes with a certificate that is still good. */
+  readonly nodes: readonly {
+    readonly nodeId: NodeId
+    readonly name: string
+    readonly connected: boolean
+    /** The next authority, or the present one while no change is on the way. */
+    readonly trustsNext: boolean
+    readonly holdsNext: boolean
+    readonly notAfter: Millis
+  }[]
+}
 
 /** What the inspect command of a service printed in one of its tasks. */
 export interface Inspection {

@@ -28,6 +28,7 @@ test.each<{
   name: string
   says?: Partial<Hello>
   certified?: number
+  barred?: string
   nodes?: Node[]
   dismissed?: DismissedMachine
   is: string
@@ -79,12 +80,12 @@ test.each<{
     certified: 2,
     nodes: [aNode({ id: 2 })],
     dismissed: sentAway('replaced'),
-    is: 'refuse: node 2 is another machine, node-2; remove its data directory and join again with a new token',
+    is: 'refuse: node 2 is another machine, node-2; to join as a new node, remove agent.json and identity from its data directory and start it with a new join token',
   },
   {
     name: 'a certificate of a node that is not in the cluster is good for nothing',
     certified: 2,
-    is: 'refuse: there is no node 2 in this cluster; remove its data directory and join again with a new token',
+    is: 'refuse: there is no node 2 in this cluster; to join as a new node, remove agent.json and identity from its data directory and start it with a new join token',
   },
   {
     name: 'a removed machine is sent away',
@@ -101,13 +102,35 @@ test.each<{
     is: 'dismissed: node 2 (node-2:7946) was replaced by another machine by ann; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
   },
   {
+    name: 'a removed machine that had a certificate is told how it joins again',
+    says: { nodeId: 2, machineId: 'old' },
+    ...{ certified: 2, barred: 'it was revoked', nodes: [aNode({ id: 2 })], dismissed: sentAway('replaced') },
+    is: 'dismissed: node 2 (node-2:7946) was replaced by another machine by ann; to join as a new node, remove agent.json and identity from its data directory and start it with a new join token',
+  },
+  {
+    name: 'a certificate that is not believed any more opens nothing',
+    ...{ certified: 2, barred: 'it was revoked', nodes: [aNode({ id: 2, machineId: null })] },
+    is: 'refuse: it was revoked; to join as a new node, remove agent.json and identity from its data directory and start it with a new join token',
+  },
+  {
+    name: 'a certificate that is not believed any more does not even open its own node',
+    ...{ certified: 2, barred: 'it was revoked', nodes: [aNode({ id: 2, machineId: 'new' })] },
+    is: 'renew: this machine is node 2; it needs a certificate that says so',
+  },
+  {
+    name: 'a machine that became another node needs the certificate of that',
+    ...{ certified: 5, nodes: [aNode({ id: 2, machineId: 'new' })] },
+    is: 'renew: this machine is node 2; it needs a certificate that says so',
+  },
+  {
     name: 'an id that is another machine is refused',
     says: { nodeId: 2, machineId: 'copy' },
     nodes: [aNode({ id: 2 })],
     is: 'refuse: node 2 is another machine, node-2; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
   },
-])('$name', ({ says = {}, certified = null, nodes = [], dismissed, is }) => {
-  const verdict = judgeJoin({ ...hello, ...says }, certified, nodes, dismissed === undefined ? [] : [dismissed])
+])('$name', ({ says = {}, certified, barred = null, nodes = [], dismissed, is }) => {
+  const who = certified === undefined ? null : { nodeId: certified, barred }
+  const verdict = judgeJoin({ ...hello, ...says }, who, nodes, dismissed === undefined ? [] : [dismissed])
   expect(verdict.kind === 'welcome' ? `node ${verdict.node}` : `${verdict.kind}: ${verdict.message}`).toBe(is)
 })
 

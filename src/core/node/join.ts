@@ -6,29 +6,47 @@ export type JoinVerdict =
   | { readonly kind: 'welcome'; readonly node: NodeId }
   /** A user sent this machine away: it must stop what it runs. */
   | { readonly kind: 'dismissed'; readonly machine: DismissedMachine; readonly message: string }
+  /** It is another node than its certificate says, and can have one that says so. */
+  | { readonly kind: 'renew'; readonly message: string }
   | { readonly kind: 'refuse'; readonly message: string }
+
+/** What the connection of an agent says of it. */
+export interface Certified {
+  readonly nodeId: NodeId
+  /** Why its certificate is not believed any more; null: it is. */
+  readonly barred: string | null
+}
 
 type Introduction = Pick<Hello, 'nodeId' | 'machineId' | 'name'>
 
 const ANEW = 'to join as a new node, stop its agent, remove agent.json from its data directory and start it again'
+const REJOIN =
+  'to join as a new node, remove agent.json and identity from its data directory and start it with a new join token'
 
 /**
  * Decides which node an agent stands for: the one that its certificate names; the one that its machine is; one that its
  * state names and that has no machine; the one of its name, if it has lost its state; one whose place is kept for another
  * machine; else the smallest free id. `certified`: what its certificate says; null: it has none.
+ * A certificate that is not believed any more opens nothing; it only tells which words are for this machine.
  */
 export function judgeJoin(
   { nodeId, machineId, name }: Introduction,
-  certified: NodeId | null,
+  certified: Certified | null,
   nodes: readonly Node[],
   dismissed: readonly DismissedMachine[],
 ): JoinVerdict {
   const itself = nodes.find((node) => node.machineId === machineId)
-  if (itself !== undefined && (certified === null || certified === itself.id))
+  if (itself !== undefined && (certified === null || isGoodFor(certified, itself.id)))
     return { kind: 'welcome', node: itself.id }
   const sentAway = dismissed.find((machine) => machine.machineId === machineId)
-  if (sentAway !== undefined) return { kind: 'dismissed', machine: sentAway, message: dismissalOf(sentAway) }
-  if (certified !== null) return judgeCertified(certified, nodes, dismissed)
+  if (sentAway !== undefined && itself === undefined)
+    return { kind: 'dismissed', machine: sentAway, message: dismissalOf(sentAway, certified === null ? ANEW : REJOIN) }
+  if (certified !== null) {
+    if (itself !== undefined)
+      return { kind: 'renew', message: `this machine is node ${itself.id}; it needs a certificate that says so` }
+    if (certified.barred !== null) return { kind: 'refuse', message: `${certified.barred}; ${REJOIN}` }
+    return judgeCertified(certified.nodeId, nodes, dismissed)
+  }
   if (nodeId !== null) {
     const named = nodes.find(({ id }) => id === nodeId)
     if (named === undefined || (named.machineId ?? null) === null) return { kind: 'welcome', node: nodeId }
@@ -36,6 +54,10 @@ export function judgeJoin(
   }
   const same = nodes.find((node) => node.name === name) ?? nodes.find(({ reserved }) => reserved)
   return { kind: 'welcome', node: same?.id ?? smallestFree(nodes) }
+}
+
+function isGoodFor({ nodeId, barred }: Certified, id: NodeId): boolean {
+  return barred === null && nodeId === id
 }
 
 /** A certificate is good for its node only as long as no other machine may have the same. */
@@ -47,11 +69,9 @@ function judgeCertified(id: NodeId, nodes: readonly Node[], dismissed: readonly 
   return { kind: 'refuse', message: `node ${id} is another machine, ${node.hostname}; ${REJOIN}` }
 }
 
-const REJOIN = 'remove its data directory and join again with a new token'
-
-function dismissalOf({ node, because, by }: DismissedMachine): string {
+function dismissalOf({ node, because, by }: DismissedMachine, help: string): string {
   const what = because === 'removed' ? 'was removed from this cluster' : 'was replaced by another machine'
-  return `node ${node.id} (${node.name}) ${what} by ${by}; ${ANEW}`
+  return `node ${node.id} (${node.name}) ${what} by ${by}; ${help}`
 }
 
 /** The id that the next new node gets. */

@@ -46,6 +46,7 @@ function moved(object: string, before: string | undefined, after: string | undef
     if (before === undefined) return `${name} would change now too`
     return after === undefined ? `${name} would not change any more` : movedTasks(before, after)
   }
+  if (kind === 'authority') return `the authority was ${before}; it is ${after} now`
   if (before === undefined) return `node ${name} has joined`
   return after === undefined ? `node ${name} is gone` : `node ${name} was ${before}; it is ${after} now`
 }

@@ -15,8 +15,6 @@ export interface NodeSituation {
   readonly tasks: readonly Task[]
   /** Nodes whose agent is connected, or was a moment ago. */
   readonly connected: ReadonlySet<NodeId>
-  /** Nodes whose machine has a certificate of that id. */
-  readonly certified: ReadonlySet<NodeId>
   /** Tasks that would leave the node, with those that would be stopped there. */
   readonly leaving: readonly Task[]
   /** Why new tasks would find no node, by service. */
@@ -121,7 +119,7 @@ function stateOf({ from }: NodeTarget): string {
   return from.status === 'unreachable' ? 'connected' : from.status
 }
 
-function replacementBlockers({ change, target, nodes, tasks, connected, certified }: NodeSituation): PlanNote[] {
+function replacementBlockers({ change, target, nodes, tasks, connected }: NodeSituation): PlanNote[] {
   const { from } = target
   if (from.status !== 'removed' && isThere(target, connected))
     return [note(null, `node ${from.id} is ${stateOf(target)}; only one that is unreachable or removed is replaced`)]
@@ -131,10 +129,6 @@ function replacementBlockers({ change, target, nodes, tasks, connected, certifie
   if (change.kind !== 'replace-node' || other === undefined) return []
   if (other.status !== 'ready')
     return [note(null, `node ${other.id} is ${other.status}; only a node that is ready takes the place of another`)]
-  if (certified.has(other.id)) {
-    const help = `\`gantry node replace ${from.id}\` keeps the place, and its machine takes it when it joins again`
-    return [note(null, `the certificate of node ${other.id} is good for no other id; ${help}`)]
-  }
   const its = aliveOn(other.id, tasks)
   if (its.length === 0) return []
   const help = `\`gantry node drain ${other.id}\` empties it`

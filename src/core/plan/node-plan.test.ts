@@ -17,21 +17,12 @@ interface Situation {
   readonly dismissed?: readonly DismissedMachine[]
   /** Left out: every node that is not unreachable. */
   readonly connected?: readonly number[]
-  readonly certified?: readonly number[]
 }
 
 const two = [aNode(), aNode({ id: 2 })]
 const away = [aNode(), aNode({ id: 2, status: 'unreachable' })]
 
-function plan({
-  change,
-  services,
-  tasks = [],
-  nodes = two,
-  dismissed = [],
-  connected,
-  certified = [],
-}: Situation): Plan {
+function plan({ change, services, tasks = [], nodes = two, dismissed = [], connected }: Situation): Plan {
   const there = nodes.filter(({ status }) => status !== 'unreachable').map(({ id }) => id)
   return computeNodePlan(
     deepFreeze({
@@ -43,7 +34,6 @@ function plan({
       nodes,
       dismissed,
       connected: new Set(connected ?? there),
-      certified: new Set(certified),
       presentImages: new Map(),
     }),
   )
@@ -307,14 +297,6 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     situation: { change: replace(5), nodes: [...away, aNode({ id: 5 })] },
     lines: [
       'replace node 2 | machine node-2 → node-5 | the machine of node 5 becomes node 2, with its placement, labels and addresses; the old one is refused',
-    ],
-  },
-  {
-    name: 'a machine whose certificate says another id has to join again',
-    situation: { change: replace(5), nodes: [...away, aNode({ id: 5 })], certified: [1, 5] },
-    lines: [
-      'replace node 2 | machine node-2 → node-5 | the machine of node 5 becomes node 2, with its placement, labels and addresses; the old one is refused',
-      '! the certificate of node 5 is good for no other id; `gantry node replace 2` keeps the place, and its machine takes it when it joins again',
     ],
   },
   {

@@ -29,8 +29,6 @@ export interface NodePlanInput {
   readonly dismissed: readonly DismissedMachine[]
   /** Nodes whose agent is connected, or was a moment ago. */
   readonly connected: ReadonlySet<NodeId>
-  /** Nodes whose machine has a certificate of that id. */
-  readonly certified: ReadonlySet<NodeId>
   /** Which images are there, on the nodes that answered. */
   readonly presentImages: ReadonlyMap<NodeId, ReadonlySet<string>>
 }
@@ -68,7 +66,6 @@ export function computeNodePlan(input: NodePlanInput): Plan {
     nodes,
     tasks,
     connected: input.connected,
-    certified: input.certified,
     leaving,
     refusals,
   }

@@ -5,10 +5,13 @@ import type { Millis } from '../../core/model/ids.ts'
 import type { Rng } from '../../lib/rng.ts'
 import type { AgentCalls, Link, ServerConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
+import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
+import { certificateFault } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { hostAndPort } from './address.ts'
 import { serveServer } from './agent-end.ts'
+import { endWithCertificate } from './end-with-certificate.ts'
 import { LinkSession } from './link-session.ts'
 import { ServerChoice } from './server-choice.ts'
 import { checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
@@ -24,6 +27,8 @@ export interface DialOptions {
   readonly servers: () => readonly string[]
   /** Asked anew for each connection, so that a renewed certificate is used from the next one on. */
   readonly identity: () => { readonly clusterId: string; readonly files: StoredIdentity }
+  /** Serials of servers that are not believed any more. */
+  readonly revoked?: () => ReadonlySet<string>
   readonly rng: Rng
   /** From 250 to 10,000. */
   readonly heartbeatMs: Millis
@@ -60,10 +65,13 @@ async function connectTo(
   choice: ServerChoice,
   options: DialOptions,
 ): Promise<ServerConnection> {
-  const { heartbeatMs, log } = options
+  const { heartbeatMs, log, rng } = options
   const socket = await dialTls(address, LINK_PROTOCOL, options)
   const http2 = performServerHandshake(socket, SESSION_LIMITS)
   const session = new LinkSession(http2, socket, { heartbeatMs })
+  const certificate = socket.getPeerX509Certificate()
+  // All agents of a server know the same certificate of it, and must not come back at the same moment.
+  if (certificate !== undefined) endWithCertificate(session, describeCertificate(certificate), rng.next())
   http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
   session.onEnd(() => log?.info('connection to a server ended', { server: address, reason: session.reason }))
   const late = setTimeout(() => session.end('the server opened no messages'), CONNECT_WITHIN_MS)
@@ -92,7 +100,7 @@ function failureOf(failures: readonly OperationalError[]): OperationalError {
 export function dialTls(
   address: string,
   protocol: string,
-  { identity }: Pick<DialOptions, 'identity'>,
+  { identity, revoked = () => new Set() }: Pick<DialOptions, 'identity' | 'revoked'>,
 ): Promise<TLSSocket> {
   const { clusterId, files } = identity()
   const { host, port } = hostAndPort(address)
@@ -105,14 +113,17 @@ export function dialTls(
     const timer = setTimeout(() => fail('UNAVAILABLE', 'no answer'), CONNECT_WITHIN_MS)
     tuneSocket(socket)
     // What goes wrong later is told where the socket is used; here it must only not go unheard.
-    socket.on('error', (error: NodeJS.ErrnoException) => fail('UNAVAILABLE', error.code ?? error.message, error))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const why = certificateFault(error.code ?? '', Date.now()) ?? error.code ?? error.message
+      fail('UNAVAILABLE', why, error)
+    })
     socket.once('close', () => {
       clearTimeout(timer)
       fail('UNAVAILABLE', 'the connection was closed')
     })
     socket.once('secureConnect', () => {
       clearTimeout(timer)
-      const verdict = judgeSocket(socket, clusterId, new Set(), 'server')
+      const verdict = judgeSocket(socket, clusterId, revoked(), 'server')
       if (verdict.kind === 'refused') return fail('FORBIDDEN', verdict.message)
       if (socket.alpnProtocol !== protocol) return fail('UNAVAILABLE', 'it does not speak the protocol of agents')
       resolve(socket)

@@ -35,7 +35,8 @@ async function aServer(change: Partial<JoinServices> = {}) {
       const bundle = authority.certificate
       return { clusterId: CLUSTER, nodeId: 7, certificate: await issue(request, identity), bundle, clusterKey: null }
     },
-    renew: async (identity, request) => {
+    renew: async ({ identity }, request) => {
+      if (identity === null) throw new OperationalError('FORBIDDEN', 'its key is not known')
       asked.push(`renew ${identity.role} ${identity.nodeId}`)
       return { certificate: await issue(request, identity), bundle: authority.certificate }
     },

@@ -1,4 +1,4 @@
-import { connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import * as z from 'zod'
 import { OperationalError } from '../../core/errors.ts'
 import { parseIdentity, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
@@ -7,6 +7,7 @@ import { type NodeIdentity, ROLES, type Role } from '../../core/model/identity.t
 import type { Millis } from '../../core/model/ids.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
+import { certificateFault } from '../pki/judge-validity.ts'
 import { mutualTls } from '../pki/mutual-tls.ts'
 import { pinAuthority } from '../pki/pin-authority.ts'
 import { newKeyAndRequest } from '../pki/request.ts'
@@ -52,31 +53,37 @@ export interface JoinServices {
   /** How long this address has to wait; 0: not at all. */
   readonly blockedFor: (address: string) => Millis
   readonly onRefused: (address: string) => void
-  readonly admit: (message: JoinMessage) => Promise<Admitted>
-  /** A new certificate for who the present one says. */
-  readonly renew: (identity: NodeIdentity, request: string) => Promise<Renewed>
+  /** `keyHash`: of a certificate that the machine had before, whoever signed that; null: none. */
+  readonly admit: (message: JoinMessage, keyHash: string | null) => Promise<Admitted>
+  /** A new certificate for whoever has that key; `identity`: what a good certificate says, null without one. */
+  readonly renew: (
+    who: { readonly identity: NodeIdentity | null; readonly keyHash: string },
+    request: string,
+  ) => Promise<Renewed>
 }
 
 /**
  * Serves one machine that wants to join, which is not believed before it has shown its token, or that wants to stay: `peer`
- * is who its certificate says it is, null without one.
+ * is who its certificate says it is, null without a good one. TLS has proved that it has the key of any certificate it shows.
  */
 export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, services: JoinServices): Promise<void> {
   const timer = setTimeout(() => socket.destroy(), ANSWER_WITHIN_MS)
   const address = socket.remoteAddress ?? ''
+  const shown = socket.getPeerX509Certificate()
+  const keyHash = shown === undefined ? null : describeCertificate(shown).keyHash
   try {
     for await (const frame of framesOf(socket, { destroyOnReturn: false })) {
       const message = asked.parse(frame)
       if (message.kind === 'authorities') socket.write(encodeFrame({ value: services.bundle() }))
       else if (message.kind === 'renew') {
-        if (peer === null)
+        if (keyHash === null)
           throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
-        socket.write(encodeFrame({ value: await services.renew(peer, message.request) }))
+        socket.write(encodeFrame({ value: await services.renew({ identity: peer, keyHash }, message.request) }))
       } else {
         const waitMs = services.blockedFor(address)
         if (waitMs > 0)
           throw new OperationalError('RATE_LIMITED', 'too many failed attempts to join came from this address')
-        socket.write(encodeFrame({ value: await services.admit(message) }))
+        socket.write(encodeFrame({ value: await services.admit(message, keyHash) }))
       }
     }
   } catch (error) {
@@ -96,6 +103,8 @@ export interface JoinOptions {
   readonly role: Role
   readonly name: string
   readonly addresses: readonly string[]
+  /** What this machine was before, which it proves to be so again; null: nothing. */
+  readonly present?: StoredIdentity | null
 }
 
 /**
@@ -119,14 +128,15 @@ export async function joinCluster(
 
 async function joinAt(
   server: string,
-  { token: text, role, name, addresses }: JoinOptions,
+  { token: text, role, name, addresses, present = null }: JoinOptions,
 ): Promise<{ readonly clusterId: string; readonly nodeId: number; readonly identity: StoredIdentity }> {
   const token = parseJoinToken(text)
-  const bundle = z.string().parse(await ask(server, null, { kind: 'authorities' }))
+  const bundle = z.string().parse(await ask(server, NOBODY, { kind: 'authorities' }))
   const pinned = pinAuthority(bundle, token.authorityHash)
   const { key, request } = await newKeyAndRequest()
   const { id: tokenId, secret } = token
-  const answer = await ask(server, pinned, { kind: 'join', tokenId, secret, role, name, addresses, request })
+  const trust = { ...trustOf(pinned), ...(present !== null && { key: present.key, cert: present.certificate }) }
+  const answer = await ask(server, trust, { kind: 'join', tokenId, secret, role, name, addresses, request })
   const { clusterId, nodeId, certificate, bundle: trusted, clusterKey } = admitted.parse(answer)
   const identity = {
     key,
@@ -146,7 +156,7 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
   for (const server of servers) {
     try {
       const { key, request } = await newKeyAndRequest()
-      const { certificate, bundle } = renewed.parse(await ask(server, present, { kind: 'renew', request }))
+      const { certificate, bundle } = renewed.parse(await ask(server, mutualTls(present), { kind: 'renew', request }))
       return { ...present, key, certificate, bundle }
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
@@ -156,13 +166,12 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
   throw failure
 }
 
-/**
- * One question to a server. `trust`: the authority to believe, PEM, or our identity; null: nobody is believed yet, so nothing
- * secret may be said.
- */
-function ask(server: string, trusted: string | StoredIdentity | null, question: object): Promise<unknown> {
+/** Whoever answers; nothing secret may be said to him. */
+const NOBODY: ConnectionOptions = { rejectUnauthorized: false }
+
+/** One question to a server; `trust`: whom to believe, and what to show. */
+function ask(server: string, trust: ConnectionOptions, question: object): Promise<unknown> {
   const { host, port } = hostAndPort(server)
-  const trust = trustOf(trusted)
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, ALPNProtocols: [JOIN_PROTOCOL], minVersion: 'TLSv1.3', ...trust })
     const fail = (error: unknown): void => {
@@ -172,7 +181,7 @@ function ask(server: string, trusted: string | StoredIdentity | null, question: 
     socket.setTimeout(ANSWER_WITHIN_MS, () => fail(new Error('no answer')))
     socket.once('error', fail)
     socket.once('secureConnect', () => {
-      if (trusted !== null && !isServer(socket)) {
+      if (trust !== NOBODY && !isServer(socket)) {
         fail(new OperationalError('FORBIDDEN', `what answers at ${server} is no server of the cluster`))
         return
       }
@@ -182,9 +191,8 @@ function ask(server: string, trusted: string | StoredIdentity | null, question: 
   })
 }
 
-function trustOf(trusted: string | StoredIdentity | null): object {
-  if (trusted === null) return { rejectUnauthorized: false }
-  return typeof trusted === 'string' ? { ca: trusted, servername: STABLE_NAME } : mutualTls(trusted)
+function trustOf(authority: string): ConnectionOptions {
+  return { ca: authority, servername: STABLE_NAME }
 }
 
 function isServer(socket: TLSSocket): boolean {
@@ -205,7 +213,8 @@ async function answerOf(socket: TLSSocket): Promise<unknown> {
 
 function unreachable(server: string, error: unknown): OperationalError {
   const { code, message } = error as NodeJS.ErrnoException
-  return new OperationalError('UNAVAILABLE', `cannot join at ${server}: ${code ?? message}`, {
+  const why = certificateFault(code ?? '', Date.now()) ?? code ?? message
+  return new OperationalError('UNAVAILABLE', `cannot join at ${server}: ${why}`, {
     hint: 'does a server of the cluster listen there, and may this machine reach it?',
     cause: error,
   })

@@ -13,6 +13,7 @@ import {
   listening,
   reasonLog,
   rogueAgent,
+  SERVER,
 } from '../../../test/link-network.ts'
 import type { AgentConnection } from '../../ports/link.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
@@ -34,42 +35,69 @@ test('a server learns from the certificate who has dialled', async () => {
   expect(server.peer).toMatchObject({ role: 'agent', nodeId: 2 })
 })
 
-test('whoever has no certificate, an expired or a revoked one, or one of another authority is no agent', async () => {
+test('whoever has no certificate, or one of another authority, is no agent', async () => {
   const log = reasonLog()
-  const serials = new Set([describeCertificate(AGENT.certificate).serial])
-  const listener = await listening({
-    log,
-    revoked: () => serials,
-    onAgent: () => expect.unreachable('it was let in'),
-  })
+  const listener = await listening({ log, onAgent: () => expect.unreachable('it was let in') })
   const foreign = await (await aCertifier())('agent', 2)
   const elsewhere = await (await aCertifier('fedcba9876543210'))('agent', 2)
-  const expired = await certify('agent', 2, Date.now() - 7_200_000)
-  for (const [files, reason] of [
-    [{ ...foreign, bundle: AGENT.bundle }, 'its certificate is not good'],
-    [{ ...elsewhere, bundle: AGENT.bundle }, 'its certificate is not good'],
-    [expired, 'its certificate is not good: CERT_HAS_EXPIRED'],
-    [AGENT, 'the certificate of node 2 was revoked'],
-  ] as const) {
-    await expect(dialling(listener.port, files).connect(idleCalls())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    expect(await log.next()).toContain(reason)
+  for (const files of [foreign, elsewhere]) {
+    const dialled = dialling(listener.port, { ...files, bundle: AGENT.bundle }).connect(idleCalls())
+    await expect(dialled).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await log.next()).toBe('its certificate is of an authority that is not trusted here')
   }
   const { ca } = mutualTls(AGENT)
   const { port } = listener
   await gone(connect({ ca, servername: 'gantry', host: '127.0.0.1', port, ALPNProtocols: ['gantry-link/1'] }))
-  expect(await log.next()).toContain('its certificate is not good')
+  expect(await log.next()).toBe('it has no certificate')
 })
 
-test('an agent believes no server of another authority, no expired one, and no agent in a server’s place', async () => {
+test.each([
+  ['has expired', -2, /^its certificate was good until .*Z, and this server's clock says .*Z$/],
+  [
+    'is not good yet',
+    24,
+    /^its certificate is good from .*Z on, and this server's clock says .*Z: one clock is wrong$/,
+  ],
+])('an agent whose certificate %s is told so, with both times, and nothing else', async (_, hours, words) => {
+  const log = reasonLog()
+  const listener = await listening({ log, onAgent: () => expect.unreachable('it was let in') })
+  const files = await certify('agent', 2, Date.now() + hours * 3_600_000)
+  const agent = await dialling(listener.port, files).connect(idleCalls())
+  const ended = closed(agent)
+  const [refusal] = await collect(agent)(1)
+  expect(refusal).toEqual({ kind: 'refused', message: expect.stringMatching(words), remedy: 'renew' })
+  await ended
+  expect(await log.next()).toMatch(words)
+})
+
+test('an agent with a revoked certificate can be told so, and the server knows that it is not to be believed', async () => {
+  const serials = new Set([describeCertificate(AGENT.certificate).serial])
+  const { server } = await linked({ options: { revoked: () => serials } })
+  expect(server).toMatchObject({ peer: { nodeId: 2 }, barred: 'the certificate of node 2 was revoked' })
+})
+
+test('an agent believes no server of another authority, none whose time is over or has not come, no revoked one and no agent', async () => {
   const foreign = await (await aCertifier())('server', 1)
-  const expired = await certify('server', 1, Date.now() - 7_200_000)
+  const hours = 3_600_000
+  const revoked = await certify('server', 1)
+  const serials = new Set([describeCertificate(revoked.certificate).serial])
   for (const [identity, code, reason] of [
-    [foreign, 'UNAVAILABLE', 'cannot connect'],
-    [expired, 'UNAVAILABLE', 'CERT_HAS_EXPIRED'],
+    [foreign, 'UNAVAILABLE', 'of an authority that this machine does not trust'],
+    [
+      await certify('server', 1, Date.now() - 2 * hours),
+      'UNAVAILABLE',
+      "or a clock is wrong: this machine's clock says 2",
+    ],
+    [
+      await certify('server', 1, Date.now() + 24 * hours),
+      'UNAVAILABLE',
+      "a clock is wrong: this machine's clock says 2",
+    ],
+    [revoked, 'FORBIDDEN', 'the certificate of node 1 was revoked'],
     [await certify('agent', 3), 'FORBIDDEN', 'node 3 has the role agent, not server'],
   ] as const) {
-    const listener = await listening({ identity })
-    await expect(dialling(listener.port).connect(idleCalls())).rejects.toMatchObject({
+    const { port } = await listening({ identity })
+    await expect(dialling(port, AGENT, reasonLog(), undefined, serials).connect(idleCalls())).rejects.toMatchObject({
       code,
       message: expect.stringContaining(reason),
     })
@@ -88,13 +116,34 @@ test('a renewed certificate is shown to whoever dials from then on, and ends no 
   expect(await server.calls.answers('x', 1)).toBe(true)
 })
 
-test('an agent whose certificate is revoked while it is connected is sent away with the next heartbeat', async () => {
+test('an agent whose certificate is revoked while it is connected is sent away, and others stay', async () => {
   const serials = new Set<string>()
-  const { agent, server, log } = await linked({ options: { revoked: () => serials } })
+  const { agent, server, log, listener } = await linked({ options: { revoked: () => serials } })
+  const other = await dialling(listener.port, await certify('agent', 3)).connect(idleCalls())
+  let isOpen = true
+  other.onClose(() => {
+    isOpen = false
+  })
   const told = Promise.all([closed(agent), closed(server)])
   serials.add(describeCertificate(AGENT.certificate).serial)
+  listener.judge()
   await told
-  expect(await log.server.next()).toBe('the certificate of node 2 was revoked')
+  expect(await log.server.next()).toBe('the certificate of the other end was revoked')
+  expect(isOpen).toBe(true)
+})
+
+test('a connection ends with the certificate of either end', async () => {
+  const soon = Date.now() - 3_600_000 + 2_000
+  const passing = { agent: await certify('agent', 2, soon), server: await certify('server', 1, soon) }
+  for (const [files, identity] of [
+    [passing.agent, SERVER],
+    [AGENT, passing.server],
+  ] as const) {
+    const listener = await listening({ identity })
+    const agent = await dialling(listener.port, files).connect(idleCalls())
+    await closed(agent)
+    expect(Date.now()).toBeGreaterThanOrEqual(soon + 3_600_000 - 1_000)
+  }
 })
 
 test('other protocols on the same port get their connections, with who dialled if that is known', async () => {

@@ -2,21 +2,27 @@ import { connect } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
-import type { PeerVerdict } from '../../core/identity/certificate-policy.ts'
+import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { AgentConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
+import { type CertificateDescription, describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
+import { judgeValidity } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './connection-limit.ts'
 import { LINK_PROTOCOL } from './dial.ts'
+import { endWithCertificate } from './end-with-certificate.ts'
 import { LinkSession } from './link-session.ts'
-import { agentOver } from './server-end.ts'
+import { agentOver, turnAway } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
 
 /** Who a certificate of ours says is there. */
-export type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
+export interface Peer {
+  readonly identity: NodeIdentity
+  readonly certificate: CertificateDescription
+}
 
 export interface ListenOptions {
   readonly host: string
@@ -24,7 +30,7 @@ export interface ListenOptions {
   readonly port: number
   readonly clusterId: string
   readonly identity: StoredIdentity
-  /** Serials of certificates that are not believed any more; asked at each connection and at each heartbeat. */
+  /** Serials of certificates that are not believed any more; asked at each connection, and by `judge`. */
   readonly revoked: () => ReadonlySet<string>
   /** From 250 to 10,000. */
   readonly heartbeatMs: Millis
@@ -41,6 +47,8 @@ export interface LinkListener {
   readonly port: number
   /** From now on new connections see this certificate. */
   renew(identity: StoredIdentity): void
+  /** Ends the open connections of those whose certificates are revoked by now. */
+  judge(): void
   close(): Promise<void>
 }
 
@@ -53,6 +61,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   checkHeartbeat(options.heartbeatMs)
   const count = new ConnectionCount(limits)
   const open = new Set<Socket>()
+  const door: Door = { options, identity: options.identity, known: new Map() }
   const server = createServer(
     {
       ...mutualTls(options.identity),
@@ -61,7 +70,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
       ALPNProtocols: [LINK_PROTOCOL, ...Object.keys(protocols)],
       handshakeTimeout: BEGIN_WITHIN_MS,
     },
-    (socket) => admit(socket, options),
+    (socket) => admit(socket, door),
   )
   server.on('connection', (socket: Socket) => {
     open.add(socket)
@@ -75,7 +84,15 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   const port = await listen(server, options)
   return {
     port,
-    renew: (identity) => server.setSecureContext(mutualTls(identity)),
+    renew: (identity) => {
+      door.identity = identity
+      server.setSecureContext(mutualTls(identity))
+    },
+    judge: () => {
+      const revoked = options.revoked()
+      for (const [{ serial }, end] of [...door.known])
+        if (revoked.has(serial)) end('the certificate of the other end was revoked')
+    },
     close: () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const socket of open) socket.destroy()
@@ -84,54 +101,94 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   }
 }
 
+interface Door {
+  readonly options: ListenOptions
+  /** What this server presents and trusts now. */
+  identity: StoredIdentity
+  /** Connections of those who are believed, and how they are ended. */
+  readonly known: Map<CertificateDescription, (reason: string) => void>
+}
+
+/** What is to be thought of whoever has dialled. */
+type Visitor =
+  | { readonly kind: 'believed'; readonly peer: Peer }
+  /** Believed once: it is only told why it is not any more. */
+  | { readonly kind: 'barred'; readonly peer: Peer; readonly reason: string }
+  | { readonly kind: 'stranger'; readonly reason: string; readonly canRenew: boolean }
+
 /** Hands a connection to whoever serves its protocol. */
-function admit(socket: TLSSocket, options: ListenOptions): void {
-  const { protocols, log } = options
+function admit(socket: TLSSocket, door: Door): void {
+  const { protocols, log } = door.options
   // What goes wrong with a socket ends it.
   socket.on('error', () => undefined)
   tuneSocket(socket)
-  const verdict = verdictOn(socket, options)
-  const peer = verdict.kind === 'ok' ? verdict : null
+  const visitor = visitorAt(socket, door)
   const protocol = socket.alpnProtocol || ''
   const serve = Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
-  if (serve !== undefined) serve(socket, peer)
-  else if (protocol === LINK_PROTOCOL && peer !== null) greetAgent(socket, peer, options)
-  else {
-    const reason = verdict.kind === 'refused' ? verdict.message : 'it speaks no protocol that is served here'
-    log.warn('connection refused', { from: socket.remoteAddress ?? '', reason })
-    socket.destroy()
+  if (serve !== undefined) {
+    if (visitor.kind === 'believed') watch(socket, visitor.peer, door)
+    serve(socket, visitor.kind === 'believed' ? visitor.peer : null)
+    return
   }
+  if (protocol === LINK_PROTOCOL && visitor.kind !== 'stranger') {
+    const barred = visitor.kind === 'barred' ? visitor.reason : null
+    greetAgent(socket, visitor.peer, barred, door)
+    return
+  }
+  const reason = visitor.kind === 'stranger' ? visitor.reason : 'it speaks no protocol that is served here'
+  log.warn('connection refused', { from: socket.remoteAddress ?? '', reason })
+  // Whoever has nothing of ours does not believe this server either, so there is nobody to tell.
+  const canRenew = visitor.kind === 'stranger' && visitor.canRenew
+  if (protocol === LINK_PROTOCOL && canRenew) turnAway(socket, { kind: 'refused', message: reason, remedy: 'renew' })
+  else socket.destroy()
 }
 
-function verdictOn(
-  socket: TLSSocket,
-  { clusterId, revoked }: Pick<ListenOptions, 'clusterId' | 'revoked'>,
-): Peer | { readonly kind: 'refused'; readonly message: string } {
-  if (socket.authorized) return judgeSocket(socket, clusterId, revoked(), 'any')
-  return { kind: 'refused', message: `its certificate is not good: ${socket.authorizationError}` }
+function visitorAt(socket: TLSSocket, { options: { clusterId, revoked }, identity }: Door): Visitor {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return { kind: 'stranger', reason: 'it has no certificate', canRenew: false }
+  if (!socket.authorized) {
+    const { isOurs, message } = judgeValidity(certificate, identity.bundle, Date.now(), "this server's")
+    return { kind: 'stranger', reason: message, canRenew: isOurs }
+  }
+  const verdict = judgeSocket(socket, clusterId, new Set(), 'any')
+  if (verdict.kind === 'refused') return { kind: 'stranger', reason: verdict.message, canRenew: false }
+  const peer = { identity: verdict.identity, certificate: describeCertificate(certificate) }
+  if (!revoked().has(peer.certificate.serial)) return { kind: 'believed', peer }
+  return { kind: 'barred', peer, reason: `the certificate of node ${verdict.identity.nodeId} was revoked` }
 }
 
-function greetAgent(socket: TLSSocket, peer: Peer, options: ListenOptions): void {
-  const { nodeId } = peer.identity
-  const { heartbeatMs, log, onAgent, onBeat } = options
+/** A connection that is no agent's ends when its certificate does, too. */
+function watch(socket: TLSSocket, { certificate }: Peer, { known }: Door): void {
+  const end = (): void => void socket.destroy()
+  known.set(certificate, end)
+  socket.once('close', () => known.delete(certificate))
+  endWithCertificate({ end, onEnd: (call) => void socket.once('close', call) }, certificate)
+}
+
+function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: string | null, door: Door): void {
+  const { nodeId } = identity
+  const { heartbeatMs, log, onAgent, onBeat } = door.options
   let connection: AgentConnection | null = null
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
   const session = new LinkSession(http2, socket, {
     heartbeatMs,
     onBeat: () => {
-      const verdict = verdictOn(socket, options)
-      if (verdict.kind === 'refused') session.end(verdict.message)
-      else if (connection !== null) onBeat?.(connection)
+      if (connection !== null) onBeat?.(connection)
     },
   })
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
+  endWithCertificate(session, certificate)
+  if (barred === null) {
+    door.known.set(certificate, (reason) => session.end(reason))
+    session.onEnd(() => door.known.delete(certificate))
+  }
   const late = setTimeout(() => session.end('it does not speak HTTP/2'), BEGIN_WITHIN_MS)
   session.onEnd(() => clearTimeout(late))
   // Whoever says something else than HTTP/2 never becomes an agent.
   http2.once('remoteSettings', () => {
     clearTimeout(late)
     http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-    connection = agentOver(session, peer.identity)
+    connection = agentOver(session, identity, barred)
     onAgent(connection)
   })
 }

@@ -1,10 +1,13 @@
 import * as z from 'zod'
-import type { AgentMessage, Elsewhere, Hello, Refused, Report } from '../../core/model/message.ts'
+import type { AgentMessage, Elsewhere, Hello, Refused, Report, Trust, TrustUpdate } from '../../core/model/message.ts'
 import type { AssignmentDelta } from './assignment-delta.ts'
 import { authority, count, type Forms, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
 import { task, taskChange, taskStatus } from './task-form.ts'
 
 const MOST_TASKS = 100_000
+const MOST_REVOKED = 10_000
+/** One trusts two authorities at most, while one takes over from the other. */
+const MOST_TRUSTED = 10
 
 /** What agents say. */
 export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind', [
@@ -23,6 +26,9 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     runtimes: z.array(runtime).max(10),
     version: word,
     authority: authority.nullable(),
+    trust: z
+      .object({ authorities: z.array(word).max(MOST_TRUSTED), signedBy: word } satisfies Forms<Trust>)
+      .exactOptional(),
   } satisfies Forms<Hello>),
   z.object({
     kind: z.literal('report'),
@@ -31,7 +37,7 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
 ])
 
 /** What servers say: as their messages, but assignments go as differences. */
-export type WireServerMessage = AssignmentDelta | Refused | Elsewhere
+export type WireServerMessage = AssignmentDelta | Refused | Elsewhere | TrustUpdate
 
 export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion('kind', [
   z.object({
@@ -46,6 +52,17 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     tasks: whole,
     dismissed: z.literal(true).exactOptional(),
   } satisfies Forms<AssignmentDelta>),
-  z.object({ kind: z.literal('refused'), message: text } satisfies Forms<Refused>),
+  z.object({
+    kind: z.literal('refused'),
+    message: text,
+    remedy: z.enum(['end', 'renew']).exactOptional(),
+  } satisfies Forms<Refused>),
   z.object({ kind: z.literal('elsewhere'), leader: word.nullable() } satisfies Forms<Elsewhere>),
+  z.object({
+    kind: z.literal('trust'),
+    bundle: text,
+    signing: word,
+    renewWithinMs: count,
+    revokedServers: z.array(word).max(MOST_REVOKED),
+  } satisfies Forms<TrustUpdate>),
 ])

@@ -1,17 +1,26 @@
-import type { ClientHttp2Session } from 'node:http2'
+import { type ClientHttp2Session, connect } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
 import type { NodeIdentity } from '../../core/model/identity.ts'
-import type { AgentMessage, ServerMessage } from '../../core/model/message.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import type { AgentMessage, Refused, ServerMessage } from '../../core/model/message.ts'
 import type { AgentConnection } from '../../ports/link.ts'
 import { askAgent } from './ask-agent.ts'
 import { DeltaSender } from './assignment-delta.ts'
+import { encodeFrame } from './frames.ts'
 import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
 import { agentMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
-import { BEGIN_WITHIN_MS, MESSAGES_PATH } from './session-limits.ts'
+import { BEGIN_WITHIN_MS, MESSAGES_PATH, SESSION_LIMITS } from './session-limits.ts'
+
+const TOLD_WITHIN_MS: Millis = 2_000
 
 /** An agent as its server sees it, over a session that the agent has dialled. */
-export function agentOver(session: LinkSession<ClientHttp2Session>, peer: NodeIdentity): AgentConnection {
+export function agentOver(
+  session: LinkSession<ClientHttp2Session>,
+  peer: NodeIdentity,
+  barred: string | null,
+): AgentConnection {
   const stream = session.http2.request({ ':method': 'POST', ':path': MESSAGES_PATH }, { endStream: false })
   const deltas = new DeltaSender()
   const late = setTimeout(() => session.end('the agent said nothing'), BEGIN_WITHIN_MS)
@@ -30,5 +39,22 @@ export function agentOver(session: LinkSession<ClientHttp2Session>, peer: NodeId
     close: () => messages.close(),
     calls: askAgent(session, () => messages.isOpen),
     peer,
+    ...(barred !== null && { barred }),
   }
+}
+
+/** Says why an agent gets no connection, as the first and last message of one. */
+export function turnAway(socket: TLSSocket, refusal: Refused): void {
+  const session = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
+  const end = (): void => {
+    clearTimeout(late)
+    session.destroy()
+    socket.destroy()
+  }
+  const late = setTimeout(end, TOLD_WITHIN_MS)
+  for (const event of ['error', 'goaway', 'close']) session.once(event, end)
+  const stream = session.request({ ':method': 'POST', ':path': MESSAGES_PATH }, { endStream: false })
+  stream.on('error', end)
+  stream.resume()
+  stream.end(encodeFrame(refusal))
 }

@@ -1,0 +1,154 @@
+import { join } from 'node:path'
+import * as z from 'zod'
+import { OperationalError } from '../core/errors.ts'
+import { parseIdentity } from '../core/identity/certificate-policy.ts'
+import type { Millis } from '../core/model/ids.ts'
+import type { Trust, TrustUpdate } from '../core/model/message.ts'
+import { systemClock } from '../drivers/clock.ts'
+import { durableText, errorCode } from '../drivers/durable-text.ts'
+import { describeCertificate, readCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
+import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { systemRng } from '../drivers/rng.ts'
+import type { Log } from '../ports/log.ts'
+import type { OwnIdentity } from '../ports/own-identity.ts'
+import type { Identity } from './identity.ts'
+import { Renewal } from './renewal.ts'
+
+export interface MachineIdentityDeps {
+  readonly dataDir: string
+  readonly identity: Identity
+  readonly log: Log
+  readonly wall: () => Millis
+  /** Gets a new certificate for the same machine. Throws OperationalErrors. */
+  readonly renew: (present: StoredIdentity) => Promise<StoredIdentity>
+  /** It is another one, or trusts others. */
+  readonly onChange: (identity: Identity) => void
+}
+
+const serials = z.array(z.string())
+
+/** Who this machine is, for as long as its process lives: kept on disk, renewed in time, and believing whom servers say. */
+export class MachineIdentity implements OwnIdentity {
+  readonly #deps: MachineIdentityDeps
+  readonly #renewal: Renewal
+  readonly #files: IdentityFiles
+  #identity: Identity
+  #revoked: ReadonlySet<string>
+  /** One change of the files after the other. */
+  #turn: Promise<void> = Promise.resolve()
+
+  private constructor(deps: MachineIdentityDeps, revoked: ReadonlySet<string>) {
+    const { dataDir, identity, log, wall, renew } = deps
+    this.#deps = deps
+    this.#identity = identity
+    this.#revoked = revoked
+    this.#files = new IdentityFiles(dataDir)
+    this.#renewal = new Renewal({
+      ...{ clock: systemClock(), rng: systemRng(), wall, log, renew },
+      present: () => this.#identity.files,
+      take: (files) => this.#inTurn(() => this.#take(files)),
+    })
+    void this.#renewal.run()
+  }
+
+  /** Renews the certificate from now on, until `end`. */
+  static async open(deps: MachineIdentityDeps): Promise<MachineIdentity> {
+    return new MachineIdentity(deps, await readRevoked(deps.dataDir))
+  }
+
+  get present(): Identity {
+    return this.#identity
+  }
+
+  /** Serials of servers that are not to be believed any more. */
+  get revoked(): ReadonlySet<string> {
+    return this.#revoked
+  }
+
+  trust(): Trust {
+    const { bundle, certificate } = this.#identity.files
+    const authorities = splitBundle(bundle).map((one) => describeCertificate(one).keyHash)
+    return { authorities, signedBy: signerOf(certificate, bundle) }
+  }
+
+  async learn({ bundle, signing, renewWithinMs, revokedServers }: TrustUpdate): Promise<void> {
+    await this.#inTurn(async () => {
+      if (revokedServers.join() !== [...this.#revoked].join()) {
+        await keepRevoked(this.#deps.dataDir, revokedServers)
+        this.#revoked = new Set(revokedServers)
+      }
+      const { files } = this.#identity
+      if (bundle === files.bundle) return
+      checkBundle(bundle)
+      await this.#files.writeBundle(bundle)
+      this.#become({ ...this.#identity, files: { ...files, bundle } })
+    })
+    if (this.trust().signedBy !== signing) this.#renewal.soon(renewWithinMs)
+  }
+
+  renew(): void {
+    this.#renewal.soon(0)
+  }
+
+  end(): void {
+    this.#renewal.end()
+  }
+
+  async #take(files: StoredIdentity): Promise<void> {
+    const { uri } = describeCertificate(files.certificate)
+    const who = uri === null ? null : parseIdentity(uri)
+    if (who === null) throw new OperationalError('UNAVAILABLE', 'the new certificate says nothing of a node')
+    await this.#files.write(files)
+    this.#become({ ...who, files })
+  }
+
+  #become(identity: Identity): void {
+    this.#identity = identity
+    this.#deps.onChange(identity)
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(change).catch((cause: unknown) => {
+      if (cause instanceof OperationalError) throw cause
+      const why = `cannot keep the identity of this machine on disk: ${errorCode(cause)}`
+      throw new OperationalError('UNAVAILABLE', why, { cause })
+    })
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+}
+
+/** The authority that signed it, by the hash of its key; empty: none of these. */
+function signerOf(certificate: string, bundle: string): string {
+  const leaf = readCertificate(certificate)
+  const signer = splitBundle(bundle).find((one) => {
+    const authority = readCertificate(one)
+    return leaf.checkIssued(authority) && leaf.verify(authority.publicKey)
+  })
+  return signer === undefined ? '' : describeCertificate(signer).keyHash
+}
+
+/** Throws UNAVAILABLE for what must not take the place of what is trusted now. */
+function checkBundle(bundle: string): void {
+  const all = splitBundle(bundle)
+  if (all.length > 0 && all.join('') === bundle && all.every((one) => readCertificate(one).ca)) return
+  throw new OperationalError('UNAVAILABLE', 'what the server says of authorities makes no sense')
+}
+
+async function readRevoked(dataDir: string): Promise<ReadonlySet<string>> {
+  const text = await revokedFile(dataDir).read()
+  try {
+    return new Set(serials.parse(JSON.parse(text ?? '[]')))
+  } catch {
+    // The next server says it again.
+    return new Set()
+  }
+}
+
+async function keepRevoked(dataDir: string, revoked: readonly string[]): Promise<void> {
+  await revokedFile(dataDir).write(`${JSON.stringify(revoked)}\n`)
+}
+
+function revokedFile(dataDir: string): ReturnType<typeof durableText> {
+  return durableText(join(dataDir, 'identity', 'revoked.json'))
+}
