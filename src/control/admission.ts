@@ -8,6 +8,7 @@ import { AUTHORITY_KEY, CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import type { JoinTokenView } from '../core/model/view.ts'
 import { smallestFree } from '../core/node/join.ts'
 import type { Certifier } from '../ports/certifier.ts'
+import type { Commit } from '../ports/store.ts'
 import { type AcceptDeps, commitOnce } from './accept-change.ts'
 import type { Caller } from './api.ts'
 import { certificatesOf, issueWrites } from './node-certificates.ts'
@@ -91,10 +92,10 @@ export async function revokeJoinToken(id: string, caller: Caller, deps: Admissio
  * an id is given once. Throws UNAUTHENTICATED, and CONFLICT for a name that is taken.
  */
 export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<Admission> {
-  const { certifier, authority } = requireAuthority(deps)
   const { world, clock } = deps
   const clusterId = world.mirror.get(CLUSTER_KEY)?.value.id ?? ''
   for (let tries = 1; tries <= TRIES; tries++) {
+    const { certifier, authority, signed } = requireAuthority(deps)
     const now = clock.now()
     const token = world.mirror.get(keyOf('token', request.tokenId))
     const matches = certifier.secretMatches(token?.value ?? null, request.secret)
@@ -114,7 +115,12 @@ export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<
     const issued = certifier.describe(authority, certificate, now)
     const commit = {
       epoch: null,
-      expect: [{ key, revision: basis }, { key: token.key, revision: token.revision }, certificatesOf(nodeId, deps)],
+      expect: [
+        { key, revision: basis },
+        { key: token.key, revision: token.revision },
+        certificatesOf(nodeId, deps),
+        signed,
+      ],
       writes: [
         { put: key, value: own ?? expectedNode(nodeId, place, request, now) },
         { put: token.key, value: useToken(token.value) },
@@ -147,10 +153,20 @@ function ownNode({ keyHash = null, role }: JoinRequest, nodes: readonly Node[], 
   return nodes.find(({ id }) => id === held.value.nodeId) ?? null
 }
 
-/** The authority and what signs with it. Throws UNSUPPORTED where machines cannot join. */
-export function requireAuthority(deps: AdmissionDeps): { certifier: Certifier; authority: CertificateAuthority } {
-  const authority = deps.world.mirror.get(AUTHORITY_KEY)?.value
-  if (deps.certifier !== null && authority !== undefined) return { certifier: deps.certifier, authority }
+/**
+ * The authority and what signs with it. What is committed of a certificate expects it to be as it was when that was signed: a
+ * change of the authority must see every certificate of the old one. Throws UNSUPPORTED where machines cannot join.
+ */
+export function requireAuthority({ certifier, world }: AdmissionDeps): {
+  readonly certifier: Certifier
+  readonly authority: CertificateAuthority
+  readonly signed: Commit['expect'][number]
+} {
+  const authority = world.mirror.get(AUTHORITY_KEY)
+  if (certifier !== null && authority !== null) {
+    const { key, revision, value } = authority
+    return { certifier, authority: value, signed: { key, revision } }
+  }
   throw new OperationalError('UNSUPPORTED', 'this cluster takes no other machines: its server listens for none', {
     hint: 'start it with `gantry up --link HOST:7947`, an address that the others reach',
   })

@@ -67,13 +67,12 @@ export async function acceptAuthorityChange(
   caller: Caller,
   deps: AuthorityDeps,
 ): Promise<Accepted> {
-  const { certifier, authority } = requireAuthority(deps)
-  const { world, clock } = deps
+  const { certifier, authority, signed } = requireAuthority(deps)
+  const { clock } = deps
   const requestHash = contentHash(change)
   const plan = planAuthorityChange(change, deps)
   if (earlierAnswer(caller, requestHash, deps) !== null) return { revision: null, plan }
   checkPlan(plan)
-  const basis = world.mirror.get(AUTHORITY_KEY)?.revision ?? 0
   const now = clock.now()
   const value = await certifier.prepareNext(authority, plan.clusterId, now)
   const message = 'the next certificate authority was made, and nodes learn to trust it'
@@ -85,10 +84,7 @@ export async function acceptAuthorityChange(
   const events = [
     { kind: 'authority.prepared' as const, object: AUTHORITY_KEY, service: null, message, by: caller.by, at: now },
   ]
-  if (
-    (await commitOnce({ epoch: null, expect: [{ key: AUTHORITY_KEY, revision: basis }], writes, events }, deps)) ===
-    null
-  )
+  if ((await commitOnce({ epoch: null, expect: [signed], writes, events }, deps)) === null)
     throw new OperationalError('CONFLICT', 'the authority was changed by somebody else at the same time')
   return { revision: null, plan }
 }

@@ -32,14 +32,14 @@ export function issueWrites(
  * node can get itself a certificate of that.
  */
 export function changeWrites(
-  { from, freed, dismisses }: NodeTarget,
+  { from, to, freed, dismisses }: NodeTarget,
   because: string,
   now: Millis,
   world: World,
 ): Write[] {
   const its = world.mirror.get(keyOf('certificates', from.id))?.value
   const writes: Write[] = []
-  if (dismisses !== null && its !== undefined) {
+  if ((dismisses !== null || to?.reserved === true) && its !== undefined) {
     writes.push(...revokes(revocationsOf(its, its.issued, because, now)))
     writes.push({ delete: keyOf('certificates', from.id) })
   }

@@ -26,9 +26,9 @@ const TRIES = 5
  * one that was removed or replaced, RATE_LIMITED for one that asks all the time.
  */
 export async function renew(who: Renewing, request: string, deps: AdmissionDeps): Promise<Renewal> {
-  const { certifier, authority } = requireAuthority(deps)
   const { world, clock } = deps
   for (let tries = 1; tries <= TRIES; tries++) {
+    const { certifier, authority, signed } = requireAuthority(deps)
     const now = clock.now()
     const { nodeId, role, issued } = nodeOf(who, deps)
     const node = world.mirror.get(keyOf('node', nodeId))
@@ -38,7 +38,7 @@ export async function renew(who: Renewing, request: string, deps: AdmissionDeps)
     const addresses = node.value.address === null ? [] : [node.value.address]
     const clusterId = world.mirror.get(CLUSTER_KEY)?.value.id ?? ''
     const certificate = await certifier.issue(authority, request, { clusterId, role, nodeId, addresses, now })
-    const expect = [{ key: node.key, revision: node.revision }, certificatesOf(nodeId, deps)]
+    const expect = [{ key: node.key, revision: node.revision }, certificatesOf(nodeId, deps), signed]
     const writes = issueWrites(nodeId, role, certifier.describe(authority, certificate, now), now, world)
     if ((await commitOnce({ epoch: null, expect, writes, events: [] }, deps)) === null) continue
     return { certificate, bundle: authority.bundle.join('') }

@@ -7,7 +7,6 @@ import {
   type Refused,
   type Report,
   type Trust,
-  type TrustUpdate,
   WIRE_VERSION,
 } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
@@ -19,6 +18,7 @@ import { type Certified, joinedNode, judgeJoin, statusWhenThere } from '../core/
 import type { AgentConnection } from '../ports/link.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
+import type { TrustWords } from './trust.ts'
 
 /** A machine that was sent away and is refused is told so often that it must run nothing. */
 const EMPTY_AGAIN_MS: Millis = 30_000
@@ -29,7 +29,7 @@ interface Session {
   /** null: it has no certificate. */
   readonly trust: Trust | null
   /** What it was told last to believe. */
-  toldTrust: TrustUpdate | null
+  toldTrust: TrustWords | null
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
   /** Its tasks as they were said to it. */
@@ -41,7 +41,7 @@ export interface SessionsDeps {
   readonly inbox: Inbox
   readonly wake: (key: string) => void
   /** What agents are to believe; null: there is no authority. */
-  readonly trust: () => TrustUpdate | null
+  readonly trust: () => TrustWords | null
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
 }
@@ -226,7 +226,7 @@ export class Sessions {
     const words = this.#deps.trust()
     if (session.trust === null || words === null || session.toldTrust === words) return
     session.toldTrust = words
-    session.connection.send(words)
+    session.connection.send({ kind: 'trust', authority: authorityOf(this.#deps.pass), ...words })
   }
 
   /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */

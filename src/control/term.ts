@@ -15,7 +15,7 @@ import { publishedNode, reconcile } from './passes.ts'
 import { Presence } from './presence.ts'
 import type { Inbox } from './record-reports.ts'
 import { Sessions } from './sessions.ts'
-import { TrustWords } from './trust.ts'
+import { TrustText } from './trust.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { World } from './world.ts'
 
@@ -43,7 +43,7 @@ export class Term {
     this.deps = deps
     this.#strategy = strategy
     this.#certifier = certifier
-    const words = new TrustWords(deps.world, certifier)
+    const words = new TrustText(deps.world, certifier)
     this.#queue = new WorkQueue(deps.clock, deps.log, (key) => this.#pass(key))
     const wake = (key: string): void => this.#queue.add(key)
     this.sessions = new Sessions({

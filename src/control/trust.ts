@@ -8,13 +8,16 @@ import type { World } from './world.ts'
 /** What renewing costs a server; so far apart are renewals that all nodes are asked for at once. */
 const RENEWAL_MS: Millis = 50
 
+/** What agents are to believe, whoever leads. */
+export type TrustWords = Omit<TrustUpdate, 'kind' | 'authority'>
+
 /** What agents are to believe now; the same object for as long as that stays the same. */
-export class TrustWords {
+export class TrustText {
   readonly #world: World
   readonly #certifier: () => Certifier | null
   #authority: CertificateAuthority | null = null
   #revoked = ''
-  #words: TrustUpdate | null = null
+  #words: TrustWords | null = null
 
   constructor(world: World, certifier: () => Certifier | null) {
     this.#world = world
@@ -22,7 +25,7 @@ export class TrustWords {
   }
 
   /** null: the cluster has no authority. */
-  now(): TrustUpdate | null {
+  now(): TrustWords | null {
     const { mirror } = this.#world
     const authority = mirror.get(AUTHORITY_KEY)?.value ?? null
     const certifier = this.#certifier()
@@ -36,7 +39,6 @@ export class TrustWords {
       this.#authority = authority
       this.#revoked = revoked
       this.#words = {
-        kind: 'trust',
         bundle: authority.bundle.join(''),
         signing: certifier.nameOf(authority.signing.certificate),
         renewWithinMs: mirror.count('node') * RENEWAL_MS,

@@ -3,7 +3,8 @@ import * as z from 'zod'
 import { OperationalError } from '../core/errors.ts'
 import { parseIdentity } from '../core/identity/certificate-policy.ts'
 import type { Millis } from '../core/model/ids.ts'
-import type { Trust, TrustUpdate } from '../core/model/message.ts'
+import type { Authority, Trust, TrustUpdate } from '../core/model/message.ts'
+import { judgeAuthority } from '../core/node/fence.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { durableText, errorCode } from '../drivers/durable-text.ts'
 import { describeCertificate, readCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
@@ -25,7 +26,23 @@ export interface MachineIdentityDeps {
   readonly onChange: (identity: Identity) => void
 }
 
-const serials = z.array(z.string())
+const heededForm = z.object({
+  authority: z.object({
+    clusterId: z.string(),
+    incarnation: z.number(),
+    epoch: z.number(),
+    revision: z.number(),
+  }),
+  revokedServers: z.array(z.string()),
+})
+
+/** What servers said last of whom to believe, beside the authorities themselves. */
+interface Heeded {
+  readonly authority: Authority | null
+  readonly revokedServers: readonly string[]
+}
+
+const NOTHING_HEEDED: Heeded = { authority: null, revokedServers: [] }
 
 /** Who this machine is, for as long as its process lives: kept on disk, renewed in time, and believing whom servers say. */
 export class MachineIdentity implements OwnIdentity {
@@ -33,15 +50,17 @@ export class MachineIdentity implements OwnIdentity {
   readonly #renewal: Renewal
   readonly #files: IdentityFiles
   #identity: Identity
+  #heeded: Heeded
   #revoked: ReadonlySet<string>
   /** One change of the files after the other. */
   #turn: Promise<void> = Promise.resolve()
 
-  private constructor(deps: MachineIdentityDeps, revoked: ReadonlySet<string>) {
+  private constructor(deps: MachineIdentityDeps, heeded: Heeded) {
     const { dataDir, identity, log, wall, renew } = deps
     this.#deps = deps
     this.#identity = identity
-    this.#revoked = revoked
+    this.#heeded = heeded
+    this.#revoked = new Set(heeded.revokedServers)
     this.#files = new IdentityFiles(dataDir)
     this.#renewal = new Renewal({
       ...{ clock: systemClock(), rng: systemRng(), wall, log, renew },
@@ -53,7 +72,7 @@ export class MachineIdentity implements OwnIdentity {
 
   /** Renews the certificate from now on, until `end`. */
   static async open(deps: MachineIdentityDeps): Promise<MachineIdentity> {
-    return new MachineIdentity(deps, await readRevoked(deps.dataDir))
+    return new MachineIdentity(deps, await readHeeded(deps.dataDir))
   }
 
   get present(): Identity {
@@ -71,19 +90,23 @@ export class MachineIdentity implements OwnIdentity {
     return { authorities, signedBy: signerOf(certificate, bundle) }
   }
 
-  async learn({ bundle, signing, renewWithinMs, revokedServers }: TrustUpdate): Promise<void> {
+  async learn({ authority, bundle, signing, renewWithinMs, revokedServers }: TrustUpdate): Promise<void> {
     await this.#inTurn(async () => {
-      if (revokedServers.join() !== [...this.#revoked].join()) {
-        await keepRevoked(this.#deps.dataDir, revokedServers)
-        this.#revoked = new Set(revokedServers)
-      }
+      // A server that has not heard of its successor must not take back what that one said.
+      if (judgeAuthority(this.#heeded.authority, authority).kind !== 'accept') return
       const { files } = this.#identity
-      if (bundle === files.bundle) return
-      checkBundle(bundle)
-      await this.#files.writeBundle(bundle)
-      this.#become({ ...this.#identity, files: { ...files, bundle } })
+      if (bundle !== files.bundle) {
+        checkBundle(bundle)
+        await keepHeeded(this.#deps.dataDir, { authority, revokedServers })
+        await this.#files.writeBundle(bundle)
+        this.#become({ ...this.#identity, files: { ...files, bundle } })
+      } else if (revokedServers.join() !== this.#heeded.revokedServers.join()) {
+        await keepHeeded(this.#deps.dataDir, { authority, revokedServers })
+      }
+      this.#heeded = { authority, revokedServers }
+      this.#revoked = new Set(revokedServers)
+      if (this.trust().signedBy !== signing) this.#renewal.soon(renewWithinMs)
     })
-    if (this.trust().signedBy !== signing) this.#renewal.soon(renewWithinMs)
   }
 
   renew(): void {
@@ -98,8 +121,11 @@ export class MachineIdentity implements OwnIdentity {
     const { uri } = describeCertificate(files.certificate)
     const who = uri === null ? null : parseIdentity(uri)
     if (who === null) throw new OperationalError('UNAVAILABLE', 'the new certificate says nothing of a node')
-    await this.#files.write(files)
-    this.#become({ ...who, files })
+    const present = this.#identity.files.bundle
+    // Whoever renewed it may know less of authorities than whoever leads has said.
+    const bundle = signerOf(files.certificate, present) === '' ? files.bundle : present
+    await this.#files.write({ ...files, bundle })
+    this.#become({ ...who, files: { ...files, bundle } })
   }
 
   #become(identity: Identity): void {
@@ -135,20 +161,20 @@ function checkBundle(bundle: string): void {
   throw new OperationalError('UNAVAILABLE', 'what the server says of authorities makes no sense')
 }
 
-async function readRevoked(dataDir: string): Promise<ReadonlySet<string>> {
-  const text = await revokedFile(dataDir).read()
+async function readHeeded(dataDir: string): Promise<Heeded> {
+  const text = await heededFile(dataDir).read()
   try {
-    return new Set(serials.parse(JSON.parse(text ?? '[]')))
+    return text === null ? NOTHING_HEEDED : heededForm.parse(JSON.parse(text))
   } catch {
     // The next server says it again.
-    return new Set()
+    return NOTHING_HEEDED
   }
 }
 
-async function keepRevoked(dataDir: string, revoked: readonly string[]): Promise<void> {
-  await revokedFile(dataDir).write(`${JSON.stringify(revoked)}\n`)
+async function keepHeeded(dataDir: string, heeded: Heeded): Promise<void> {
+  await heededFile(dataDir).write(`${JSON.stringify(heeded)}\n`)
 }
 
-function revokedFile(dataDir: string): ReturnType<typeof durableText> {
-  return durableText(join(dataDir, 'identity', 'revoked.json'))
+function heededFile(dataDir: string): ReturnType<typeof durableText> {
+  return durableText(join(dataDir, 'identity', 'trust.json'))
 }

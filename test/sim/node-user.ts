@@ -1,6 +1,6 @@
 import type { Accepted, Api } from '../../src/control/api.ts'
 import { OperationalError } from '../../src/core/errors.ts'
-import type { NodeChange, NodeSet } from '../../src/core/model/plan.ts'
+import type { AuthorityChange, NodeChange, NodeSet } from '../../src/core/model/plan.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import { Mortal } from './mortal.ts'
 import type { SimNode } from './node.ts'
@@ -24,6 +24,7 @@ const NOTICED_MS = 18_000
 export class NodeUser {
   readonly #deps: NodeUserDeps
   readonly #rng: Rng
+  readonly #authorities: Rng
   readonly #user: Mortal
   #ended = false
   #open = 0
@@ -31,6 +32,7 @@ export class NodeUser {
   constructor(deps: NodeUserDeps) {
     this.#deps = deps
     this.#rng = deps.around.rng.split('node user')
+    this.#authorities = deps.around.rng.split('authorities')
     this.#user = new Mortal('node user', deps.around.clock)
   }
 
@@ -66,8 +68,21 @@ export class NodeUser {
     if (api === null || nodes.length === 0) return
     const node = rng.pick(nodes).id
     await this.#ask({ kind: 'node', node, set: this.#aSetting(), force: rng.chance(0.8) })
+    await this.#tendAuthority(api, node)
     // It may have been removed meanwhile.
     if (api.nodes().some(({ id }) => id === node)) api.explain(`node/${node}`)
+  }
+
+  /** The cluster gets an authority, and then another one now and then. */
+  async #tendAuthority(api: Api, node: number): Promise<void> {
+    if (!this.#authorities.chance(0.5)) return
+    const server = this.#deps.servers.find((one) => one.api === api)
+    const founding = settle(server?.foundAuthority(node) ?? Promise.resolve())
+    await Promise.race([founding, this.#pause(2_000)])
+    const answer = await this.#ask({ kind: 'rotate-authority' })
+    if (answer !== 'accepted') return
+    const view = await settle(Promise.resolve().then(() => api.authority()))
+    if (typeof view !== 'string') this.#deps.say(`the authority is ${view.rotation}`)
   }
 
   #aSetting(): NodeSet {
@@ -138,7 +153,7 @@ export class NodeUser {
   }
 
   /** null: there was no answer. */
-  async #ask(change: NodeChange): Promise<string | null> {
+  async #ask(change: NodeChange | AuthorityChange): Promise<string | null> {
     const server = this.#deps.servers.filter(({ api }) => api !== null).at(this.#rng.below(2) - 1)
     const { api, process } = server ?? {}
     if (api == null || process == null || !process.alive) return null

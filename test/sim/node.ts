@@ -8,6 +8,7 @@ import { SimConnection } from './connection.ts'
 import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
 import { SimHost } from './host.ts'
+import { SimIdentity, type SimIdentityFiles } from './identity.ts'
 import { Mortal } from './mortal.ts'
 import { simReach } from './reach.ts'
 import { SimRuntime } from './runtime.ts'
@@ -26,6 +27,8 @@ export class SimNode {
   readonly machine: Machine
   readonly engines: Readonly<Record<RuntimeKind, SimEngine>>
   readonly cache: SimFile
+  /** Who it is, on its disk. */
+  readonly #identity: SimIdentityFiles = { certificate: '', bundle: '', keys: 0, heeded: null }
   readonly #around: Surroundings
   readonly #rng: Rng
   readonly #capacity: Resources
@@ -88,6 +91,10 @@ export class SimNode {
       link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
       reach: simReach(user, this.#around, () => !this.isReachable),
       runtimes,
+      identity: new SimIdentity({
+        ...{ files: this.#identity, name: this.name, user, servers: this.#servers },
+        onChange: () => this.#agent?.introduce(),
+      }),
       cache: new SimDisk(this.cache, user, part('disk'), faults),
       config: {
         name: `${this.name}:7946`,

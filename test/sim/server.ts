@@ -1,9 +1,12 @@
 import type { Api } from '../../src/control/api.ts'
+import type { Renewal, Renewing } from '../../src/control/renew.ts'
 import { Server } from '../../src/control/server.ts'
 import { OperationalError } from '../../src/core/errors.ts'
+import type { NodeId } from '../../src/core/model/ids.ts'
 import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
+import { plainAuthority } from '../plain-certifier.ts'
 import { Mortal } from './mortal.ts'
 import { simReach } from './reach.ts'
 import { simLog } from './sim-log.ts'
@@ -57,7 +60,7 @@ export class SimServer {
       rng: rng.split(user.name),
       log: simLog(user, observe),
       reach: simReach(user, this.#around, () => false),
-      certifier: () => null,
+      certifier: () => this.#backend.certifier,
       config: {
         name: this.name,
         address: null,
@@ -73,6 +76,22 @@ export class SimServer {
       if (!(error instanceof OperationalError)) throw error
       if (this.#process === user) this.kill()
     })
+  }
+
+  /** null: it is lost before it answers. */
+  async renew(who: Renewing, request: string): Promise<Renewal | null> {
+    const [user, server] = [this.#process, this.#server]
+    if (user === null || server === null) return null
+    return new Promise((resolve, reject) => {
+      user.onDeath(() => resolve(null))
+      server.renew(who, request).then(resolve, reject)
+    })
+  }
+
+  /** Gives the cluster an authority, if it has none. */
+  async foundAuthority(node: NodeId): Promise<void> {
+    const issued = { serial: 'serial-0', keyHash: 'key-0', authority: '[authority 1]', issuedAt: 0, notAfter: 1 }
+    if (this.#server?.authority === null) await this.#server.foundAuthority(plainAuthority(), node, issued)
   }
 
   accept(connection: AgentConnection): void {

@@ -2,6 +2,7 @@ import type { Key } from '../../src/core/model/objects.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import type { ChangeBatch, Commit, CommitOutcome, Snapshot, StoreRecord } from '../../src/ports/store.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
+import { plainCertifier } from '../plain-certifier.ts'
 import type { Observe } from './facts.ts'
 import type { Faults } from './faults.ts'
 import { SimLease } from './lease.ts'
@@ -9,6 +10,8 @@ import { SimLease } from './lease.ts'
 /** What the store really holds. It outlives the servers that use it. */
 export class StoreBackend {
   readonly lease = new SimLease()
+  /** What signs for all servers: they have the same cluster key. */
+  readonly certifier = plainCertifier()
   readonly rng: Rng
   readonly faults: Faults
   readonly #observe: Observe

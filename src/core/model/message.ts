@@ -78,6 +78,8 @@ export interface Refused {
 /** Whom the agent is to believe, and who signs now: what its certificate is to be signed by. */
 export interface TrustUpdate {
   readonly kind: 'trust'
+  /** An older one than the last that was heeded changes nothing. */
+  readonly authority: Authority
   /** In PEM. */
   readonly bundle: string
   /** The authority that signs now, by the hash of its key. */

@@ -60,6 +60,7 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
   z.object({ kind: z.literal('elsewhere'), leader: word.nullable() } satisfies Forms<Elsewhere>),
   z.object({
     kind: z.literal('trust'),
+    authority,
     bundle: text,
     signing: word,
     renewWithinMs: count,

@@ -1,0 +1,51 @@
+import { NODE_LIFE_MS } from '../src/core/identity/certificate-policy.ts'
+import { prepareRotation } from '../src/core/identity/rotation.ts'
+import type { CertificateAuthority, SigningKey } from '../src/core/model/identity.ts'
+import type { Certifier } from '../src/ports/certifier.ts'
+
+const SEALED = { keyId: 'k', nonce: '', ciphertext: '', tag: '' }
+
+function signingKey(number: number): SigningKey {
+  return { certificate: `[authority ${number}]`, sealedKey: SEALED }
+}
+
+/** The authority of a cluster whose certificates are plain words. */
+export function plainAuthority(): CertificateAuthority {
+  const signing = signingKey(1)
+  return { bundle: [signing.certificate], signing, rotation: { kind: 'none' }, clusterSecret: null }
+}
+
+/** The authorities that a bundle of plain words names. */
+export function namesIn(bundle: string): readonly string[] {
+  return bundle.match(/\[[^\]]*\]/g) ?? []
+}
+
+/** The authority that signed a certificate of plain words. */
+export function signerOf(certificate: string): string {
+  return namesIn(certificate)[0] ?? ''
+}
+
+/** Certifies with words instead of signatures: `<serial> <key> <authority>`, where the key is what the request says. */
+export function plainCertifier(): Certifier {
+  let serials = 0
+  let authorities = 1
+  const token = { id: 't1', role: 'agent', secretHash: 'h', createdBy: 'ann', createdAt: 0, usesLeft: null } as const
+  return {
+    newToken: () => ({ text: '', record: { ...token, revokedAt: null, expiresAt: Number.MAX_SAFE_INTEGER } }),
+    secretMatches: () => true,
+    issue: async ({ signing }, request) => {
+      serials += 1
+      return `serial-${serials} ${request} ${signing.certificate}`
+    },
+    describe: (_, certificate, now) => {
+      const [serial = '', keyHash = ''] = certificate.split(' ')
+      return { serial, keyHash, authority: signerOf(certificate), issuedAt: now, notAfter: now + NODE_LIFE_MS }
+    },
+    nameOf: (certificate) => certificate,
+    prepareNext: async (authority, _, now) => {
+      authorities += 1
+      return prepareRotation(authority, signingKey(authorities), 'crossed', now)
+    },
+    clusterKey: () => '',
+  }
+}

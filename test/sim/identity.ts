@@ -1,0 +1,83 @@
+import { OperationalError } from '../../src/core/errors.ts'
+import type { NodeIdentity } from '../../src/core/model/identity.ts'
+import type { Authority, Trust, TrustUpdate } from '../../src/core/model/message.ts'
+import { judgeAuthority } from '../../src/core/node/fence.ts'
+import type { OwnIdentity } from '../../src/ports/own-identity.ts'
+import { namesIn, signerOf } from '../plain-certifier.ts'
+import type { Mortal } from './mortal.ts'
+import type { SimServer } from './server.ts'
+
+/** What a machine's disk has of its identity. */
+export interface SimIdentityFiles {
+  certificate: string
+  bundle: string
+  keys: number
+  heeded: Authority | null
+}
+
+export interface SimIdentityDeps {
+  /** Where the machine keeps it; null: it has none. */
+  readonly files: SimIdentityFiles
+  readonly name: string
+  readonly user: Mortal
+  readonly servers: () => readonly SimServer[]
+  /** Its agent says again who it is. */
+  readonly onChange: () => void
+}
+
+/** A certificate of words that follows the authority as a real one does; it must never be left behind. */
+export class SimIdentity implements OwnIdentity {
+  readonly #deps: SimIdentityDeps
+  #renewing = false
+
+  constructor(deps: SimIdentityDeps) {
+    this.#deps = deps
+  }
+
+  trust(): Trust {
+    const { certificate, bundle } = this.#deps.files
+    return { authorities: namesIn(bundle), signedBy: signerOf(certificate) }
+  }
+
+  async learn({ authority, bundle, signing }: TrustUpdate): Promise<void> {
+    const { files, name, onChange } = this.#deps
+    if (judgeAuthority(files.heeded, authority).kind !== 'accept') return
+    files.heeded = authority
+    const names = namesIn(bundle)
+    if (!names.includes(signing)) throw new Error(`${name} is told of an authority that signs and is not trusted`)
+    if (files.certificate !== '' && !names.includes(signerOf(files.certificate)))
+      throw new Error(`${name} was left behind: ${bundle} does not trust its ${files.certificate}`)
+    if (files.bundle !== bundle) {
+      files.bundle = bundle
+      onChange()
+    }
+    if (signerOf(files.certificate) !== signing) this.renew()
+  }
+
+  renew(): void {
+    if (this.#renewing) return
+    this.#renewing = true
+    void this.#renew().finally(() => {
+      this.#renewing = false
+    })
+  }
+
+  async #renew(): Promise<void> {
+    const { files, name, user, servers, onChange } = this.#deps
+    const server = servers().find(({ api }) => api !== null)
+    const node = server?.api?.nodes().find((one) => one.name === `${name}:7946`)
+    if (server === undefined || node === undefined) return
+    const identity: NodeIdentity = { clusterId: server.clusterId, role: 'agent', nodeId: node.id }
+    const who = { identity, keyHash: `key-of-${name}-${files.keys}` }
+    try {
+      const given = await server.renew(who, `key-of-${name}-${files.keys + 1}`)
+      if (given === null || !user.alive) return
+      files.keys += 1
+      files.certificate = given.certificate
+      onChange()
+    } catch (error) {
+      // It is asked for again with the next news.
+      if (!(error instanceof OperationalError)) throw error
+    }
+  }
+}
