@@ -12,6 +12,7 @@ import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
 import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
+import { plainAuthority, plainCertifier } from './plain-certifier.ts'
 import { simpleAgent } from './simple-agent.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
@@ -69,13 +70,14 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
 
 async function aServer(store: MemoryStore): Promise<Server> {
   const clock = systemClock()
+  const certifier = plainCertifier()
   const server = new Server({
     store,
     clock,
     rng: createRng(1),
     log: SILENT,
     reach: { answers: async () => true },
-    certifier: () => null,
+    certifier: () => certifier,
     config: {
       name: 'test',
       address: null,
@@ -91,6 +93,8 @@ async function aServer(store: MemoryStore): Promise<Server> {
   for await (const event of server.api.watchEvents(ALL_EVENTS, new AbortController().signal)) {
     if (event.kind === 'node.joined') break
   }
+  const issued = { serial: 's1', keyHash: 'k1', authority: '[authority 1]', issuedAt: 0, notAfter: clock.now() + 1e9 }
+  await server.foundAuthority(plainAuthority(), 1, issued)
   return server
 }
 

@@ -9,6 +9,7 @@ import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { VirtualClock } from './sim/clock.ts'
+import { plainCertifier } from './plain-certifier.ts'
 import { type SimpleAgent, simpleAgent } from './simple-agent.ts'
 
 const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -17,6 +18,7 @@ export const ANN: Caller = { by: 'ann', idempotencyKey: null }
 /** A server whose machines come and go, in a time that passes only when it is told to. */
 export interface NodeBed {
   readonly api: Api
+  readonly server: Server
   /** A machine says hello; as itself, with what is given beside that. */
   join(machine: string, says?: Partial<Hello>): Promise<SimpleAgent>
   pass(ms: number): Promise<void>
@@ -30,6 +32,7 @@ export interface NodeBed {
 export async function openNodeBed(): Promise<NodeBed> {
   const clock = new VirtualClock({ guarded: false })
   const store = new MemoryStore()
+  const certifier = plainCertifier()
   const server = new Server({
     store,
     clock,
@@ -44,7 +47,7 @@ export async function openNodeBed(): Promise<NodeBed> {
       patience: DEFAULT_PATIENCE,
     },
     reach: { answers: async () => true },
-    certifier: () => null,
+    certifier: () => certifier,
   })
   await server.start()
   await server.untilLeading()
@@ -52,6 +55,7 @@ export async function openNodeBed(): Promise<NodeBed> {
   const pass = (ms: number): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
   return {
     api,
+    server,
     pass,
     join: async (machine, says = {}) => {
       const agent = simpleAgent(clock, { machineId: machine, name: `${machine}:7946`, hostname: machine, ...says })

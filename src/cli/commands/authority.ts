@@ -15,7 +15,7 @@ interface RotateFlags extends ChangeFlags {
 export function authorityCommand(context: Context): Command {
   const command = new Command('authority')
     .description('the certificate authority that vouches for every machine')
-    .addHelpText('after', '\nExamples:\n  gantry authority show\n  gantry authority rotate --plan')
+    .addHelpText('after', '\nExamples:\n  gantry authority show\n  gantry authority status')
   command
     .command('show')
     .description('which authority signs, which are trusted, and whether a change is on the way')
