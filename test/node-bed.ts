@@ -8,8 +8,8 @@ import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
-import { VirtualClock } from './sim/clock.ts'
 import { plainCertifier } from './plain-certifier.ts'
+import { VirtualClock } from './sim/clock.ts'
 import { type SimpleAgent, simpleAgent } from './simple-agent.ts'
 
 const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
