@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
+import { LEVEL } from '../src/core/model/level.ts'
 import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
@@ -28,6 +29,8 @@ export interface ApiBed {
   /** Through the port, with the token. */
   readonly client: Client
   readonly logged: readonly string[]
+  /** Gives the cluster a certificate authority. */
+  foundAuthority(): Promise<void>
   /** Connects one more agent. */
   join(agent: AgentConnection): void
   [Symbol.asyncDispose](): Promise<void>
@@ -58,6 +61,11 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
     socketPath,
     client: createClient({ url, token: TOKEN }),
     logged,
+    foundAuthority: async () => {
+      const notAfter = Number.MAX_SAFE_INTEGER
+      const issued = { serial: 's1', keyHash: 'k1', authority: '[authority 1]', issuedAt: 0, notAfter }
+      await server.foundAuthority(plainAuthority(), 1, issued)
+    },
     join: (agent) => server.accept(agent),
     [Symbol.asyncDispose]: async () => {
       await http.close()
@@ -85,6 +93,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
       strategy: 'round-robin',
       patience: DEFAULT_PATIENCE,
       version: '0.1.0',
+      level: LEVEL,
     },
   })
   await server.start()
@@ -93,8 +102,6 @@ async function aServer(store: MemoryStore): Promise<Server> {
   for await (const event of server.api.watchEvents(ALL_EVENTS, new AbortController().signal)) {
     if (event.kind === 'node.joined') break
   }
-  const issued = { serial: 's1', keyHash: 'k1', authority: '[authority 1]', issuedAt: 0, notAfter: clock.now() + 1e9 }
-  await server.foundAuthority(plainAuthority(), 1, issued)
   return server
 }
 

@@ -1,13 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
-import {
-  type Assignment,
-  type Authority,
-  type Hello,
-  type Refused,
-  type TrustUpdate,
-  WIRE_VERSION,
-} from '../core/model/message.ts'
+import type { Assignment, Authority, Hello, Refused, TrustUpdate } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { type Resources, specOn } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
@@ -36,6 +29,8 @@ export interface AgentConfig {
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly version: string
+  /** The highest level of messages that it knows. */
+  readonly level: number
 }
 
 export interface AgentDeps {
@@ -169,7 +164,7 @@ export class Agent {
     const trust = identity?.trust() ?? null
     return {
       kind: 'hello',
-      wireVersion: WIRE_VERSION,
+      level: config.level,
       nodeId: this.#nodeId ?? config.nodeId,
       machineId: this.#machineId,
       name: config.name,

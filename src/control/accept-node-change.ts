@@ -56,7 +56,8 @@ async function commitAll(change: NodeChange, caller: Caller, requestHash: string
     if (!(await commitParts(lose(lost.splice(0, PART)), deps))) return false
   }
   const revokes = { writes: changeWrites(target, because, clock.now(), world), events: [] }
-  const parts = [nodePart(change, target, because, caller, clock.now()), revokes, ...lose(lost)]
+  const servers = new Set([...world.mirror.list('server')].map(({ value }) => value.name))
+  const parts = [nodePart({ change, target, message: because, servers }, caller, clock.now()), revokes, ...lose(lost)]
   if (caller.idempotencyKey !== null) {
     const record = { requestHash, status: 202, body: { revision: null }, at: clock.now() }
     parts.push({ writes: [{ put: keyOf('idempotency', caller.idempotencyKey), value: record }], events: [] })
@@ -81,7 +82,15 @@ const EVENTS = {
   'replace-node': 'node.replaced',
 } as const
 
-function nodePart(change: NodeChange, target: NodeTarget, message: string, { by }: Caller, at: Millis): Part {
+interface NodePartInput {
+  readonly change: NodeChange
+  readonly target: NodeTarget
+  readonly message: string
+  /** Names of servers. */
+  readonly servers: ReadonlySet<string>
+}
+
+function nodePart({ change, target, message, servers }: NodePartInput, { by }: Caller, at: Millis): Part {
   const { from, to, freed, dismisses } = target
   const key = keyOf('node', from.id)
   const writes: Write[] = []
@@ -92,5 +101,6 @@ function nodePart(change: NodeChange, target: NodeTarget, message: string, { by 
   }
   writes.push(to === null ? { delete: key } : { put: key, value: to })
   if (freed !== null) writes.push({ delete: keyOf('node', freed) })
+  if (to === null && servers.has(from.name)) writes.push({ delete: keyOf('server', from.name) })
   return { writes, events: [{ kind: EVENTS[change.kind], object: key, service: null, message, by, at }] }
 }

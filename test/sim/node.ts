@@ -10,6 +10,7 @@ import { type Machine, SimEngine } from './engine.ts'
 import { SimHost } from './host.ts'
 import { SimIdentity, type SimIdentityFiles } from './identity.ts'
 import { Mortal } from './mortal.ts'
+import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
 import { SimRuntime } from './runtime.ts'
 import type { SimServer } from './server.ts'
@@ -29,6 +30,8 @@ export class SimNode {
   readonly cache: SimFile
   /** Who it is, on its disk. */
   readonly #identity: SimIdentityFiles = { certificate: '', bundle: '', keys: 0, heeded: null }
+  /** What its agent runs when it is started next. */
+  program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
   readonly #rng: Rng
   readonly #capacity: Resources
@@ -103,7 +106,8 @@ export class SimNode {
         address: this.name,
         publicAddress: null,
         labels: {},
-        version: '0.1.0',
+        version: this.program.version,
+        level: this.program.level,
       },
     })
     void this.#agent.start()

@@ -51,7 +51,9 @@ test('whoever has the key of a certificate gets another one, for a month after i
 
 test('a key of nobody, and one whose certificate was revoked, get nothing', () => {
   const revoked = revocationsOf(node(), [issued(1)], 'node 2 (w) was removed', 0)
-  expect(judgeRenewal('k9', [node(issued(2))], revoked, 0)).toMatchObject({ message: expect.stringContaining('no node') })
+  expect(judgeRenewal('k9', [node(issued(2))], revoked, 0)).toMatchObject({
+    message: expect.stringContaining('no node'),
+  })
   expect(judgeRenewal('k1', [node(issued(2))], revoked, 0)).toMatchObject({
     message: 'its certificate was revoked: node 2 (w) was removed',
   })

@@ -1,4 +1,4 @@
-import type { Cluster, Leadership } from './cluster.ts'
+import type { Cluster, Leadership, ServerRecord } from './cluster.ts'
 import type { Event } from './event.ts'
 import type {
   AccessToken,
@@ -34,6 +34,8 @@ export interface IdempotencyRecord {
 export interface ObjectTypes {
   cluster: Cluster
   leadership: Leadership
+  /** `server/<name>` */
+  server: ServerRecord
   desired: Desired
   /** `manifest/<number>` */
   manifest: ManifestRevision

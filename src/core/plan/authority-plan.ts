@@ -39,6 +39,7 @@ export function computeAuthorityPlan(input: AuthorityPlanInput): Plan {
       ? []
       : [note(`a change of the authority is on the way already: ${rotationWords(authority.rotation)}`)]
   return {
+    level: null,
     id: contentHash({ clusterId, change, facts }),
     clusterId,
     baseRevision,

@@ -13,7 +13,7 @@ const MOST_TRUSTED = 10
 export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('hello'),
-    wireVersion: count,
+    level: count,
     nodeId: positive.nullable(),
     machineId: z.string().min(1).max(300),
     name: word,

@@ -55,6 +55,7 @@ services:
 
 test('what the routes answer keeps to the schemas that the document names', async () => {
   await using bed = await openApiBed()
+  await bed.foundAuthority()
   const plan = await bed.client.plan({ kind: 'apply', text: MANIFEST, file: null })
   await bed.client.apply(plan.change, plan)
   await bed.client.dispatch({ id: ID, name: 'report', command: ['true'] })

@@ -1,0 +1,99 @@
+import { onTestFinished } from 'vitest'
+import type { JoinTokenWish } from '../src/control/api.ts'
+import { Server } from '../src/control/server.ts'
+import { LEVEL } from '../src/core/model/level.ts'
+import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { systemClock } from '../src/drivers/clock.ts'
+import { joinCluster } from '../src/drivers/link/join.ts'
+import { newAuthorityRecord } from '../src/drivers/pki/authority-record.ts'
+import { keyedCertifier } from '../src/drivers/pki/certifier.ts'
+import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
+import { newKeyAndRequest } from '../src/drivers/pki/request.ts'
+import { newClusterKey } from '../src/drivers/pki/seal.ts'
+import { createRng } from '../src/lib/rng.ts'
+import { serveLink } from '../src/main/link-service.ts'
+import { MemoryStore } from '../src/store/memory.ts'
+
+const DAY = 24 * 3_600_000
+export const SILENT = {
+  ...{ debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+}
+export const CLUSTER = '0123456789abcdef'
+const ANN = { by: 'ann', idempotencyKey: null }
+
+export interface LinkServer {
+  readonly server: Server
+  readonly wall: { shift: number }
+  /** Text of a new join token. */
+  readonly token: (wish?: Partial<JoinTokenWish>) => Promise<string>
+  readonly port: number
+  readonly servers: readonly string[]
+  /** Of its store: the same for as long as nothing is written. */
+  readonly revision: () => number
+}
+
+/** A server that listens; `wall` is the clock by which it certifies. */
+export async function aLinkServer(): Promise<LinkServer> {
+  const clock = systemClock()
+  const store = new MemoryStore()
+  const clusterKey = newClusterKey()
+  const wall = { shift: 0 }
+  const certifier = keyedCertifier(clusterKey, () => Date.now() + wall.shift)
+  const server = new Server({
+    ...{
+      store,
+      clock,
+      rng: createRng(1),
+      log: SILENT,
+      reach: { answers: async () => true },
+      certifier: () => certifier,
+    },
+    config: {
+      name: 'test',
+      address: null,
+      newCluster: () => ({ id: CLUSTER, name: 'test', incarnation: 1, createdAt: clock.now() }),
+      ...{ strategy: 'spread', patience: DEFAULT_PATIENCE, version: '0.1.0', level: LEVEL },
+    },
+  })
+  await server.start()
+  await server.untilLeading()
+  // Its authority is older than what it certifies in the past.
+  const authority = await newAuthorityRecord(clusterKey, CLUSTER, Date.now() - 100 * DAY)
+  const { key, request } = await newKeyAndRequest()
+  const terms = { clusterId: CLUSTER, role: 'server', nodeId: 9, addresses: [], now: Date.now() } as const
+  const certificate = await certifier.issue(authority, request, terms)
+  await server.foundAuthority(authority, 9, certifier.describe(authority, certificate, Date.now()))
+  const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
+  const identity = { clusterId: CLUSTER, role: 'server', nodeId: 9, files } as const
+  const options = { host: '127.0.0.1', port: 0, identity, server, log: SILENT, http: () => null }
+  const listener = await serveLink(options)
+  onTestFinished(async () => {
+    await listener.close()
+    await server.stop()
+    await store.close()
+  })
+  const token: LinkServer['token'] = async (wish = {}) =>
+    (await server.api.createJoinToken({ role: 'agent', lifeMs: null, uses: null, ...wish }, ANN)).text
+  const { port } = listener
+  return {
+    server,
+    wall,
+    token,
+    port,
+    servers: [`127.0.0.1:${port}`],
+    revision: () => server.api.cluster().storeRevision,
+  }
+}
+
+/** A machine that has joined; `shift`: how far the clock was off by which it was certified. */
+export async function joined(
+  at: LinkServer,
+  name: string,
+  shift = 0,
+): Promise<{ readonly files: StoredIdentity; readonly nodeId: number }> {
+  at.wall.shift = shift
+  const who = { servers: at.servers, token: await at.token(), role: 'agent', name, addresses: [] } as const
+  const { identity, nodeId } = await joinCluster(who)
+  at.wall.shift = 0
+  return { files: identity, nodeId }
+}
