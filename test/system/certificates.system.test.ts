@@ -180,6 +180,9 @@ etcdTests(() => {
       () => readyNodes(first.gantry),
       (names) => names.join() === 'a,b,c,d',
     )
+    // Once more, by a server that does not lead, and waiting for it.
+    expect(await second.gantry.run('authority', 'rotate', '--yes')).toMatchObject({ code: 0 })
+    expect((await second.gantry.json<AuthorityView>('authority', 'show')).trusted).not.toContain(now.signing)
     expect(await second.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
   }, 180_000)
 })
