@@ -230,7 +230,7 @@ class Life {
         await this.#stayQuiet()
         return
       case 'island':
-        for (const server of this.#servers) server.keepDown()
+        for (const server of this.#servers) server.retire()
         for (const node of this.#nodes) node.reboot()
         await this.#pass(3_000)
         for (const node of this.#nodes) node.startAgent()
@@ -248,7 +248,10 @@ class Life {
     const rng = this.#around.rng.split('regress')
     const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
     for (const server of this.#servers) server.keepDown()
-    const running = this.#nodes.filter(({ lost }) => !lost).flatMap((node) => steadyTasks(node, cachesLost && empty))
+    const running = this.#nodes
+      .filter(({ lost }) => !lost)
+      .flatMap((node) => steadyTasks(node, cachesLost && empty))
+      .filter((id) => this.#shadow.tasks.get(id)?.spec.leaseMs == null)
     this.#backend.regressBy(empty ? Number.MAX_SAFE_INTEGER : 30 + rng.below(this.#backend.revision))
     this.#regressed = true
     for (const node of this.#nodes) {
