@@ -14,6 +14,7 @@ import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
 import { Presence } from './presence.ts'
 import type { Inbox } from './record-reports.ts'
+import { Renewals } from './renewals.ts'
 import { Sessions } from './sessions.ts'
 import { TrustText } from './trust.ts'
 import { WorkQueue } from './work-queue.ts'
@@ -46,6 +47,7 @@ export class Term {
     const words = new TrustText(deps.world, certifier)
     this.#queue = new WorkQueue(deps.clock, deps.log, (key) => this.#pass(key))
     const wake = (key: string): void => this.#queue.add(key)
+    const renewals = new Renewals(deps)
     this.sessions = new Sessions({
       pass: deps,
       inbox: this.#inbox,
@@ -56,11 +58,13 @@ export class Term {
         wake('schedule')
       },
       onGone: (node) => this.#presence.went(node),
+      onRenew: (node, round, connection) => renewals.ask({ node, round, connection }),
     })
     this.#presence = new Presence({
       pass: deps,
       reach,
       patience,
+      renewals,
       connection: (node) => this.sessions.connection(node),
       wake: () => wake('presence'),
     })

@@ -16,6 +16,7 @@ import { SimRuntime } from './runtime.ts'
 import type { SimServer } from './server.ts'
 import { simLog } from './sim-log.ts'
 import type { Surroundings } from './surroundings.ts'
+import { SimWatchdog } from './watchdog.ts'
 
 export const CLUSTER_ID = '5ca1ab1e5ca1ab1e'
 
@@ -30,6 +31,7 @@ export class SimNode {
   readonly cache: SimFile
   /** Who it is, on its disk. */
   readonly #identity: SimIdentityFiles = { certificate: '', bundle: '', keys: 0, heeded: null }
+  readonly #watchdog: SimWatchdog
   /** What its agent runs when it is started next. */
   program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
@@ -59,6 +61,7 @@ export class SimNode {
     const { clock, observe } = around
     this.machine = { name, containers: new Map(), clock, rng: this.#rng.split('engine'), observe }
     this.engines = { docker: new SimEngine('docker', this.machine), process: new SimEngine('process', this.machine) }
+    this.#watchdog = new SimWatchdog(Object.values(this.engines))
     this.cache = new SimFile((text) => observe({ kind: 'cached', node: name, text }))
   }
 
@@ -93,6 +96,7 @@ export class SimNode {
       host: new SimHost(this.machine, this.#capacity, user, part('host')),
       link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
       reach: simReach(user, this.#around, () => !this.isReachable),
+      watchdog: this.#watchdog.seenBy(user),
       runtimes,
       identity: new SimIdentity({
         ...{ files: this.#identity, name: this.name, user, servers: this.#servers },
@@ -136,6 +140,7 @@ export class SimNode {
     this.killAgent()
     this.#isOn = false
     this.#around.observe({ kind: 'rebooted', node: this.name })
+    this.#watchdog.forget()
     this.engines.docker.endAll(137)
     this.engines.process.endAll(null)
   }

@@ -1,5 +1,16 @@
 import * as z from 'zod'
-import type { AgentMessage, Elsewhere, Hello, Refused, Report, Trust, TrustUpdate } from '../../core/model/message.ts'
+import type {
+  AgentMessage,
+  Elsewhere,
+  Hello,
+  Refused,
+  Renew,
+  Renewed,
+  Report,
+  ServerMessage,
+  Trust,
+  TrustUpdate,
+} from '../../core/model/message.ts'
 import type { AssignmentDelta } from './assignment-delta.ts'
 import { authority, count, type Forms, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
 import { task, taskChange, taskStatus } from './task-form.ts'
@@ -8,6 +19,9 @@ const MOST_TASKS = 100_000
 const MOST_REVOKED = 10_000
 /** One trusts two authorities at most, while one takes over from the other. */
 const MOST_TRUSTED = 10
+
+/** Kinds of messages of agents. */
+export const AGENT_KINDS: ReadonlySet<string> = new Set<AgentMessage['kind']>(['hello', 'report', 'renew'])
 
 /** What agents say. */
 export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind', [
@@ -34,10 +48,20 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     kind: z.literal('report'),
     statuses: z.array(z.object({ taskId: word, status: taskStatus })).max(MOST_TASKS),
   } satisfies Forms<Report>),
+  z.object({ kind: z.literal('renew'), round: count } satisfies Forms<Renew>),
 ])
 
 /** What servers say: as their messages, but assignments go as differences. */
-export type WireServerMessage = AssignmentDelta | Refused | Elsewhere | TrustUpdate
+export type WireServerMessage = AssignmentDelta | Refused | Elsewhere | Renewed | TrustUpdate
+
+/** Kinds of messages of servers. */
+export const SERVER_KINDS: ReadonlySet<string> = new Set<ServerMessage['kind']>([
+  'assignment',
+  'refused',
+  'elsewhere',
+  'renewed',
+  'trust',
+])
 
 export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion('kind', [
   z.object({
@@ -66,4 +90,9 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     renewWithinMs: count,
     revokedServers: z.array(word).max(MOST_REVOKED),
   } satisfies Forms<TrustUpdate>),
+  z.object({
+    kind: z.literal('renewed'),
+    round: count,
+    tasks: z.array(word).max(MOST_TASKS),
+  } satisfies Forms<Renewed>),
 ])

@@ -9,7 +9,7 @@ import { DeltaSender } from './assignment-delta.ts'
 import { encodeFrame } from './frames.ts'
 import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
-import { agentMessage } from './messages.ts'
+import { AGENT_KINDS, agentMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
 import { BEGIN_WITHIN_MS, MESSAGES_PATH, SESSION_LIMITS } from './session-limits.ts'
 
@@ -26,6 +26,7 @@ export function agentOver(
   const late = setTimeout(() => session.end('the agent said nothing'), BEGIN_WITHIN_MS)
   session.onEnd(() => clearTimeout(late))
   const messages = new MessageStream<AgentMessage, ServerMessage>(session, stream, {
+    kinds: AGENT_KINDS,
     read: (value) => {
       clearTimeout(late)
       return readForm(agentMessage, value, 'a message of an agent')
