@@ -6,8 +6,9 @@ import { OperationalError, type Problem } from '../../core/errors.ts'
 import type { Event } from '../../core/model/event.ts'
 import type { ManifestRevision } from '../../core/model/manifest.ts'
 import type { PlanAction } from '../../core/model/plan.ts'
-import type { DispatchView, NodeView, ServiceView, TaskView } from '../../core/model/view.ts'
+import type { AuthorityView, DispatchView, NodeView, ServiceView, TaskView } from '../../core/model/view.ts'
 import type { WirePlan } from '../../transport/wire.ts'
+import { authorityNodesText, authorityText, rotationLine } from './authority.ts'
 import { clusterText, healthText } from './cluster.ts'
 import { dispatchText } from './dispatches.ts'
 import { drainLines } from './drain.ts'
@@ -185,6 +186,15 @@ const revision = (number: number, change: Partial<ManifestRevision> = {}): Omit<
   ...{ cause: 'apply', by: 'local user', createdAt: ago(90), finishedAt: ago(80) },
   ...change,
 })
+const AUTHORITY: AuthorityView = {
+  ...{ signing: 'jbsw3dpe', trusted: ['jbsw3dpe', 'krugs4zb'], rotation: 'prepared', since: plain.now - 90_000 },
+  ...{ waitsFor: [3], revoked: 1 },
+  nodes: [
+    { nodeId: 1, name: 'a', connected: true, trustsNext: true, holdsNext: false, notAfter: plain.now + 6 * 86_400_000 },
+    { nodeId: 3, name: 'c', connected: false, trustsNext: false, holdsNext: false, notAfter: plain.now + 7_200_000 },
+  ],
+}
+
 const nodeView = (change: Partial<NodeView>): NodeView => ({ ...aNode(change), tasks: change.tasks ?? 2 })
 const NODE = nodeView({
   ...{ joinedAt: ago(90_000), labels: { disk: 'ssd', zone: 'a' }, publicAddress: '203.0.113.7' },
@@ -340,6 +350,9 @@ const CASES: Readonly<Record<string, () => string>> = {
   plan: () => planText(PLAN, plain.style),
   'plan-colours': () => planText(PLAN, tagged),
   'plan-nothing': () => planText(plan({}), plain.style),
+  authority: () => authorityText(AUTHORITY, plain),
+  'authority-nodes': () => authorityNodesText(AUTHORITY, plain),
+  'authority-change': () => rotationLine(AUTHORITY),
   'plan-of-a-node': () => planText(DRAIN, plain.style),
   drain: () =>
     drainLines(
