@@ -27,6 +27,8 @@ export interface MembershipOptions {
   readonly name: string
   readonly link: LinkOptions | null
   readonly join: JoinOptions | null
+  /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
+  readonly apiHost: string | null
 }
 
 /** What ties a server to the other machines of its cluster: who it is, and the port where they find it. */
@@ -110,14 +112,23 @@ export class Membership {
 
   /** Listens for the other machines, if there may be some. The first server makes the authority before. */
   async listen(): Promise<void> {
-    const { link, dataDir, name } = this.#options
-    if (link === null) return
+    const { link, apiHost, dataDir, name } = this.#options
+    if (link === null && apiHost === null) return
     const server = this.#requireServer()
     if (this.#identity === null) {
       const nodeId = await ownNode(server, name)
-      this.#identity = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
+      const addresses = [
+        ...(link === null ? [] : [hostOf(link)]),
+        ...(apiHost === null || isWildcard(apiHost) ? [] : [apiHost]),
+      ]
+      this.#identity = await foundAuthority(server, dataDir, nodeId, [...new Set(addresses)], Date.now())
     }
     const identity = this.#identity
+    if (link !== null) await this.#listenOn(link, identity, server)
+    void this.#keepRenewed(identity, server)
+  }
+
+  async #listenOn(link: LinkOptions, identity: Identity, server: Server): Promise<void> {
     this.#listener = await serveLink({
       host: link.host,
       port: link.port,
@@ -128,7 +139,11 @@ export class Membership {
     })
     if (link.discovery !== null)
       this.#answering = await answerSearches(link.discovery, addressOf(link), server, this.#log)
-    void this.#keepRenewed(identity, server)
+  }
+
+  /** What the API shows to other machines; null: there is none. With the authority in it a fingerprint can be checked. */
+  get apiTls(): { readonly cert: string; readonly key: string } | null {
+    return this.#identity === null ? null : apiTlsOf(this.#identity.files)
   }
 
   #keepRenewed(first: Identity, server: Server): Promise<void> {
@@ -144,6 +159,7 @@ export class Membership {
       identity = { ...identity, files }
       this.#identity = identity
       this.#listener?.renew(files)
+      this.#http?.renew(apiTlsOf(files))
     }
     const present = (): StoredIdentity => identity.files
     const deps = { clock: systemClock(), rng: systemRng(), log: this.#log, present, renew: renewed, take }
@@ -179,11 +195,19 @@ export class Membership {
   }
 }
 
+function apiTlsOf({ certificate, bundle, key }: StoredIdentity): { readonly cert: string; readonly key: string } {
+  return { cert: `${certificate.trimEnd()}\n${bundle}`, key }
+}
+
 /** What the others dial. */
 function addressOf({ advertise, port }: LinkOptions): string {
   const given = hostAndPort(advertise)
   const host = given.host.includes(':') ? `[${given.host}]` : given.host
   return /:\d{1,5}$/.test(advertise) && !advertise.endsWith(']') ? `${host}:${given.port}` : `${host}:${port}`
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
 }
 
 function hostOf({ advertise }: LinkOptions): string {

@@ -48,6 +48,8 @@ export interface NodeOptions extends AgentOptions {
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
   readonly join: JoinOptions | null
+  /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
+  readonly apiHost: string | null
 }
 
 export interface LinkOptions {
@@ -72,6 +74,8 @@ export interface NodeProcess {
   runtimes(): readonly RuntimeDescription[]
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
+  /** What the API shows to other machines; null: there is no certificate. */
+  readonly apiTls: Membership['apiTls']
   /** Requests of other machines go to this API from now on. */
   serveApi(http: HttpServer): void
   /** With `park` its tasks are stopped first; resolves with those that could not be. */
@@ -95,6 +99,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
       server,
       runtimes: () => agent.runtimes,
       elsewhere: membership.elsewhere,
+      apiTls: membership.apiTls,
       serveApi: (http) => membership.serveApi(http),
       stop: async ({ park }) => {
         const left = await agent.stop({ park })

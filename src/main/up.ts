@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import type { Api } from '../control/api.ts'
 import { OperationalError } from '../core/errors.ts'
@@ -6,6 +7,7 @@ import type { Manifest } from '../core/model/manifest.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
 import type { Log, LogLevel } from '../ports/log.ts'
+import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { type HttpServer, startHttp } from '../transport/http/server.ts'
 import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
@@ -67,10 +69,12 @@ async function startApi(node: NodeProcess, token: string, options: UpOptions, lo
   const own = await apiToken(token)
   // The others let in whoever has it too; a cluster of one has nobody to tell.
   if (options.link !== null) await node.server.allow(own)
+  const tls = listen === null || isLoopback(listen.host) ? null : node.apiTls
   const http = await startHttp({
     api: node.server.api,
     log,
-    listen,
+    listen: listen === null || tls === null ? listen : { ...listen, tls },
+    names: [hostname(), ...(options.link === null ? [] : [options.link.advertise])],
     socketPath,
     tokens: () => [own, ...node.server.accessTokens],
     auth,
@@ -139,6 +143,8 @@ function progressLine({ name, ready, replicas, health, message }: ServiceView): 
 function welcome(address: string | null, token: string, first: First | null, options: UpOptions): string {
   const lines = ['', 'Gantry is up.']
   if (address !== null) lines.push(`  API      ${address}/api/v1  (token in ${token})`)
+  if (address?.startsWith('https:') === true)
+    lines.push(`           its authority: ${join(options.dataDir, 'identity', 'authority.crt')}`)
   lines.push(`  Socket   ${options.socketPath}`)
   if (first !== null) lines.push('', ...whatToTry(first))
   lines.push(

@@ -18,7 +18,7 @@ import type {
 } from '../core/model/view.ts'
 import type { HostStats } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
-import { type Connection, connectionTo, type Target } from './client/connection.ts'
+import { type Connection, connectionTo, type Servers, type Target } from './client/connection.ts'
 import { watchEvents } from './client/events.ts'
 import { openExec } from './client/exec.ts'
 import { readLines } from './client/lines.ts'
@@ -33,7 +33,7 @@ import type {
 } from './wire.ts'
 
 export type { TaskLogLine } from '../control/api.ts'
-export type { Target } from './client/connection.ts'
+export type { Servers, Target } from './client/connection.ts'
 
 /**
  * The API of a server, from the outside. Failures are OperationalErrors with the code, hint and problems that the
@@ -82,14 +82,14 @@ export interface Client {
 }
 
 /**
- * Talks to a server over its socket, or over a URL with a token. Nothing is connected before the first call, and no
- * connection outlives its call.
+ * Talks to a server over its socket, or over a URL with a token; or to whichever of several answers. Nothing is connected
+ * before the first call, and no connection outlives its call.
  *
  * @example
  * const services = await createClient({ socketPath: '.gantry/gantry.sock' }).services()
  */
-export function createClient(target: Target): Client {
-  const connection = connectionTo(target)
+export function createClient(target: Target | Servers): Client {
+  const connection = connectionTo('targets' in target ? target : { targets: [target], retries: 0 })
   return { ...manifestCalls(connection), ...taskCalls(connection), ...clusterCalls(connection) }
 }
 

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
+import { isLoopback } from '../../transport/http/auth.ts'
 import type { AgentFile } from '../agent-file.ts'
 import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
@@ -67,6 +68,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
   const token = joinToken(flags)
+  const listen = address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080')
   return {
     ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
     clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
@@ -74,7 +76,8 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     store,
     link: linkOptions(flags),
     join: token === null ? null : { servers: flags.servers ?? [], token },
-    listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
+    listen,
+    apiHost: isLoopback(listen.host) ? null : listen.host,
     socketPath: socketPath({ ...globals, dataDir }),
     auth: flags.auth,
     leave: flags.leave === true,

@@ -164,7 +164,7 @@ test('with a certificate it speaks TLS, to clients that trust it', async () => {
   const url = http.address ?? ''
   expect(url).toMatch(/^https:/)
   expect(await createClient({ url, token: 'secret', ca: TEST_TLS.cert }).nodes()).toHaveLength(1)
-  await expect(createClient({ url, token: 'secret' }).nodes()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(createClient({ url, token: 'secret' }).nodes()).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
 test('loopback is what only this machine can reach', () => {

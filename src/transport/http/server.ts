@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Api } from '../../control/api.ts'
 import { OperationalError } from '../../core/errors.ts'
@@ -26,6 +27,8 @@ export interface HttpOptions {
   readonly tokens: () => readonly Token[]
   readonly auth: 'token' | 'none'
   readonly version: string
+  /** Other names by which clients may call this server. */
+  readonly names?: readonly string[]
   /** As other servers know this one; left out: it is the only one. */
   readonly serverName?: string
   /** How another server is reached that is to answer instead of this one; null: this one answers. */
@@ -38,8 +41,13 @@ export interface ListenAddress {
   readonly host: string
   /** 0: a free one. */
   readonly port: number
-  /** PEM of the server's certificate and key. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: Tls
+}
+
+/** PEM of a server's certificate and key. */
+export interface Tls {
+  readonly cert: string
+  readonly key: string
 }
 
 export interface HttpServer {
@@ -50,6 +58,8 @@ export interface HttpServer {
    * others requests must prove it.
    */
   take(socket: Duplex, options: { readonly trusted: boolean }): void
+  /** From now on new connections see this certificate. */
+  renew(tls: Tls): void
   /** Ends streams and connections. Resolves when all are closed, at most two seconds later. */
   close(): Promise<void>
 }
@@ -74,7 +84,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { api, log, version } = options
   const closing = new AbortController()
   const local = new WeakMap<IncomingMessage, string>()
-  const gate = new Gate({ ...options, listenHost: options.listen?.host ?? null, now: options.now ?? Date.now })
+  const gate = new Gate({
+    ...options,
+    listenHost: options.listen?.host ?? null,
+    names: options.names ?? [],
+    now: options.now ?? Date.now,
+  })
   const requests = new RequestCounter()
   const routes = allRoutes({
     version,
@@ -117,11 +132,15 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   }
   try {
     const address = await openListeners(options, { exec, local, servers, serve, gate })
-    return { address, take, close }
+    return { address, take, renew: (tls) => renewIn(servers, tls), close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function renewIn(servers: readonly Server[], tls: Tls): void {
+  for (const server of servers) if ('setSecureContext' in server) (server as TlsServer).setSecureContext(tls)
 }
 
 /** What the listeners share. They add themselves to `servers`. */
@@ -263,7 +282,7 @@ async function newServer(
   return server
 }
 
-async function newTlsServer(tls: { cert: string; key: string }, limits: typeof LIMITS, serve: Serve): Promise<Server> {
+async function newTlsServer(tls: Tls, limits: typeof LIMITS, serve: Serve): Promise<Server> {
   const { createServer: create } = await import('node:https')
   return create({ ...limits, ...tls, minVersion: 'TLSv1.2' }, serve)
 }
