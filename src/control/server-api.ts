@@ -26,7 +26,7 @@ import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { HostStats } from '../ports/host.ts'
+import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
@@ -39,6 +39,7 @@ import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatch
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
+import { runDocker } from './run-docker.ts'
 import type { Sessions } from './sessions.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
@@ -255,6 +256,10 @@ export class ServerApi implements Api {
     const { node } = this.task(id)
     if (node === null) throw new OperationalError('CONFLICT', `${id} is not on a node yet`)
     return this.#calls(node).exec(id, request)
+  }
+
+  docker(node: NodeId, request: DockerRequest, caller: Caller): Promise<ExecSession> {
+    return runDocker(node, request, caller, { ...this.#leading(), calls: (id) => this.#calls(id) })
   }
 
   async inspect(id: TaskId): Promise<Inspection> {

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, hostname, loadavg, totalmem } from 'node:os
 import { dirname } from 'node:path'
 import type { Resources } from '../core/model/service.ts'
 import type { Host, HostStats } from '../ports/host.ts'
+import { dockerCli } from './docker-cli.ts'
 import { errorCode } from './durable-text.ts'
 import { probe } from './probe.ts'
 
@@ -10,12 +11,20 @@ import { probe } from './probe.ts'
 const TICK_MS = 10
 
 /** The machine this process runs on, as far as its control group lets it use it. Disk is that of the data directory. */
-export function systemHost({ dataDir }: { readonly dataDir: string }): Host {
+export function systemHost({
+  dataDir,
+  dockerHost = null,
+}: {
+  readonly dataDir: string
+  /** The engine that commands of Docker go to; left out: none. */
+  readonly dockerHost?: string | null
+}): Host {
   return {
     hostname: hostname(),
     capacity: () => capacity(dataDir),
     stats: () => stats(dataDir),
     probe,
+    docker: dockerCli(dockerHost),
   }
 }
 

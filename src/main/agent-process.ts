@@ -1,4 +1,3 @@
-import { createServer, type Server as SocketServer } from 'node:net'
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
@@ -8,11 +7,11 @@ import { renewIdentity } from '../drivers/link/join.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
-import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
-import { dialApi, HEARTBEAT_MS } from './link-service.ts'
+import { HEARTBEAT_MS } from './link-service.ts'
+import { openLocalFront } from './local-front.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
 import { keepRenewed } from './renewal.ts'
 
@@ -56,7 +55,11 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   })
   const { clusterId, nodeId } = identity
   const { agent, runtimes } = await startAgent(options, { clusterId, nodeId, address: options.address }, link, log)
-  const front = await passOn(socketPath, servers, () => identity)
+  const front = await openLocalFront(
+    socketPath,
+    () => servers,
+    () => identity,
+  )
   const ending = new AbortController()
   void keepRenewed(
     {
@@ -78,7 +81,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
     stop: async ({ park }) => {
       ending.abort(new Error('the agent ends'))
       const left = await agent.stop({ park })
-      await new Promise((resolve) => front.close(resolve))
+      await front.close()
       await Promise.all(runtimes.map((runtime) => runtime.close()))
       return left
     },
@@ -106,29 +109,4 @@ function joinNow(options: AgentProcessOptions, servers: readonly string[]): Prom
   }
   const addresses = address === null ? [] : [address]
   return joinAndKeep(dataDir, { servers, token, role: 'agent', name: nodeName(options), addresses })
-}
-
-/** Every connection to the local socket becomes one to the API of a server. */
-async function passOn(path: string, servers: readonly string[], identity: () => Identity): Promise<SocketServer> {
-  const front = createServer((socket) => {
-    socket.on('error', () => undefined)
-    void (async () => {
-      for (const server of servers) {
-        try {
-          const other = await dialApi(server, identity())
-          socket.pipe(other)
-          other.pipe(socket)
-          other.once('error', () => socket.destroy())
-          other.once('close', () => socket.destroy())
-          socket.once('close', () => other.destroy())
-          return
-        } catch (error) {
-          if (!(error instanceof OperationalError)) throw error
-        }
-      }
-      socket.destroy()
-    })()
-  })
-  await listenOnSocket(front, path)
-  return front
 }

@@ -166,7 +166,7 @@ export async function startAgent(
     clock: systemClock(),
     rng: systemRng(),
     log,
-    host: systemHost({ dataDir }),
+    host: systemHost({ dataDir, dockerHost: options.runtimes.includes('docker') ? options.dockerHost : null }),
     link,
     reach: tcpReach(),
     runtimes,

@@ -16,7 +16,7 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import type { HostStats } from '../ports/host.ts'
+import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import { type Connection, connectionTo, type Servers, type Target } from './client/connection.ts'
 import { watchEvents } from './client/events.ts'
@@ -69,6 +69,8 @@ export interface Client {
   nodes(): Promise<readonly NodeView[]>
   node(id: NodeId): Promise<NodeView>
   nodeStats(id: NodeId): Promise<HostStats>
+  /** Runs a command of Docker on a node. */
+  docker(node: NodeId, request: DockerRequest): Promise<ExecSession>
   samples(): Promise<readonly TaskSample[]>
   events(query: EventQuery): Promise<readonly Event[]>
   /** Those kept and then each as it happens; goes on after the last one seen when the connection breaks. */
@@ -130,12 +132,13 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
   }
 }
 
-type ClusterCalls = 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
+type ClusterCalls = 'docker' | 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
 type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
   return {
+    docker: (node, request) => openExec(connection, `/nodes/${node}/docker`, request),
     health: () => get('/health'),
     cluster: () => get('/cluster'),
     nodes: () => get('/nodes'),

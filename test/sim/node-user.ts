@@ -24,6 +24,7 @@ const NOTICED_MS = 18_000
 export class NodeUser {
   readonly #deps: NodeUserDeps
   readonly #rng: Rng
+  readonly #lookRng: Rng
   readonly #user: Mortal
   #ended = false
   #open = 0
@@ -31,6 +32,7 @@ export class NodeUser {
   constructor(deps: NodeUserDeps) {
     this.#deps = deps
     this.#rng = deps.around.rng.split('node user')
+    this.#lookRng = deps.around.rng.split('node user looks around')
     this.#user = new Mortal('node user', deps.around.clock)
   }
 
@@ -66,8 +68,20 @@ export class NodeUser {
     if (api === null || nodes.length === 0) return
     const node = rng.pick(nodes).id
     await this.#ask({ kind: 'node', node, set: this.#aSetting(), force: rng.chance(0.8) })
+    if (this.#lookRng.chance(0.1)) await this.#lookAround(api, node)
     // It may have been removed meanwhile.
     if (api.nodes().some(({ id }) => id === node)) api.explain(`node/${node}`)
+  }
+
+  /** What a person types who wants to see for himself. */
+  async #lookAround(api: Api, node: number): Promise<void> {
+    const caller = { by: 'node user', idempotencyKey: null }
+    try {
+      const session = await api.docker(node, { argv: ['ps'], timeoutMs: 60_000 }, caller)
+      await session.exit
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+    }
   }
 
   #aSetting(): NodeSet {

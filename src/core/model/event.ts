@@ -9,6 +9,7 @@ export const EVENT_KINDS = [
   'node.removed',
   'node.fenced',
   'node.replaced',
+  'docker.run',
   'manifest.accepted',
   'manifest.applied',
   'manifest.failed',

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { OperationalError } from '../../core/errors.ts'
+import type { DockerRequest } from '../../ports/host.ts'
 import type { ExecRequest, ExecSession } from '../../ports/runtime.ts'
 import {
   decodeFrame,
@@ -17,8 +18,12 @@ import { isTls, type Target, type UrlTarget } from './send.ts'
 import type { ServerTrust } from './server-trust.ts'
 import { baseOf, checkCarrier } from './server-url.ts'
 
-/** Runs a program in a task. Resolves once it has started. */
-export async function openExec(connection: Connection, path: string, request: ExecRequest): Promise<ExecSession> {
+/** Runs a program in a task, or a command of Docker on a node. Resolves once it has started. */
+export async function openExec(
+  connection: Connection,
+  path: string,
+  request: ExecRequest | DockerRequest,
+): Promise<ExecSession> {
   const { target, socket } = await connection.each(async (target) => ({ target, socket: await open(target, path) }))
   const session = new RemoteExec(target, socket)
   socket.send(encodeControl({ start: request }))

@@ -142,6 +142,7 @@ async function injected(api: Api, url: string, method: 'GET' | 'POST' = 'GET', l
     routes,
     requests: new RequestCounter(),
     local: new WeakMap(),
+    nodeOf: () => null,
     closing,
     answerWithinMs: 50,
   })

@@ -62,7 +62,7 @@ const send = (
   more: { method?: string; path?: string; headers?: Record<string, string>; body?: string },
 ) => ask({ url: bed.url, method: route.method, path: pathOf(route), headers: json, ...more })
 
-test.each(named.filter(({ route }) => route.access === 'user'))('$name needs a token, and the right one', async ({
+test.each(named.filter(({ route }) => route.access !== 'public'))('$name needs a token, and the right one', async ({
   route,
 }) => {
   const none = await send(route, { headers: {} })

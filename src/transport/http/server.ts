@@ -55,9 +55,9 @@ export interface HttpServer {
   readonly address: string | null
   /**
    * Serves a connection that came another way. `trusted`: the other end has asked its user who he is and says it; from
-   * others requests must prove it.
+   * others requests must prove it, or are answered as those of `name` are.
    */
-  take(socket: Duplex, options: { readonly trusted: boolean }): void
+  take(socket: Duplex, peer: { readonly name: string; readonly trusted: boolean }): void
   /** From now on new connections see this certificate. */
   renew(tls: Tls): void
   /** Ends streams and connections. Resolves when all are closed, at most two seconds later. */
@@ -84,6 +84,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { api, log, version } = options
   const closing = new AbortController()
   const local = new WeakMap<IncomingMessage, string>()
+  const peers = new WeakMap<Duplex, string>()
+  const nodeOf = (request: IncomingMessage): string | null => peers.get(request.socket) ?? null
   const gate = new Gate({
     ...options,
     listenHost: options.listen?.host ?? null,
@@ -104,6 +106,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     requests,
     routes,
     local,
+    nodeOf,
     closing: closing.signal,
     answerWithinMs: ANSWER_WITHIN_MS,
   })
@@ -115,13 +118,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     local.set(request, askedBy(request))
     serve(request, response)
   }
-  const passed = orElsewhere(options, { exec, local, servers, serve, gate })
+  const passed = orElsewhere(options, { exec, local, nodeOf, servers, serve, gate })
   const inner = {
     trusted: await newServer(null, exec, serveTrusted),
     other: await newServer(null, exec, passed.request, passed.upgrade),
   }
   inner.trusted.prependListener('upgrade', (request) => local.set(request, askedBy(request)))
-  const take: HttpServer['take'] = (socket, { trusted }) => {
+  const take: HttpServer['take'] = (socket, { name, trusted }) => {
+    if (!trusted) peers.set(socket, name)
     ;(trusted ? inner.trusted : inner.other).emit('connection', socket)
   }
   const close = async (): Promise<void> => {
@@ -131,7 +135,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close()
   }
   try {
-    const address = await openListeners(options, { exec, local, servers, serve, gate })
+    const address = await openListeners(options, { exec, local, nodeOf, servers, serve, gate })
     return { address, take, renew: (tls) => renewIn(servers, tls), close }
   } catch (error) {
     await close()
@@ -147,6 +151,7 @@ function renewIn(servers: readonly Server[], tls: Tls): void {
 interface Listening {
   readonly exec: ExecSockets
   readonly local: WeakMap<IncomingMessage, string>
+  readonly nodeOf: (request: IncomingMessage) => string | null
   readonly servers: Server[]
   readonly serve: Serve
   readonly gate: Gate
@@ -185,10 +190,12 @@ interface Serving {
 }
 
 /** Answers by this server, or by the leader where that is another. Who asks is found out here either way. */
-function orElsewhere({ elsewhere }: HttpOptions, { exec, local, serve, gate }: Listening): Serving {
-  const asked = (request: IncomingMessage): string => {
+function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, gate }: Listening): Serving {
+  const asked = (request: IncomingMessage): string | null => {
     const by = local.get(request)
     if (by !== undefined) return by
+    // What a machine may ask without a token every server answers.
+    if (nodeOf(request) !== null && request.headers.authorization === undefined) return null
     gate.checkAddressee(request)
     return gate.authenticate(request)
   }
@@ -214,7 +221,7 @@ function orElsewhere({ elsewhere }: HttpOptions, { exec, local, serve, gate }: L
   }
 }
 
-function whoOrNull(ask: () => string): string | null {
+function whoOrNull(ask: () => string | null): string | null {
   try {
     return ask()
   } catch (error) {
@@ -229,10 +236,11 @@ function askedBy(request: IncomingMessage): string {
   return typeof by === 'string' && by !== '' ? by.slice(0, 200) : 'another server'
 }
 
-function admitUpgrade(request: IncomingMessage, gate: Gate, local: WeakMap<IncomingMessage, string>): void {
-  if (local.has(request)) return
+function admitUpgrade(request: IncomingMessage, gate: Gate, local: WeakMap<IncomingMessage, string>): string {
+  const by = local.get(request)
+  if (by !== undefined) return by
   gate.checkAddressee(request)
-  gate.authenticate(request)
+  return gate.authenticate(request)
 }
 
 function newRequestId(): string {
