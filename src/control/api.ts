@@ -17,6 +17,7 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
+import type { SettingView } from '../core/settings/settings.ts'
 import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogLine, LogQuery } from '../ports/runtime.ts'
 
@@ -68,6 +69,10 @@ export interface NewJoinToken {
  */
 export interface Api {
   cluster(): ClusterView
+  /** Settings of the whole cluster. */
+  config(): readonly SettingView[]
+  /** Changes one of them, for all servers and from now on. Throws NOT_FOUND, CONFIG_INVALID. */
+  setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]>
   /** Computes what a change would do; changes nothing. */
   plan(change: Change): Promise<Plan>
   /**

@@ -16,6 +16,7 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
+import type { SettingView } from '../core/settings/settings.ts'
 import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import { type Connection, connectionTo, type Servers, type Target } from './client/connection.ts'
@@ -43,6 +44,8 @@ export type { Servers, Target } from './client/connection.ts'
 export interface Client {
   health(): Promise<Health>
   cluster(): Promise<ClusterView>
+  config(): Promise<readonly SettingView[]>
+  setConfig(key: string, value: string): Promise<readonly SettingView[]>
   validate(text: string, file: string | null): Promise<Validation>
   plan(change: ChangeRequest): Promise<WirePlan>
   apply(change: ChangeRequest, plan: WirePlan | null): Promise<WireAccepted>
@@ -132,12 +135,24 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
   }
 }
 
-type ClusterCalls = 'docker' | 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
+type ClusterCalls =
+  | 'config'
+  | 'setConfig'
+  | 'docker'
+  | 'health'
+  | 'cluster'
+  | 'nodes'
+  | 'node'
+  | 'nodeStats'
+  | 'samples'
+  | 'explain'
 type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
   return {
+    config: () => get('/config'),
+    setConfig: (key, value) => write('/config', { key, value }),
     docker: (node, request) => openExec(connection, `/nodes/${node}/docker`, request),
     health: () => get('/health'),
     cluster: () => get('/cluster'),

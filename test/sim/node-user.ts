@@ -79,6 +79,8 @@ export class NodeUser {
     try {
       const session = await api.docker(node, { argv: ['ps'], timeoutMs: 60_000 }, caller)
       await session.exit
+      await api.setConfig('strategy', this.#lookRng.pick(['spread', 'bin-pack']), caller)
+      api.config()
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
     }

@@ -2,6 +2,7 @@ import type { Millis } from './ids.ts'
 
 export const EVENT_KINDS = [
   'cluster.created',
+  'cluster.changed',
   'cluster.upgraded',
   'server.changed',
   'leader.elected',

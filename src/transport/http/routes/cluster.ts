@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { OperationalError } from '../../../core/errors.ts'
 import { EVENT_ID } from '../../../core/model/event.ts'
 import { findNode } from '../find-node.ts'
-import { clusterView, event, explanation, health, hostStats, node } from '../schemas/cluster.ts'
+import { clusterView, event, explanation, health, hostStats, node, setting, settingChange } from '../schemas/cluster.ts'
 import { listOf } from '../schemas/named.ts'
 import { taskSample } from '../schemas/task.ts'
 import { byId, flag, wholeText } from './params.ts'
@@ -39,6 +39,21 @@ export function clusterRoutes(version: string): readonly Route[] {
       access: 'node',
       response: clusterView,
       handle: (api) => api.cluster(),
+    }),
+    jsonRoute({
+      method: 'GET',
+      path: '/config',
+      summary: 'Settings of the whole cluster.',
+      response: listOf(setting),
+      handle: (api) => api.config(),
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/config',
+      summary: 'Changes a setting of the whole cluster.',
+      body: settingChange,
+      response: listOf(setting),
+      handle: (api, { body, caller }) => api.setConfig(body.key, body.value, caller),
     }),
     ...nodeRoutes,
     streamRoute({

@@ -77,7 +77,11 @@ export function streamRoute<R, P = unknown, Q = unknown>(
     readonly kind: 'lines' | 'events' | 'pulses'
     /** Of one item. */
     readonly response: z.ZodType<R>
-    readonly handle: (api: Api, request: RouteRequest<P, Q, unknown>) => AsyncIterable<R> | readonly R[]
+    /** A stream, or a whole answer for those who do not follow. */
+    readonly handle: (
+      api: Api,
+      request: RouteRequest<P, Q, unknown>,
+    ) => AsyncIterable<R> | readonly R[] | { readonly data: readonly R[] }
   },
 ): Route {
   return erase(route, { kind: route.kind, status: 200, schema: route.response }, route.handle)

@@ -83,6 +83,8 @@ const logLine: z.ZodType<GoclusterLog> = z.strictObject({
   source: text,
 })
 export const goclusterLogsForm = enveloped(z.array(logLine).readonly())
+/** A line of a log as text. */
+export const goclusterLineForm = text
 export const goclusterConfigForm = enveloped(textMap)
 
 export const goclusterPulseForm: z.ZodType<GoclusterPulse> = named(
