@@ -43,6 +43,7 @@ export async function startOneNode(runtimes: readonly RuntimeKind[], dockerHost:
     link: null,
     join: null,
     apiHost: null,
+    furtherNodes: [],
   } as const
   const node = await startNode(options, log)
   const { api } = node.server

@@ -48,6 +48,8 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['GANTRY_TOKEN', 'the token for GANTRY_URL, and for the socket of a node that is no server'],
   ['GANTRY_LISTEN', 'where `up` serves the API; 127.0.0.1:8080'],
   ['GANTRY_RUNTIME', 'what `up` runs tasks with: docker, process, or both; what is there'],
+  ['CUBE_MANAGER_HOST, CUBE_MANAGER_PORT', 'where `up` serves the API when it starts as gokube does'],
+  ['CUBE_WORKER_HOST, CUBE_WORKER_PORT', 'where the first of gokube’s three workers answers; the others follow'],
   ['DOCKER_HOST', 'the engine that `up` uses; unix:///var/run/docker.sock'],
   ['NO_COLOR', 'no colours, if it is not empty'],
 ]

@@ -14,23 +14,31 @@ const TICK_MS = 10
 export function systemHost({
   dataDir,
   dockerHost = null,
+  share = 1,
 }: {
   readonly dataDir: string
   /** The engine that commands of Docker go to; left out: none. */
   readonly dockerHost?: string | null
+  /** As many agents share the machine: each has that part of it. */
+  readonly share?: number
 }): Host {
   return {
     hostname: hostname(),
-    capacity: () => capacity(dataDir),
+    capacity: () => capacity(dataDir, share),
     stats: () => stats(dataDir),
     probe,
     docker: dockerCli(dockerHost),
   }
 }
 
-async function capacity(dataDir: string): Promise<Resources> {
-  const disk = await diskOf(dataDir)
-  return { cpuMillis: availableParallelism() * 1000, memoryBytes: memoryTotal(), diskBytes: disk.totalBytes }
+async function capacity(dataDir: string, share: number): Promise<Resources> {
+  const { totalBytes } = await diskOf(dataDir)
+  const part = (whole: number): number => Math.floor(whole / share)
+  return {
+    cpuMillis: part(availableParallelism() * 1000),
+    memoryBytes: part(memoryTotal()),
+    diskBytes: part(totalBytes),
+  }
 }
 
 async function stats(dataDir: string): Promise<HostStats> {

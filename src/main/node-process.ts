@@ -39,6 +39,8 @@ export interface AgentOptions {
   readonly runtimes: readonly RuntimeKind[]
   readonly dockerHost: string
   readonly version: string
+  /** As many agents share this machine; left out: it is alone. */
+  readonly share?: number
 }
 
 export interface NodeOptions extends AgentOptions {
@@ -51,6 +53,8 @@ export interface NodeOptions extends AgentOptions {
   readonly join: JoinOptions | null
   /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
   readonly apiHost: string | null
+  /** Names of further nodes that this machine stands for, each with an agent of its own. */
+  readonly furtherNodes: readonly string[]
 }
 
 export interface LinkOptions {
@@ -95,6 +99,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
     await membership.takeServer(server)
     const link = membership.ownLink()
     const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
+    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, link, log)
     await membership.listen()
     return {
       server,
@@ -103,10 +108,11 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
       apiTls: membership.apiTls,
       serveApi: (http) => membership.serveApi(http),
       stop: async ({ park }) => {
-        const left = await agent.stop({ park })
+        const ended = [agent, ...further.map((one) => one.agent)].map((one) => one.stop({ park }))
+        const left = (await Promise.all(ended)).flat()
         await membership.close()
         await server.stop()
-        await Promise.all(runtimes.map((runtime) => runtime.close()))
+        await Promise.all([...runtimes, ...further.flatMap((one) => one.runtimes)].map((runtime) => runtime.close()))
         await store.close()
         return left
       },
@@ -154,6 +160,26 @@ function startOwnAgent(
   return startAgent(options, { clusterId, nodeId, address: options.link?.advertise ?? null }, link, log)
 }
 
+/** Each has its own directory, and is the only node of a placement that is called like it. */
+function startFurtherAgents(
+  options: NodeOptions,
+  clusterId: string,
+  link: Link,
+  log: Log,
+): Promise<readonly StartedAgent[]> {
+  const started = options.furtherNodes.map((name) => {
+    const dataDir = join(options.dataDir, 'nodes', name)
+    makeDataDir(dataDir)
+    return startAgent(
+      { ...options, name, placement: name, dataDir },
+      { clusterId, nodeId: null, address: null },
+      link,
+      log,
+    )
+  })
+  return Promise.all(started)
+}
+
 /** Starts the agent of this machine. */
 export async function startAgent(
   options: AgentOptions,
@@ -164,11 +190,16 @@ export async function startAgent(
   const { dataDir, placement, publicAddress, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
   const { nodeId, address } = who
+  const host = systemHost({
+    dataDir,
+    dockerHost: options.runtimes.includes('docker') ? options.dockerHost : null,
+    share: options.share ?? 1,
+  })
   const agent = new Agent({
     clock: systemClock(),
     rng: systemRng(),
     log,
-    host: systemHost({ dataDir, dockerHost: options.runtimes.includes('docker') ? options.dockerHost : null }),
+    host,
     link,
     reach: tcpReach(),
     runtimes,

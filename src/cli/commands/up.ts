@@ -7,6 +7,7 @@ import { isLoopback } from '../../transport/http/auth.ts'
 import type { AgentFile } from '../agent-file.ts'
 import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
+import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
 import { storeOptions } from '../store-options.ts'
@@ -68,7 +69,13 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
   const token = joinToken(flags)
-  const listen = address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080')
+  const cube = cubeStart(env)
+  const said = flags.listen ?? (cube === null ? file?.listen : null) ?? null
+  const listen =
+    said === null && cube !== null
+      ? cube.manager
+      : address(said ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080')
+  const [own, ...further] = cube?.workers ?? []
   return {
     ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
     clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
@@ -77,7 +84,10 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     link: linkOptions(flags),
     join: token === null ? null : { servers: flags.servers ?? [], token },
     listen,
-    apiHost: isLoopback(listen.host) ? null : listen.host,
+    apiHost: [listen, ...(cube?.workers ?? [])].find(({ host }) => !isLoopback(host))?.host ?? null,
+    ...(own === undefined ? {} : { name: own.name, placement: own.name, share: 1 + further.length }),
+    furtherNodes: further.map(({ name }) => name),
+    workers: cube?.workers ?? [],
     socketPath: socketPath({ ...globals, dataDir }),
     auth: flags.auth,
     leave: flags.leave === true,

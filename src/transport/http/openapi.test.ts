@@ -59,7 +59,13 @@ test('what the routes answer keeps to the schemas that the document names', asyn
   await bed.client.apply(plan.change, plan)
   await bed.client.dispatch({ id: ID, name: 'report', command: ['true'] })
   await until(bed.api, () => bed.api.tasks({ service: null, all: false }).filter(({ ready }) => ready).length === 3)
-  const paths: Readonly<Record<string, string>> = { ':name': 'web', ':number': '1', ':taskId': ID, '*': 'web.1.1' }
+  const paths: Readonly<Record<string, string>> = {
+    ':name': 'web',
+    ':number': '1',
+    ':taskId': ID,
+    ':node': '1',
+    '*': 'web.1.1',
+  }
   for (const route of routes) {
     if (route.method !== 'GET' || route.answer.kind === 'exec' || route.answer.kind === 'pulses') continue
     const id = route.path.includes('/nodes') ? '1' : route.path.includes('/dispatches') ? ID : 'web.1.1'

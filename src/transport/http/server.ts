@@ -14,6 +14,7 @@ import { ASKED_BY_HEADER, type DialLeader, forwardRequest, forwardUpgrade } from
 import { listenOnPort, listenOnSocket } from './listeners.ts'
 import { metricsText, RequestCounter } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
+import type { Route } from './routes/route.ts'
 import { allRoutes } from './routes.ts'
 
 export interface HttpOptions {
@@ -27,6 +28,8 @@ export interface HttpOptions {
   readonly tokens: () => readonly Token[]
   readonly auth: 'token' | 'none'
   readonly version: string
+  /** What is served instead of the whole API. */
+  readonly routes?: readonly Route[]
   /** Other names by which clients may call this server. */
   readonly names?: readonly string[]
   /** As other servers know this one; left out: it is the only one. */
@@ -93,12 +96,13 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     now: options.now ?? Date.now,
   })
   const requests = new RequestCounter()
-  const routes = allRoutes({
+  const all = allRoutes({
     version,
     ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
-    openapi: () => openApiDocument(routes, version),
+    openapi: () => openApiDocument(all, version),
     metrics: () => metricsText(api, requests, gate, version),
   })
+  const routes = options.routes ?? all
   const app = createApp({
     api,
     log,
