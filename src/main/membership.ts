@@ -16,7 +16,7 @@ import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
-import { answerSearches } from './discovery.ts'
+import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
@@ -54,7 +54,9 @@ export class Membership {
     let identity = await readIdentity(dataDir)
     if (identity === null && join !== null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
-      identity = await joinAndKeep(dataDir, { ...join, role: 'server', name, addresses: [link.advertise] })
+      const { servers: named, token, discovery } = join
+      const servers = named.length > 0 ? named : await searchServers(discovery, token, log)
+      identity = await joinAndKeep(dataDir, { servers, token, role: 'server', name, addresses: [link.advertise] })
     }
     if (identity !== null && identity.role !== 'server') {
       throw new OperationalError('CONFIG_INVALID', `this machine is agent ${identity.nodeId}, and no server`, {

@@ -64,12 +64,14 @@ export interface LinkOptions {
   /** What the others dial: an address or a name of this machine. */
   readonly advertise: string
   /** How machines that search for servers find this one; null: they do not. */
-  readonly discovery: Pick<DiscoveryOptions, 'secret'> | null
+  readonly discovery: Omit<DiscoveryOptions, 'clusterName' | 'nodes'> | null
 }
 
 export interface JoinOptions {
+  /** Empty: they are searched for. */
   readonly servers: readonly string[]
   readonly token: string
+  readonly discovery: DiscoveryOptions
 }
 
 /** A server and an agent in one process. */

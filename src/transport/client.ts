@@ -30,6 +30,7 @@ import type {
   Health,
   Validation,
   WireAccepted,
+  WireMetric,
   WirePlan,
 } from './wire.ts'
 
@@ -44,6 +45,8 @@ export type { Servers, Target } from './client/connection.ts'
 export interface Client {
   health(): Promise<Health>
   cluster(): Promise<ClusterView>
+  /** What the server that leads measures. */
+  metrics(): Promise<readonly WireMetric[]>
   config(): Promise<readonly SettingView[]>
   setConfig(key: string, value: string): Promise<readonly SettingView[]>
   validate(text: string, file: string | null): Promise<Validation>
@@ -136,6 +139,7 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
 }
 
 type ClusterCalls =
+  | 'metrics'
   | 'config'
   | 'setConfig'
   | 'docker'
@@ -151,6 +155,7 @@ type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken'
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
   return {
+    metrics: () => get('/cluster/metrics'),
     config: () => get('/config'),
     setConfig: (key, value) => write('/config', { key, value }),
     docker: (node, request) => openExec(connection, `/nodes/${node}/docker`, request),

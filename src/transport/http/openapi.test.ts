@@ -9,7 +9,7 @@ const FILE = 'docs/reference/openapi.json'
 /** With UPDATE_GENERATED=1 the file is rewritten instead of compared; review it as a diff. */
 const update = process.env['UPDATE_GENERATED'] === '1'
 
-const routes = allRoutes({ version: '0.1.0', openapi: () => ({}), metrics: () => '' })
+const routes = allRoutes({ version: '0.1.0', openapi: () => ({}), metrics: () => [] })
 const document = openApiDocument(routes, '0.1.0') as unknown as {
   readonly paths: Record<string, Record<string, { operationId: string; responses: Record<string, unknown> }>>
   readonly components: { readonly schemas: Record<string, unknown> }

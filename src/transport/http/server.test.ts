@@ -145,7 +145,7 @@ test('the metrics count requests, refusals, tasks and services, all from zero', 
   for (const line of [
     'gantry_tasks{state="running"} 0',
     'gantry_services{health="unhealthy"} 0',
-    'gantry_nodes 1',
+    'gantry_nodes{status="ready"} 1',
     'gantry_http_requests_total{status="4xx"} 1',
     'gantry_http_requests_total{status="5xx"} 0',
     'gantry_http_refused_total{code="UNAUTHENTICATED"} 1',

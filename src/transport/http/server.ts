@@ -6,13 +6,14 @@ import type { Api } from '../../control/api.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { Log } from '../../ports/log.ts'
+import type { WireMetric } from '../wire.ts'
 import { createApp, type Serve } from './app.ts'
 import { Gate, isLoopback, type Token } from './auth.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
 import { ExecSockets, rawAnswer } from './exec-upgrade.ts'
 import { ASKED_BY_HEADER, type DialLeader, forwardRequest, forwardUpgrade } from './forward.ts'
 import { listenOnPort, listenOnSocket } from './listeners.ts'
-import { metricsText, RequestCounter } from './metrics.ts'
+import { eventLoopDelay, type MoreMetrics, metricFamilies, RequestCounter } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import type { Route } from './routes/route.ts'
 import { allRoutes } from './routes.ts'
@@ -28,6 +29,8 @@ export interface HttpOptions {
   readonly tokens: () => readonly Token[]
   readonly auth: 'token' | 'none'
   readonly version: string
+  /** What else is measured in this process. */
+  readonly metrics?: readonly MoreMetrics[]
   /** What is served instead of the whole API. */
   readonly routes?: readonly Route[]
   /** Other names by which clients may call this server. */
@@ -96,11 +99,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     now: options.now ?? Date.now,
   })
   const requests = new RequestCounter()
+  const more = [eventLoopDelay(), ...(options.metrics ?? [])]
+  const self = options.serverName ?? null
+  const metrics = (): readonly WireMetric[] => metricFamilies(api, requests, gate, { version, self, more })
   const all = allRoutes({
     version,
     ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
     openapi: () => openApiDocument(all, version),
-    metrics: () => metricsText(api, requests, gate, version),
+    metrics,
   })
   const routes = options.routes ?? all
   const app = createApp({

@@ -20,7 +20,7 @@ import {
   goclusterConfigForm,
   goclusterHealthForm,
   goclusterLeaderForm,
-  goclusterLineForm,
+  goclusterLinesForm,
   goclusterLogsForm,
   goclusterMetricsForm,
   goclusterNodeForm,
@@ -159,7 +159,7 @@ function logRoutes(look: Look): readonly Route[] {
         node: z.string().min(1).max(300).describe('Its name or its number; `leader` is one too.'),
       }),
       query: logsQuery,
-      response: goclusterLineForm,
+      response: goclusterLinesForm,
       handle: (api, { params, query, signal }): AsyncIterable<string> | Enveloped<readonly string[]> => {
         const name = params.node === 'leader' ? api.cluster().leadership.holder : params.node
         const node = nodeCalled(look(api), name)

@@ -6,7 +6,7 @@ import type { ClusterView, Explanation, NodeView } from '../../../core/model/vie
 import { STRATEGIES } from '../../../core/schedule/strategy.ts'
 import { SETTING_KEYS, type SettingView } from '../../../core/settings/settings.ts'
 import type { HostStats } from '../../../ports/host.ts'
-import type { Health } from '../../wire.ts'
+import type { Health, WireMetric } from '../../wire.ts'
 import { count, instant, named, positive, text, textMap } from './named.ts'
 import { resources } from './service.ts'
 
@@ -81,6 +81,17 @@ export const setting: z.ZodType<SettingView> = named(
     meaning: text,
   }),
   'A setting of the whole cluster.',
+)
+
+export const metric: z.ZodType<WireMetric> = named(
+  'Metric',
+  z.strictObject({
+    name: text,
+    type: z.enum(['gauge', 'counter', 'histogram']),
+    help: text,
+    samples: z.array(z.strictObject({ name: text, labels: textMap, value: z.number() })),
+  }),
+  'Figures that mean the same thing.',
 )
 
 export const settingChange = z.strictObject({ key: z.string().min(1).max(100), value: z.string().max(1_000) })
