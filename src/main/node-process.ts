@@ -21,9 +21,11 @@ import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
+import type { MoreMetrics } from '../transport/http/metrics.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
+import { measuredStore } from './measured-store.ts'
 import type { Membership } from './membership.ts'
 import { openStore, type StoreOptions } from './open-store.ts'
 
@@ -81,6 +83,8 @@ export interface NodeProcess {
   runtimes(): readonly RuntimeDescription[]
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
+  /** What the store measures. */
+  readonly metrics: MoreMetrics
   /** What the API shows to other machines; null: there is no certificate. */
   readonly apiTls: Membership['apiTls']
   /** Requests of other machines go to this API from now on. */
@@ -94,7 +98,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
   makeDataDir(options.dataDir)
   const { Membership } = await import('./membership.ts')
   const membership = await Membership.open({ ...options, name: nodeName(options) }, log)
-  const store = await openStore(options.store, { clock: systemClock(), rng: systemRng() })
+  const { store, metrics } = measuredStore(await openStore(options.store, { clock: systemClock(), rng: systemRng() }))
   const server = newServer(store, membership, options, log)
   try {
     await server.start()
@@ -108,6 +112,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
       runtimes: () => agent.runtimes,
       elsewhere: membership.elsewhere,
       apiTls: membership.apiTls,
+      metrics,
       serveApi: (http) => membership.serveApi(http),
       stop: async ({ park }) => {
         const ended = [agent, ...further.map((one) => one.agent)].map((one) => one.stop({ park }))

@@ -14,7 +14,7 @@ import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
 import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
 import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
-import { type NodeOptions, type NodeProcess, startNode } from './node-process.ts'
+import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
 
 export interface UpOptions extends NodeOptions {
@@ -99,6 +99,8 @@ async function startApis(
     tokens: () => [own, ...node.server.accessTokens],
     auth,
     version,
+    serverName: nodeName(options),
+    metrics: [node.metrics],
   }
   const { socketPath, listen } = options
   const open: HttpServer[] = []

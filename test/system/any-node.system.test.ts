@@ -46,8 +46,9 @@ etcdTests(() => {
     const follower = await aServer('b', store, ...joining)
     const worker = await aMachine()
     fakeDocker(worker)
-    const servers = `${leader.link},${follower.link}`
-    await worker.agent('--name', 'c', '--servers', servers, '--join-token-file', await aToken(leader.gantry))
+    // Go Orchestrator's form: nothing listens on the usual port beside that address, so it is itself the link.
+    const master = ['--master-url', `http://${leader.link}`, '--token-file', await aToken(leader.gantry)]
+    await worker.agent('--name', 'c', '--servers', follower.link, ...master)
     await until(
       () => readyNodes(leader.gantry),
       (names) => names.join() === 'a,b,c',
@@ -57,7 +58,7 @@ etcdTests(() => {
 
   test('every command works from any node; an agent’s machine without a token shows how things are and nothing else', async () => {
     const { leader, follower, worker } = await aCluster()
-    for (const command of ['nodes', 'cluster', 'leader', 'health', 'services', 'tasks'])
+    for (const command of ['nodes', 'cluster', 'leader', 'health', 'services', 'tasks', 'metrics'])
       expect(await worker.run(command)).toMatchObject({ code: 0 })
     for (const words of [
       ['revisions'],

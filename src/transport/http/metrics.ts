@@ -25,12 +25,17 @@ export class RequestCounter {
 /** What is measured elsewhere in the process, asked for each time. */
 export type MoreMetrics = () => readonly WireMetric[]
 
+/** Seldom enough to cost nothing. */
+const RESOLUTION_MS = 100
+
 /** Measures how late the event loop is, from now on. */
 export function eventLoopDelay(): MoreMetrics {
-  const histogram = monitorEventLoopDelay({ resolution: 20 })
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   return () => {
-    const seconds = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0)
+    // What is measured is the time between two looks, which is never less than what was asked for.
+    const seconds = (nanoseconds: number): number =>
+      Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1e3) : 0
     const quantiles = [50, 99, 100].map((percent): [string, number] => [
       String(percent / 100),
       seconds(histogram.percentile(percent)),

@@ -99,7 +99,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     now: options.now ?? Date.now,
   })
   const requests = new RequestCounter()
-  const more = [eventLoopDelay(), ...(options.metrics ?? [])]
+  const more = options.routes === undefined ? [eventLoopDelay(), ...(options.metrics ?? [])] : []
   const self = options.serverName ?? null
   const metrics = (): readonly WireMetric[] => metricFamilies(api, requests, gate, { version, self, more })
   const all = allRoutes({
