@@ -25,13 +25,13 @@ async function ended(session: ExecSession): Promise<{ readonly said: string; rea
 }
 
 test('it runs with its words, its engine and nothing else of our environment', async () => {
-  aDocker('echo "$@ $DOCKER_HOST ${SECRET:-none}"; exit 3')
+  aDocker('echo "$@ $DOCKER_HOST [$SECRET]"; exit 3')
   process.env['SECRET'] = 'hush'
   onTestFinished(() => {
     Reflect.deleteProperty(process.env, 'SECRET')
   })
   const session = await dockerCli('unix:///x')({ argv: ['ps', '$(id)'], timeoutMs: 10_000 })
-  expect(await ended(session)).toEqual({ said: 'stdout: ps $(id) unix:///x none\n', code: 3 })
+  expect(await ended(session)).toEqual({ said: 'stdout: ps $(id) unix:///x []\n', code: 3 })
 })
 
 test('one that does not end in time is ended with what it has started', async () => {
