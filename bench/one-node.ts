@@ -42,6 +42,8 @@ export async function startOneNode(runtimes: readonly RuntimeKind[], dockerHost:
     store: { kind: 'sqlite', path: join(dataDir, 'state.db') },
     link: null,
     join: null,
+    apiHost: null,
+    furtherNodes: [],
   } as const
   const node = await startNode(options, log)
   const { api } = node.server

@@ -16,7 +16,7 @@ const update = process.env['UPDATE_GENERATED'] === '1'
 
 async function program(): Promise<Command> {
   const { globals } = takeGlobals([], {}, () => undefined)
-  return programOf(Object.values(COMMANDS), contextOf(globals, '0.0.0'))
+  return programOf(Object.values(COMMANDS), await contextOf(globals, '0.0.0'))
 }
 
 /** What `gantry help COMMAND` prints. */

@@ -37,7 +37,7 @@ test('every example of the HTTP page does what the page says', async () => {
 })
 
 test('every path that the HTTP page names is a route', () => {
-  const routes = allRoutes({ version: '', openapi: () => ({}), metrics: () => '' }).map(({ path }) => path)
+  const routes = allRoutes({ version: '', openapi: () => ({}), metrics: () => [] }).map(({ path }) => path)
   const known = routes.map((path) => path.replaceAll(/:\w+/g, '{}').replace('/api/v1', ''))
   const named = [...page.matchAll(/(?:`|GET |POST |DELETE )(\/[a-z][\w/{}.-]*)/g)].map(([, path = '']) => path)
   const unknown = named

@@ -31,6 +31,7 @@ export function idleCalls(change: Partial<AgentCalls> = {}): AgentCalls {
       // It has no tasks.
     },
     exec: () => Promise.reject(new Error('nothing runs here')),
+    docker: () => Promise.reject(new Error('nothing runs here')),
     survey: async (images) => ({ runtimes: [], presentImages: images }),
     samples: async () => [],
     hostStats: () => Promise.reject(new Error('nothing is measured here')),

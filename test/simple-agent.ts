@@ -77,6 +77,7 @@ function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock): AgentCalls 
       }
     },
     exec: async (_taskId, request) => echo(request),
+    docker: async ({ argv }) => echo({ ...NO_TERMINAL, argv }),
     survey: async (images) => ({ runtimes: aNode().runtimes, presentImages: images }),
     samples: async () =>
       [...held].map(([taskId]) => ({ taskId, cpuMillis: 1.5, memoryBytes: 1_000_000, at: clock.now() })),
@@ -94,6 +95,8 @@ function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock): AgentCalls 
     }),
   }
 }
+
+const NO_TERMINAL = { tty: false, stdin: false, env: {}, user: null, workingDir: null, size: null }
 
 /** A program that says its arguments, repeats its input and ends with 7 when that ends. */
 function echo({ argv, size }: ExecRequest): ExecSession {

@@ -27,6 +27,7 @@ export function agentCalls(
       if (container.state !== 'running') throw new OperationalError('CONFLICT', `${taskId} is not running`)
       return runtime.exec(container.id, request)
     },
+    docker: (request) => host.docker(request),
     survey: async (images) => {
       const [descriptions, ...present] = await Promise.all([
         describe(),

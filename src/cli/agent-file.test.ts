@@ -2,7 +2,15 @@ import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { agentFileOf } from './agent-file.ts'
 
-const NOTHING = { clusterName: null, listen: null, dataDir: null, nodeName: null, store: {} }
+const NO_DISCOVERY = { nodes: {}, bindAddress: null, port: null }
+const NOTHING = {
+  clusterName: null,
+  listen: null,
+  dataDir: null,
+  nodeName: null,
+  store: {},
+  discovery: NO_DISCOVERY,
+}
 
 test.each([
   { it: 'nothing', sections: {}, sets: {} },
@@ -20,7 +28,12 @@ test.each([
   {
     it: 'a port of discovery',
     sections: { cluster: { discovery_port: 7001 } },
-    sets: { nodeName: `${hostname()}:7001` },
+    sets: { nodeName: `${hostname()}:7001`, discovery: { ...NO_DISCOVERY, port: 7001 } },
+  },
+  {
+    it: 'nodes to ask, and from where',
+    sections: { nodes: { a: 'b:1' }, cluster: { bind_address: '10.0.0.1' } },
+    sets: { discovery: { nodes: { a: 'b:1' }, bindAddress: '10.0.0.1', port: null } },
   },
   { it: 'a data directory', sections: { data_dir: './d' }, sets: { dataDir: './d' } },
   {
@@ -42,12 +55,9 @@ test.each([
 
 test('what has no effect in this version is said, with the reason', () => {
   const warned: string[] = []
-  agentFileOf({ env: 'prod', cluster: { enable_operator: true, name: 'x' }, nodes: { a: 'b:1' } }, (line) =>
-    warned.push(line),
-  )
+  agentFileOf({ env: 'prod', cluster: { enable_operator: true, name: 'x' } }, (line) => warned.push(line))
   expect(warned).toEqual([
     'env has no effect: Gantry behaves alike in every environment',
-    'nodes has no effect: in this version a cluster is one node',
     'cluster.enable_operator has no effect: operators are not part of this version',
   ])
 })

@@ -14,25 +14,30 @@ export interface AgentFile {
   readonly nodeName: string | null
   /** What it says about the store; `storeOptions` makes something of it. */
   readonly store: StoreSettings
+  /** How servers are searched for, and searches answered. */
+  readonly discovery: {
+    /** Nodes that are asked by name: name → `host:port`. */
+    readonly nodes: Readonly<Record<string, string>>
+    readonly bindAddress: string | null
+    readonly port: number | null
+  }
 }
 
 /** Sections that are known but change nothing in this version, each with the reason. */
 const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   env: 'Gantry behaves alike in every environment',
-  nodes: 'in this version a cluster is one node',
   plugins: 'operators are not part of this version',
   enable_operators: 'operators are not part of this version',
   enable_operator: 'operators are not part of this version',
   cli: 'the command line reads its options and the environment',
 }
 const CLUSTER_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
-  bind_address: 'in this version a cluster is one node',
   enable_operators: 'operators are not part of this version',
   enable_operator: 'operators are not part of this version',
 }
 
 /**
- * Reads the agent's sections of a file for `up`. Throws CONFIG_INVALID with all problems; what has no effect is told to
+ * Reads the agent's sections of a file. Throws CONFIG_INVALID with all problems; what has no effect is told to
  * `warn`.
  */
 export function readAgentFile(path: string, warn: (line: string) => void): AgentFile {
@@ -54,6 +59,11 @@ export function agentFileOf(sections: AgentSections, warn: (line: string) => voi
     dataDir: text(sections['data_dir']),
     nodeName: typeof port === 'number' ? `${hostname()}:${port}` : null,
     store: settingsOfSection(part(sections['backend'])),
+    discovery: {
+      nodes: part(sections['nodes']) as Readonly<Record<string, string>>,
+      bindAddress: text(cluster['bind_address']),
+      port: typeof port === 'number' ? port : null,
+    },
   }
 }
 

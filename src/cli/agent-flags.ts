@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { OperationalError } from '../core/errors.ts'
+import type { DiscoveryOptions } from '../main/discovery.ts'
 import type { AgentOptions } from '../main/node-process.ts'
 import { LOG_LEVELS, type LogLevel } from '../ports/log.ts'
+import type { AgentFile } from './agent-file.ts'
 import type { Context } from './context.ts'
 import { readInput } from './files.ts'
 import { variableOf } from './globals.ts'
@@ -63,6 +65,22 @@ export async function agentOptions(
     dockerHost: variableOf(env, 'DOCKER_HOST') ?? 'unix:///var/run/docker.sock',
     version,
   }
+}
+
+/** The agent's own file. Throws CONFIG_INVALID; what has no effect in it is told. */
+export async function agentFileAt(path: string, context: Context): Promise<AgentFile> {
+  const { readAgentFile } = await import('./agent-file.ts')
+  return readAgentFile(path, (line) => context.say(`Warning: ${line}`))
+}
+
+/** How servers are searched for, and searches answered. */
+export function discoveryIn(
+  file: AgentFile | null,
+  clusterName: string,
+  secretFile: string | undefined,
+): DiscoveryOptions {
+  const { nodes = {}, bindAddress = null, port = null } = file?.discovery ?? {}
+  return { clusterName, secret: secretIn(secretFile), nodes, bindAddress, port }
 }
 
 /** The text of the join token that was given; null: none. */

@@ -31,6 +31,12 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),
   leader: async (context) => (await import('./commands/cluster.ts')).leaderCommand(context),
   health: async (context) => (await import('./commands/cluster.ts')).healthCommand(context),
+  metrics: async (context) => (await import('./commands/metrics.ts')).metricsCommand(context),
+  config: async (context) => (await import('./commands/config.ts')).configCommand(context),
+  docker: async (context) => (await import('./commands/docker.ts')).dockerCommand(context),
+  clusters: async (context) => (await import('./commands/clusters.ts')).clustersCommand(context),
+  use: async (context) => (await import('./commands/clusters.ts')).useCommand(context),
+  which: async (context) => (await import('./commands/clusters.ts')).whichCommand(context),
   completion: async (context) => (await import('./commands/completion.ts')).completionCommand(context),
   version: async (context) => (await import('./commands/cluster.ts')).versionCommand(context),
 }

@@ -18,7 +18,7 @@ afterAll(() => bed[Symbol.asyncDispose]())
 
 async function candidates(line: string, socket = bed.socketPath): Promise<readonly string[]> {
   const { globals } = takeGlobals(['--socket', socket], {}, () => undefined)
-  const context = contextOf(globals, '0.0.0')
+  const context = await contextOf(globals, '0.0.0')
   return complete(line.split(' '), await programOf(Object.values(COMMANDS), context), context)
 }
 

@@ -3,10 +3,12 @@ import { OperationalError } from '../core/errors.ts'
 import type { Context } from './context.ts'
 import { GLOBAL_OPTIONS } from './globals.ts'
 
-type Known = 'services' | 'tasks' | 'revisions' | 'nodes' | 'node objects' | 'dispatches'
+type Known = 'clusters' | 'services' | 'tasks' | 'revisions' | 'nodes' | 'node objects' | 'dispatches'
 
 /** Commands whose first argument is a name that the server knows. */
 const NAMED: Readonly<Record<string, readonly Known[]>> = {
+  use: ['clusters'],
+  'clusters rm': ['clusters'],
   services: ['services'],
   tasks: ['services'],
   'service scale': ['services'],
@@ -99,6 +101,10 @@ async function argumentsOf(
 }
 
 async function namesOf(kind: Known, context: Context): Promise<readonly string[]> {
+  if (kind === 'clusters') {
+    const { findContexts } = await import('./contexts/find-contexts.ts')
+    return (await findContexts(context.env)).contexts.map(({ name }) => name)
+  }
   const client = context.client()
   switch (kind) {
     case 'services':

@@ -1,5 +1,6 @@
 import { type Client, createClient } from '../transport/client.ts'
-import { type Globals, targetOf } from './globals.ts'
+import type { Globals } from './globals.ts'
+import { findReach, type Reach } from './reach.ts'
 import type { Format } from './render/format.ts'
 import { type Style, styleFor } from './render/style.ts'
 
@@ -11,6 +12,8 @@ export interface Context {
   readonly out: Style
   readonly err: Style
   readonly env: NodeJS.ProcessEnv
+  /** Where commands go. Throws what `findReach` threw. */
+  reach(): Reach
   client(): Client
   /** Prints a result: as it is with --json, else as the text that `show` makes of it; nothing where that is empty. */
   print<T>(value: T, show: (value: T, format: Format) => string): void
@@ -20,14 +23,22 @@ export interface Context {
 }
 
 /** Everything that follows from the global options and the process's streams. */
-export function contextOf(globals: Globals, version: string): Context {
+export async function contextOf(globals: Globals, version: string): Promise<Context> {
+  // What is wrong with it is for commands that go somewhere.
+  const found = await findReach(globals, process.env).then(
+    (reach) => () => reach,
+    (error: unknown) => (): never => {
+      throw error
+    },
+  )
   const context: Context = {
     globals,
     version,
     out: styleFor(globals.color && process.stdout.isTTY === true),
     err: styleFor(globals.color && process.stderr.isTTY === true),
     env: process.env,
-    client: () => createClient(targetOf(globals)),
+    reach: found,
+    client: () => createClient(found().servers),
     print: (value, show) => {
       const format = { style: context.out, width: terminalWidth(), now: Date.now() }
       const text = globals.json ? JSON.stringify(value, null, 2) : show(value, format)

@@ -14,7 +14,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const taken = takeGlobals(argv, process.env, warn)
     globals = taken.globals
-    const context = contextOf(globals, VERSION)
+    const context = await contextOf(globals, VERSION)
     const { runCommand } = await import('./run.ts')
     await runCommand(taken.rest, context)
     return context.exitCode

@@ -67,6 +67,6 @@ async function printCandidates(words: readonly string[], context: Context): Prom
   const { globals, rest } = takeGlobals(line.slice(0, -1), context.env, () => undefined)
   const before = rest.length === 0 ? rest : straightened(rest)
   const program = await programOf(loadsFor(before[0] ?? ''), context)
-  const found = await complete([...before, line.at(-1) ?? ''], program, contextOf(globals, context.version))
+  const found = await complete([...before, line.at(-1) ?? ''], program, await contextOf(globals, context.version))
   process.stdout.write(found.map((word) => `${word}\n`).join(''))
 }

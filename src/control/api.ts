@@ -18,7 +18,8 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import type { HostStats } from '../ports/host.ts'
+import type { SettingView } from '../core/settings/settings.ts'
+import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogLine, LogQuery } from '../ports/runtime.ts'
 
 /** Who asks, and how a repeated request is recognised. */
@@ -69,6 +70,10 @@ export interface NewJoinToken {
  */
 export interface Api {
   cluster(): ClusterView
+  /** Settings of the whole cluster. */
+  config(): readonly SettingView[]
+  /** Changes one of them, for all servers and from now on. Throws NOT_FOUND, CONFIG_INVALID. */
+  setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]>
   /** Computes what a change would do; changes nothing. */
   plan(change: Change): Promise<Plan>
   /**
@@ -114,6 +119,8 @@ export interface Api {
   /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */
   serviceLogs(service: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   exec(task: TaskId, request: ExecRequest): Promise<ExecSession>
+  /** Runs a command of Docker on a node. It is recorded before it begins. */
+  docker(node: NodeId, request: DockerRequest, caller: Caller): Promise<ExecSession>
   /** `object`: `web`, `web.1.2`, `node/1`, `manifest/3`. */
   /** Runs the inspect command of the task's service in the task. */
   inspect(task: TaskId): Promise<Inspection>

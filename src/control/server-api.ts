@@ -22,12 +22,14 @@ import type {
   TaskView,
 } from '../core/model/view.ts'
 import { explainNode } from '../core/node/explain.ts'
+import type { Strategy } from '../core/schedule/strategy.ts'
 import { explainService, explainTask } from '../core/service/explain.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
+import { type SettingView, viewSettings } from '../core/settings/settings.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { HostStats } from '../ports/host.ts'
+import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
@@ -38,10 +40,12 @@ import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
+import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
+import { runDocker } from './run-docker.ts'
 import type { Sessions } from './sessions.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
@@ -58,6 +62,8 @@ export interface ServerApiDeps {
   readonly admission: () => AdmissionDeps
   readonly storeKind: string
   readonly version: string
+  /** What this server was started with. */
+  readonly strategy: Strategy
 }
 
 /** What led somewhere is told on one screen. */
@@ -263,6 +269,19 @@ export class ServerApi implements Api {
     const { node } = this.task(id)
     if (node === null) throw new OperationalError('CONFLICT', `${id} is not on a node yet`)
     return this.#calls(node).exec(id, request)
+  }
+
+  config(): readonly SettingView[] {
+    return viewSettings(this.cluster().cluster, this.#deps)
+  }
+
+  async setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]> {
+    await setSetting(key, value, caller, this.#leading())
+    return this.config()
+  }
+
+  docker(node: NodeId, request: DockerRequest, caller: Caller): Promise<ExecSession> {
+    return runDocker(node, request, caller, { ...this.#leading(), calls: (id) => this.#calls(id) })
   }
 
   async inspect(id: TaskId): Promise<Inspection> {

@@ -93,6 +93,7 @@ export class Server {
       admission: () => this.#admission(),
       storeKind: store.kind,
       version: config.version,
+      strategy: config.strategy,
     })
     this.#campaigning = Promise.all([this.#campaign(this.#world), this.#register(this.#world)])
   }

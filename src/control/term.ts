@@ -1,6 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type { Dispatch } from '../core/model/manifest.ts'
+import { CLUSTER_KEY } from '../core/model/objects.ts'
 import type { Task } from '../core/model/task.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
@@ -97,7 +98,7 @@ export class Term {
       if (key === 'authority') return await this.#tendAuthority()
       if (key === 'presence') return await this.#presence.pass()
       return await reconcile(key, this.deps, this.#inbox, {
-        strategy: this.#strategy,
+        strategy: this.deps.world.mirror.get(CLUSTER_KEY)?.value.settings?.strategy ?? this.#strategy,
         isAway: (id) => this.#presence.isAway(id),
       })
     } catch (error) {

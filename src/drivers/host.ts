@@ -3,6 +3,7 @@ import { availableParallelism, cpus, hostname, loadavg, totalmem } from 'node:os
 import { dirname } from 'node:path'
 import type { Resources } from '../core/model/service.ts'
 import type { Host, HostStats } from '../ports/host.ts'
+import { dockerCli } from './docker-cli.ts'
 import { errorCode } from './durable-text.ts'
 import { probe } from './probe.ts'
 
@@ -10,18 +11,34 @@ import { probe } from './probe.ts'
 const TICK_MS = 10
 
 /** The machine this process runs on, as far as its control group lets it use it. Disk is that of the data directory. */
-export function systemHost({ dataDir }: { readonly dataDir: string }): Host {
+export function systemHost({
+  dataDir,
+  dockerHost = null,
+  share = 1,
+}: {
+  readonly dataDir: string
+  /** The engine that commands of Docker go to; left out: none. */
+  readonly dockerHost?: string | null
+  /** As many agents share the machine: each has that part of it. */
+  readonly share?: number
+}): Host {
   return {
     hostname: hostname(),
-    capacity: () => capacity(dataDir),
+    capacity: () => capacity(dataDir, share),
     stats: () => stats(dataDir),
     probe,
+    docker: dockerCli(dockerHost),
   }
 }
 
-async function capacity(dataDir: string): Promise<Resources> {
-  const disk = await diskOf(dataDir)
-  return { cpuMillis: availableParallelism() * 1000, memoryBytes: memoryTotal(), diskBytes: disk.totalBytes }
+async function capacity(dataDir: string, share: number): Promise<Resources> {
+  const { totalBytes } = await diskOf(dataDir)
+  const part = (whole: number): number => Math.floor(whole / share)
+  return {
+    cpuMillis: part(availableParallelism() * 1000),
+    memoryBytes: part(memoryTotal()),
+    diskBytes: part(totalBytes),
+  }
 }
 
 async function stats(dataDir: string): Promise<HostStats> {

@@ -1,4 +1,3 @@
-import { createServer, type Server as SocketServer } from 'node:net'
 import type { Agent } from '../agent/agent.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
@@ -7,11 +6,11 @@ import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
-import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity, rejoinIfNeeded } from './identity.ts'
-import { dialApi, HEARTBEAT_MS } from './link-service.ts'
+import { HEARTBEAT_MS } from './link-service.ts'
+import { openLocalFront } from './local-front.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
 
@@ -70,7 +69,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const who = { clusterId, nodeId, address: options.address, identity: machine, onDismissed: dismissed.resolve }
   const started = await startAgent(options, who, link, log)
   agent = started.agent
-  const front = await passOn(socketPath, servers, machine)
+  const front = await openLocalFront(socketPath, () => servers, machine)
   return {
     identity,
     runtimes: () => started.agent.runtimes,
@@ -78,7 +77,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
     stop: async ({ park }) => {
       machine.end()
       const left = await started.agent.stop({ park })
-      await new Promise((resolve) => front.close(resolve))
+      await front.close()
       await Promise.all(started.runtimes.map((runtime) => runtime.close()))
       return left
     },
@@ -112,29 +111,4 @@ async function becomeNode(options: AgentProcessOptions, servers: readonly string
     })
   }
   return joinAndKeep(dataDir, { servers, token, role: 'agent', name, addresses })
-}
-
-/** Every connection to the local socket becomes one to the API of a server. */
-async function passOn(path: string, servers: readonly string[], machine: MachineIdentity): Promise<SocketServer> {
-  const front = createServer((socket) => {
-    socket.on('error', () => undefined)
-    void (async () => {
-      for (const server of servers) {
-        try {
-          const other = await dialApi(server, machine)
-          socket.pipe(other)
-          other.pipe(socket)
-          other.once('error', () => socket.destroy())
-          other.once('close', () => socket.destroy())
-          socket.once('close', () => other.destroy())
-          return
-        } catch (error) {
-          if (!(error instanceof OperationalError)) throw error
-        }
-      }
-      socket.destroy()
-    })()
-  })
-  await listenOnSocket(front, path)
-  return front
 }

@@ -1,4 +1,5 @@
 import type { Server } from '../control/server.ts'
+import { readNamedNodes } from '../core/discovery/named-nodes.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseJoinToken } from '../core/identity/join-token.ts'
 import type { Millis } from '../core/model/ids.ts'
@@ -14,36 +15,42 @@ export interface DiscoveryOptions {
   readonly clusterName: string
   /** What searches are signed with; null: with what follows from the authority. */
   readonly secret: string | null
+  /** Nodes that are asked besides everybody near: name → `host:port`. */
+  readonly nodes: Readonly<Record<string, string>>
+  /** The one IPv4 address to search from and to answer at; null: every interface. */
+  readonly bindAddress: string | null
+  /** UDP port; null: the usual one. */
+  readonly port: number | null
 }
 
 const SEARCH_FOR_MS: Millis = 15_000
 
 /** Tells machines that search where this server is. What they hear is a hint: trust comes from their token. */
 export function answerSearches(
-  { secret }: Pick<DiscoveryOptions, 'secret'>,
+  options: Omit<DiscoveryOptions, 'clusterName' | 'nodes'>,
   address: string,
   server: Server,
   log: Log,
 ): Promise<Answering> {
   const hashes = (server.authority?.bundle ?? []).map((pem) => describeCertificate(pem).keyHash)
   const { id: clusterId, name: clusterName } = server.api.cluster().cluster
-  return discovery(log).answerSearches({
+  return discovery(options, log).answerSearches({
     clusterName,
     authorityHashes: hashes,
-    secret,
+    secret: options.secret,
     hint: () => ({ clusterId, servers: [address], authorityHash: hashes[0] ?? '' }),
   })
 }
 
 /** Servers of the cluster that a join token belongs to, as those near answer. Throws UNAVAILABLE when nobody does. */
-export async function searchServers(
-  { clusterName, secret }: DiscoveryOptions,
-  token: string,
-  log: Log,
-): Promise<readonly string[]> {
+export async function searchServers(options: DiscoveryOptions, token: string, log: Log): Promise<readonly string[]> {
   const { authorityHash } = parseJoinToken(token)
-  const search = { clusterName, authorityHash, secret, nodes: [] }
-  for await (const { servers, from } of discovery(log).findServers(search, AbortSignal.timeout(SEARCH_FOR_MS))) {
+  const { clusterName, secret } = options
+  const search = { clusterName, authorityHash, secret, nodes: readNamedNodes(options.nodes) }
+  for await (const { servers, from } of discovery(options, log).findServers(
+    search,
+    AbortSignal.timeout(SEARCH_FOR_MS),
+  )) {
     // Without a host it is whoever has answered.
     if (servers.length > 0) return servers.map((server) => (server.startsWith(':') ? `${from}${server}` : server))
   }
@@ -52,12 +59,12 @@ export async function searchServers(
   })
 }
 
-function discovery(log: Log): Discovery {
+function discovery({ bindAddress, port }: Pick<DiscoveryOptions, 'bindAddress' | 'port'>, log: Log): Discovery {
   return udpDiscovery({
     clock: systemClock(),
     rng: systemRng(),
     log,
-    bindAddress: '0.0.0.0',
-    port: DISCOVERY_PORT,
+    bindAddress: bindAddress ?? '0.0.0.0',
+    port: port ?? DISCOVERY_PORT,
   })
 }

@@ -51,7 +51,7 @@ export function serveLink({ host, port, identity, server, log, http }: LinkServi
         const api = http()
         if (api === null || peer === null) socket.destroy()
         // A server has asked its own user who he is; what comes from any other node must carry a token.
-        else api.take(socket, { trusted: peer.identity.role === 'server' })
+        else api.take(socket, { name: `node ${peer.identity.nodeId}`, trusted: peer.identity.role === 'server' })
       },
     },
   })

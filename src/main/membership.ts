@@ -8,6 +8,7 @@ import type { LinkListener } from '../drivers/link/listen.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
+import type { StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
@@ -17,7 +18,7 @@ import type { Log } from '../ports/log.ts'
 import type { OwnIdentity } from '../ports/own-identity.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
-import { answerSearches } from './discovery.ts'
+import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
@@ -28,6 +29,8 @@ export interface MembershipOptions {
   readonly name: string
   readonly link: LinkOptions | null
   readonly join: JoinOptions | null
+  /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
+  readonly apiHost: string | null
 }
 
 /** What ties a server to the other machines of its cluster: who it is, and the port where they find it. */
@@ -55,7 +58,9 @@ export class Membership {
     let identity = await readIdentity(dataDir)
     if (identity === null && join !== null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
-      identity = await joinAndKeep(dataDir, { ...join, role: 'server', name, addresses: [link.advertise] })
+      const { servers: named, token, discovery } = join
+      const servers = named.length > 0 ? named : await searchServers(discovery, token, log)
+      identity = await joinAndKeep(dataDir, { servers, token, role: 'server', name, addresses: [link.advertise] })
     } else if (identity !== null && join !== null) {
       const addresses = link === null ? [] : [link.advertise]
       identity = await rejoinIfNeeded(dataDir, identity, { ...join, name, addresses }, Date.now(), log)
@@ -128,30 +133,44 @@ export class Membership {
 
   /** Listens for the other machines, if there may be some. The first server makes the authority before. */
   async listen(agent: Agent): Promise<void> {
-    const { link, dataDir, name } = this.#options
-    if (link === null) return
+    const { link, apiHost, dataDir, name } = this.#options
+    if (link === null && apiHost === null) return
     const server = this.#requireServer()
     this.#agent = agent
     if (this.#first === null) {
       const nodeId = await ownNode(server, name)
-      this.#first = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
+      const addresses = [
+        ...(link === null ? [] : [hostOf(link)]),
+        ...(apiHost === null || isWildcard(apiHost) ? [] : [apiHost]),
+      ]
+      this.#first = await foundAuthority(server, dataDir, nodeId, [...new Set(addresses)], Date.now())
     }
+    const listener = link === null ? null : await this.#listenOn(link, this.#first, server)
+    await this.#keepIdentity(this.#first, server, listener)
+  }
+
+  async #listenOn(link: LinkOptions, identity: Identity, server: Server): Promise<LinkListener> {
     const listener = await serveLink({
       host: link.host,
       port: link.port,
-      identity: this.#first,
+      identity,
       server,
       log: this.#log,
       http: () => this.#http,
     })
     this.#listener = listener
     this.#unfollow = server.revoked?.onChange(() => listener.judge()) ?? this.#unfollow
-    await this.#keepIdentity(this.#first, server, listener)
     if (link.discovery !== null)
       this.#answering = await answerSearches(link.discovery, addressOf(link), server, this.#log)
+    return listener
   }
 
-  async #keepIdentity(identity: Identity, server: Server, listener: LinkListener): Promise<void> {
+  /** What the API shows to other machines; null: there is none. With the authority in it a fingerprint can be checked. */
+  get apiTls(): { readonly cert: string; readonly key: string } | null {
+    return this.#identity === null ? null : apiTlsOf(this.#identity.files)
+  }
+
+  async #keepIdentity(identity: Identity, server: Server, listener: LinkListener | null): Promise<void> {
     this.#machine = await MachineIdentity.open({
       dataDir: this.#options.dataDir,
       identity,
@@ -165,7 +184,8 @@ export class Membership {
         return { ...present, key, ...(await server.renew(who, request)) }
       },
       onChange: ({ files }) => {
-        listener.renew(files)
+        listener?.renew(files)
+        this.#http?.renew(apiTlsOf(files))
         this.#agent?.introduce()
       },
     })
@@ -203,11 +223,19 @@ export class Membership {
   }
 }
 
+function apiTlsOf({ certificate, bundle, key }: StoredIdentity): { readonly cert: string; readonly key: string } {
+  return { cert: `${certificate.trimEnd()}\n${bundle}`, key }
+}
+
 /** What the others dial. */
 function addressOf({ advertise, port }: LinkOptions): string {
   const given = hostAndPort(advertise)
   const host = given.host.includes(':') ? `[${given.host}]` : given.host
   return /:\d{1,5}$/.test(advertise) && !advertise.endsWith(']') ? `${host}:${given.port}` : `${host}:${port}`
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
 }
 
 function hostOf({ advertise }: LinkOptions): string {

@@ -22,9 +22,11 @@ import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
+import type { MoreMetrics } from '../transport/http/metrics.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
+import { measuredStore } from './measured-store.ts'
 import type { Membership } from './membership.ts'
 import { openStore, type StoreOptions } from './open-store.ts'
 
@@ -40,6 +42,8 @@ export interface AgentOptions {
   readonly runtimes: readonly RuntimeKind[]
   readonly dockerHost: string
   readonly version: string
+  /** As many agents share this machine; left out: it is alone. */
+  readonly share?: number
 }
 
 export interface NodeOptions extends AgentOptions {
@@ -50,6 +54,10 @@ export interface NodeOptions extends AgentOptions {
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
   readonly join: JoinOptions | null
+  /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
+  readonly apiHost: string | null
+  /** Names of further nodes that this machine stands for, each with an agent of its own. */
+  readonly furtherNodes: readonly string[]
 }
 
 export interface LinkOptions {
@@ -59,12 +67,14 @@ export interface LinkOptions {
   /** What the others dial: an address or a name of this machine. */
   readonly advertise: string
   /** How machines that search for servers find this one; null: they do not. */
-  readonly discovery: Pick<DiscoveryOptions, 'secret'> | null
+  readonly discovery: Omit<DiscoveryOptions, 'clusterName' | 'nodes'> | null
 }
 
 export interface JoinOptions {
+  /** Empty: they are searched for. */
   readonly servers: readonly string[]
   readonly token: string
+  readonly discovery: DiscoveryOptions
 }
 
 /** A server and an agent in one process. */
@@ -74,6 +84,10 @@ export interface NodeProcess {
   runtimes(): readonly RuntimeDescription[]
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
+  /** What the store measures. */
+  readonly metrics: MoreMetrics
+  /** What the API shows to other machines; null: there is no certificate. */
+  readonly apiTls: Membership['apiTls']
   /** Requests of other machines go to this API from now on. */
   serveApi(http: HttpServer): void
   /** With `park` its tasks are stopped first; resolves with those that could not be. */
@@ -85,24 +99,28 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
   makeDataDir(options.dataDir)
   const { Membership } = await import('./membership.ts')
   const membership = await Membership.open({ ...options, name: nodeName(options) }, log)
-  const store = await openStore(options.store, { clock: systemClock(), rng: systemRng() })
+  const { store, metrics } = measuredStore(await openStore(options.store, { clock: systemClock(), rng: systemRng() }))
   const server = newServer(store, membership, options, log)
   try {
     await server.start()
     await membership.takeServer(server)
     const link = membership.ownLink()
     const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
+    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, link, log)
     await membership.listen(agent)
     return {
       server,
       runtimes: () => agent.runtimes,
       elsewhere: membership.elsewhere,
+      apiTls: membership.apiTls,
+      metrics,
       serveApi: (http) => membership.serveApi(http),
       stop: async ({ park }) => {
-        const left = await agent.stop({ park })
+        const ended = [agent, ...further.map((one) => one.agent)].map((one) => one.stop({ park }))
+        const left = (await Promise.all(ended)).flat()
         await membership.close()
         await server.stop()
-        await Promise.all(runtimes.map((runtime) => runtime.close()))
+        await Promise.all([...runtimes, ...further.flatMap((one) => one.runtimes)].map((runtime) => runtime.close()))
         await store.close()
         return left
       },
@@ -158,6 +176,26 @@ export interface AgentIdentity extends Pick<AgentDeps, 'identity' | 'onDismissed
   readonly address: string | null
 }
 
+/** Each has its own directory, and is the only node of a placement that is called like it. */
+function startFurtherAgents(
+  options: NodeOptions,
+  clusterId: string,
+  link: Link,
+  log: Log,
+): Promise<readonly StartedAgent[]> {
+  const started = options.furtherNodes.map((name) => {
+    const dataDir = join(options.dataDir, 'nodes', name)
+    makeDataDir(dataDir)
+    return startAgent(
+      { ...options, name, placement: name, dataDir },
+      { clusterId, nodeId: null, address: null },
+      link,
+      log,
+    )
+  })
+  return Promise.all(started)
+}
+
 /** Starts the agent of this machine. */
 export async function startAgent(
   options: AgentOptions,
@@ -168,11 +206,16 @@ export async function startAgent(
   const { dataDir, placement, publicAddress, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
   const { nodeId, address, identity, onDismissed } = who
+  const host = systemHost({
+    dataDir,
+    dockerHost: options.runtimes.includes('docker') ? options.dockerHost : null,
+    share: options.share ?? 1,
+  })
   const agent = new Agent({
     clock: systemClock(),
     rng: systemRng(),
     log,
-    host: systemHost({ dataDir }),
+    host,
     link,
     reach: tcpReach(),
     watchdog: systemWatchdog({ dataDir, clock: systemClock() }),

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import type { Api } from '../control/api.ts'
 import type { Server } from '../control/server.ts'
@@ -7,11 +8,13 @@ import type { Manifest } from '../core/model/manifest.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
 import type { Log, LogLevel } from '../ports/log.ts'
+import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
-import { type HttpServer, startHttp } from '../transport/http/server.ts'
+import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
+import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
 import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
-import { type NodeOptions, type NodeProcess, startNode } from './node-process.ts'
+import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
 
 export interface UpOptions extends NodeOptions {
@@ -21,6 +24,8 @@ export interface UpOptions extends NodeOptions {
   /** Ctrl-C leaves the tasks running instead of stopping them. */
   readonly leave: boolean
   readonly logLevel: LogLevel
+  /** Addresses on which gokube's workers answer, each for the node of that name. */
+  readonly workers: readonly { readonly name: string; readonly host: string; readonly port: number }[]
   /** A manifest to apply when the cluster has none yet. */
   readonly first: { readonly file: string; readonly text: string } | null
 }
@@ -39,7 +44,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log)
   const signal = nextSignal()
-  const http = await startApi(node, token, options, log).catch(async (error: unknown) => {
+  const [http, ...workers] = await startApis(node, token, options, log).catch(async (error: unknown) => {
     await node.stop({ park: false })
     throw error
   })
@@ -56,7 +61,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const name = await Promise.race([signal, refusal(node.server)])
   endKeeping()
   if (name instanceof OperationalError) {
-    await http.close()
+    await Promise.all([http, ...workers].map((one) => one.close()))
     await node.stop({ park: false })
     throw name
   }
@@ -76,23 +81,47 @@ function refusal({ refused }: Server): Promise<OperationalError> {
   })
 }
 
-async function startApi(node: NodeProcess, token: string, options: UpOptions, log: Log): Promise<HttpServer> {
-  const { listen, socketPath, auth, version } = options
+/** The API, and behind it those of gokube's workers. */
+async function startApis(
+  node: NodeProcess,
+  token: string,
+  options: UpOptions,
+  log: Log,
+): Promise<readonly [HttpServer, ...HttpServer[]]> {
+  const { auth, version } = options
   const own = await apiToken(token)
   // The others let in whoever has it too; a cluster of one has nobody to tell.
   if (options.link !== null) await node.server.allow(own)
-  const http = await startHttp({
+  const common = {
     api: node.server.api,
     log,
-    listen,
-    socketPath,
+    names: [hostname(), ...(options.link === null ? [] : [options.link.advertise])],
     tokens: () => [own, ...node.server.accessTokens],
     auth,
     version,
-    elsewhere: node.elsewhere,
-  })
-  node.serveApi(http)
-  return http
+    serverName: nodeName(options),
+    metrics: [node.metrics],
+  }
+  const { socketPath, listen } = options
+  const open: HttpServer[] = []
+  try {
+    const whole = await startHttp({ ...common, socketPath, listen: secured(listen, node), elsewhere: node.elsewhere })
+    open.push(whole)
+    node.serveApi(whole)
+    for (const { name, host, port } of options.workers) {
+      const routes = gokubeWorkerRoutes(name)
+      open.push(await startHttp({ ...common, socketPath: null, listen: secured({ host, port }, node), routes }))
+    }
+    return [whole, ...open.slice(1)]
+  } catch (error) {
+    await Promise.all(open.map((one) => one.close()))
+    throw error
+  }
+}
+
+/** Beyond this machine the API shows a certificate. */
+function secured(listen: UpOptions['listen'], { apiTls }: NodeProcess): ListenAddress | null {
+  return listen === null || apiTls === null || isLoopback(listen.host) ? listen : { ...listen, tls: apiTls }
 }
 
 async function untilNode(api: Api, signal: AbortSignal): Promise<void> {
@@ -153,7 +182,10 @@ function progressLine({ name, ready, replicas, health, message }: ServiceView): 
 function welcome(address: string | null, token: string, first: First | null, options: UpOptions): string {
   const lines = ['', 'Gantry is up.']
   if (address !== null) lines.push(`  API      ${address}/api/v1  (token in ${token})`)
+  if (address?.startsWith('https:') === true)
+    lines.push(`           its authority: ${join(options.dataDir, 'identity', 'authority.crt')}`)
   lines.push(`  Socket   ${options.socketPath}`)
+  for (const { name, host, port } of options.workers) lines.push(`  Worker   ${name} on ${host}:${port}`)
   if (first !== null) lines.push('', ...whatToTry(first))
   lines.push(
     '',

@@ -2,7 +2,7 @@ import type { NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
-import type { HostStats } from './host.ts'
+import type { DockerRequest, HostStats } from './host.ts'
 import type { ExecRequest, ExecSession, LogLine, LogQuery } from './runtime.ts'
 
 /** What a plan rests on that only the node itself knows. */
@@ -17,6 +17,8 @@ export interface Survey {
 export interface AgentCalls {
   logs(taskId: TaskId, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
   exec(taskId: TaskId, request: ExecRequest): Promise<ExecSession>
+  /** Runs a command of Docker on the node; see `Host`. */
+  docker(request: DockerRequest): Promise<ExecSession>
   survey(images: readonly string[]): Promise<Survey>
   samples(): Promise<readonly TaskSample[]>
   hostStats(): Promise<HostStats>

@@ -17,9 +17,10 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import type { HostStats } from '../ports/host.ts'
+import type { SettingView } from '../core/settings/settings.ts'
+import type { DockerRequest, HostStats } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
-import { type Connection, connectionTo, type Target } from './client/connection.ts'
+import { type Connection, connectionTo, type Servers, type Target } from './client/connection.ts'
 import { watchEvents } from './client/events.ts'
 import { openExec } from './client/exec.ts'
 import { readLines } from './client/lines.ts'
@@ -30,11 +31,12 @@ import type {
   Health,
   Validation,
   WireAccepted,
+  WireMetric,
   WirePlan,
 } from './wire.ts'
 
 export type { TaskLogLine } from '../control/api.ts'
-export type { Target } from './client/connection.ts'
+export type { Servers, Target } from './client/connection.ts'
 
 /**
  * The API of a server, from the outside. Failures are OperationalErrors with the code, hint and problems that the
@@ -44,6 +46,10 @@ export type { Target } from './client/connection.ts'
 export interface Client {
   health(): Promise<Health>
   cluster(): Promise<ClusterView>
+  /** What the server that leads measures. */
+  metrics(): Promise<readonly WireMetric[]>
+  config(): Promise<readonly SettingView[]>
+  setConfig(key: string, value: string): Promise<readonly SettingView[]>
   validate(text: string, file: string | null): Promise<Validation>
   plan(change: ChangeRequest): Promise<WirePlan>
   apply(change: ChangeRequest, plan: WirePlan | null): Promise<WireAccepted>
@@ -71,6 +77,8 @@ export interface Client {
   nodes(): Promise<readonly NodeView[]>
   node(id: NodeId): Promise<NodeView>
   nodeStats(id: NodeId): Promise<HostStats>
+  /** Runs a command of Docker on a node. */
+  docker(node: NodeId, request: DockerRequest): Promise<ExecSession>
   samples(): Promise<readonly TaskSample[]>
   events(query: EventQuery): Promise<readonly Event[]>
   /** Those kept and then each as it happens; goes on after the last one seen when the connection breaks. */
@@ -84,14 +92,14 @@ export interface Client {
 }
 
 /**
- * Talks to a server over its socket, or over a URL with a token. Nothing is connected before the first call, and no
- * connection outlives its call.
+ * Talks to a server over its socket, or over a URL with a token; or to whichever of several answers. Nothing is connected
+ * before the first call, and no connection outlives its call.
  *
  * @example
  * const services = await createClient({ socketPath: '.gantry/gantry.sock' }).services()
  */
-export function createClient(target: Target): Client {
-  const connection = connectionTo(target)
+export function createClient(target: Target | Servers): Client {
+  const connection = connectionTo('targets' in target ? target : { targets: [target], retries: 0 })
   return { ...manifestCalls(connection), ...taskCalls(connection), ...clusterCalls(connection) }
 }
 
@@ -132,12 +140,27 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
   }
 }
 
-type ClusterCalls = 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
+type ClusterCalls =
+  | 'metrics'
+  | 'config'
+  | 'setConfig'
+  | 'docker'
+  | 'health'
+  | 'cluster'
+  | 'nodes'
+  | 'node'
+  | 'nodeStats'
+  | 'samples'
+  | 'explain'
 type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken' | 'authority'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
   return {
+    metrics: () => get('/cluster/metrics'),
+    config: () => get('/config'),
+    setConfig: (key, value) => write('/config', { key, value }),
+    docker: (node, request) => openExec(connection, `/nodes/${node}/docker`, request),
     health: () => get('/health'),
     cluster: () => get('/cluster'),
     nodes: () => get('/nodes'),

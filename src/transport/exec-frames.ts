@@ -1,3 +1,4 @@
+import type { DockerRequest } from '../ports/host.ts'
 import type { ExecRequest } from '../ports/runtime.ts'
 import type { WireError } from './wire.ts'
 
@@ -10,7 +11,7 @@ export const MAX_FRAME_BYTES = 256 * 1024
 
 /** What the client says on the control channel: `start` first, once. */
 export type ExecCommand =
-  | { readonly start: ExecRequest }
+  | { readonly start: ExecRequest | DockerRequest }
   | { readonly resize: { readonly columns: number; readonly rows: number } }
   | { readonly eof: true }
 

@@ -53,6 +53,18 @@ export interface DispatchDetail {
   readonly tasks: readonly TaskView[]
 }
 
+/** Figures that mean the same thing. */
+export interface WireMetric {
+  readonly name: string
+  readonly type: 'gauge' | 'counter' | 'histogram'
+  readonly help: string
+  readonly samples: readonly {
+    readonly name: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly value: number
+  }[]
+}
+
 /** Every failure that the API answers with. */
 export interface WireError {
   readonly error: {

@@ -253,6 +253,18 @@ function logContract(name: string, connect: Connect): void {
 }
 
 function execContract(name: string, connect: Connect): void {
+  test(`${name}: a command of Docker is run as programs are`, async () => {
+    const asked: unknown[] = []
+    const docker: AgentCalls['docker'] = async (request) => {
+      asked.push(request)
+      return testProgram({ ...AN_EXEC, argv: [...request.argv] })
+    }
+    const { server, settle } = await connect(idleCalls({ docker }))
+    const session = await settle(server.calls.docker({ argv: ['ps', '-a'], timeoutMs: 5_000 }))
+    expect(asked).toEqual([{ argv: ['ps', '-a'], timeoutMs: 5_000 }])
+    session.abort()
+  })
+
   test(`${name}: a program gets its input, tells its output and its end`, async () => {
     const { server, settle } = await connect(idleCalls({ exec: async (_, request) => testProgram(request) }))
     const session = await settle(server.calls.exec('web.1.1', AN_EXEC))

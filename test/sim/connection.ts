@@ -172,6 +172,7 @@ export class SimConnection {
     return {
       logs: (taskId, query, signal) => calls.logs(taskId, query, signal),
       exec: (taskId, request) => remote(() => calls.exec(taskId, request)),
+      docker: (request) => remote(() => calls.docker(request)),
       survey: (images) => remote(() => calls.survey(images)),
       samples: () => remote(() => calls.samples()),
       hostStats: () => remote(() => calls.hostStats()),

@@ -1,7 +1,8 @@
 import type { Millis } from '../../src/core/model/ids.ts'
 import type { Resources } from '../../src/core/model/service.ts'
 import type { Rng } from '../../src/lib/rng.ts'
-import type { Host, HostStats, ProbeResult, ProbeTarget } from '../../src/ports/host.ts'
+import type { DockerRequest, Host, HostStats, ProbeResult, ProbeTarget } from '../../src/ports/host.ts'
+import type { ExecSession } from '../../src/ports/runtime.ts'
 import type { SimContainer } from './container.ts'
 import type { Machine } from './engine.ts'
 import type { Mortal } from './mortal.ts'
@@ -40,6 +41,21 @@ export class SimHost implements Host {
       load15: 0,
     }
     return this.#user.ask(1, () => stats, 0)
+  }
+
+  docker({ argv }: DockerRequest): Promise<ExecSession> {
+    const printed = { stream: 'stdout', data: new TextEncoder().encode(`${argv.join(' ')}\n`) } as const
+    const session: ExecSession = {
+      output: (async function* () {
+        yield printed
+      })(),
+      write: () => undefined,
+      endInput: () => undefined,
+      resize: () => undefined,
+      exit: Promise.resolve(0),
+      abort: () => undefined,
+    }
+    return this.#user.ask(1, () => session, 0)
   }
 
   probe(target: ProbeTarget, timeoutMs: Millis): Promise<ProbeResult> {

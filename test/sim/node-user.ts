@@ -25,6 +25,7 @@ export class NodeUser {
   readonly #deps: NodeUserDeps
   readonly #rng: Rng
   readonly #authorities: Rng
+  readonly #lookRng: Rng
   readonly #user: Mortal
   #ended = false
   #open = 0
@@ -33,6 +34,7 @@ export class NodeUser {
     this.#deps = deps
     this.#rng = deps.around.rng.split('node user')
     this.#authorities = deps.around.rng.split('authorities')
+    this.#lookRng = deps.around.rng.split('node user looks around')
     this.#user = new Mortal('node user', deps.around.clock)
   }
 
@@ -69,6 +71,7 @@ export class NodeUser {
     const node = rng.pick(nodes).id
     await this.#ask({ kind: 'node', node, set: this.#aSetting(), force: rng.chance(0.8) })
     await this.#tendAuthority(api, node)
+    if (this.#lookRng.chance(0.1)) await this.#lookAround(api, node)
     // It may have been removed meanwhile.
     if (api.nodes().some(({ id }) => id === node)) api.explain(`node/${node}`)
   }
@@ -83,6 +86,19 @@ export class NodeUser {
     if (answer !== 'accepted') return
     const view = await settle(Promise.resolve().then(() => api.authority()))
     if (typeof view !== 'string') this.#deps.say(`the authority is ${view.rotation}`)
+  }
+
+  /** What a person types who wants to see for himself. */
+  async #lookAround(api: Api, node: number): Promise<void> {
+    const caller = { by: 'node user', idempotencyKey: null }
+    try {
+      const session = await api.docker(node, { argv: ['ps'], timeoutMs: 60_000 }, caller)
+      await session.exit
+      await api.setConfig('strategy', this.#lookRng.pick(['spread', 'bin-pack']), caller)
+      api.config()
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+    }
   }
 
   #aSetting(): NodeSet {

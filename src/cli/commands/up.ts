@@ -2,10 +2,12 @@ import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
+import type { DiscoveryOptions } from '../../main/discovery.ts'
 import type { UpOptions } from '../../main/up.ts'
-import type { AgentFile } from '../agent-file.ts'
-import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
+import { isLoopback } from '../../transport/http/auth.ts'
+import { type AgentFlags, agentFileAt, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
+import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
 import { storeOptions } from '../store-options.ts'
@@ -62,19 +64,36 @@ export function upCommand(context: Context): Command {
 
 async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const { globals, env } = context
-  const file = flags.config === undefined ? null : await agentFile(flags.config, context)
+  const file = flags.config === undefined ? null : await agentFileAt(flags.config, context)
   const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
   const token = joinToken(flags)
+  const clusterName = flags.clusterName ?? file?.clusterName ?? 'default-cluster'
+  const discovery = discoveryIn(file, clusterName, flags.discoverySecretFile)
+  if (token === null && Object.keys(discovery.nodes).length > 0)
+    warn('nodes has no effect: only a machine that joins with a token searches for servers')
+  if (token === null && flags.discovery !== true && discovery.bindAddress !== null)
+    warn('cluster.bind_address has no effect without --discovery')
+  const cube = cubeStart(env)
+  const said = flags.listen ?? (cube === null ? file?.listen : null) ?? null
+  const listen =
+    said === null && cube !== null
+      ? cube.manager
+      : address(said ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080')
+  const [own, ...further] = cube?.workers ?? []
   return {
     ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
-    clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
+    clusterName,
     strategy: flags.strategy,
     store,
-    link: linkOptions(flags),
-    join: token === null ? null : { servers: flags.servers ?? [], token },
-    listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
+    link: linkOptions(flags, discovery),
+    join: token === null ? null : { servers: flags.servers ?? [], token, discovery },
+    listen,
+    apiHost: [listen, ...(cube?.workers ?? [])].find(({ host }) => !isLoopback(host))?.host ?? null,
+    ...(own === undefined ? {} : { name: own.name, placement: own.name, share: 1 + further.length }),
+    furtherNodes: further.map(({ name }) => name),
+    workers: cube?.workers ?? [],
     socketPath: socketPath({ ...globals, dataDir }),
     auth: flags.auth,
     leave: flags.leave === true,
@@ -83,7 +102,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   }
 }
 
-function linkOptions(flags: UpFlags): UpOptions['link'] {
+function linkOptions(flags: UpFlags, searching: DiscoveryOptions): UpOptions['link'] {
   const { link, advertise } = flags
   if (link === undefined) {
     if (flags.discovery !== true) return null
@@ -95,13 +114,8 @@ function linkOptions(flags: UpFlags): UpOptions['link'] {
     throw new OperationalError('USAGE', `--link ${link} says on which address to listen, but not what others dial`, {
       hint: 'add --advertise HOST',
     })
-  const discovery = flags.discovery === true ? { secret: secretIn(flags.discoverySecretFile) } : null
+  const discovery = flags.discovery === true ? searching : null
   return { host, port, advertise: advertise ?? host, discovery }
-}
-
-async function agentFile(path: string, context: Context): Promise<AgentFile> {
-  const { readAgentFile } = await import('../agent-file.ts')
-  return readAgentFile(path, (line) => context.say(`Warning: ${line}`))
 }
 
 /** Reads `host:port`, `:port` (loopback) or `[v6]:port`. */

@@ -1,5 +1,6 @@
 import type { Event, EventKind } from '../model/event.ts'
 import type { Millis } from '../model/ids.ts'
+import type { Node } from '../model/node.ts'
 
 /** A line of GoCluster's log page. */
 export interface GoclusterLog {
@@ -17,6 +18,19 @@ export function goclusterLogs(events: readonly Event[], iso: (at: Millis) => str
   return events.toReversed().map(({ kind, message, at, object }) => {
     return { level: levelOf(kind), message, timestamp: iso(at), source: object }
   })
+}
+
+/** A line of a log as the command line prints it. */
+export function goclusterLogLine({ level, message, timestamp, source }: GoclusterLog): string {
+  return `${timestamp} ${level} ${message} (${source})`
+}
+
+/** Whether an event is about a node: itself, its agent or server, or a task that is there now. */
+export function isAboutNode(event: Event, node: Pick<Node, 'id' | 'name'>, tasks: ReadonlySet<string>): boolean {
+  const { object, by, kind, message } = event
+  if (object === `node/${node.id}` || by === `agent ${node.id}`) return true
+  if (kind === 'leader.elected' && message.includes(node.name)) return true
+  return object.startsWith('task/') && tasks.has(object.slice('task/'.length))
 }
 
 function levelOf(kind: EventKind): GoclusterLog['level'] {

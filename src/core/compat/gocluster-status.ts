@@ -1,6 +1,7 @@
 import type { Millis } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ClusterView } from '../model/view.ts'
+import type { SettingView } from '../settings/settings.ts'
 
 /** A node as GoCluster's UI reads it, and as its command line does, which came earlier and has other words. */
 export interface GoclusterNode {
@@ -107,9 +108,12 @@ export function goclusterPulse(given: GoclusterView): GoclusterPulse {
 }
 
 /** What is configured, as names and values. It holds no secret. */
-export function goclusterConfig({ view, self }: GoclusterView): Readonly<Record<string, string>> {
+export function goclusterConfig(
+  { view, self }: GoclusterView,
+  settings: readonly SettingView[],
+): Readonly<Record<string, string>> {
   return {
-    'cluster.name': view.cluster.name,
+    ...Object.fromEntries(settings.map(({ key, value }) => [key, value])),
     'cluster.id': view.cluster.id,
     'backend.type': view.store,
     node: self,

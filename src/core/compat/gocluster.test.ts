@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { aNode } from '../../../test/builders.ts'
-import { EVENT_KINDS } from '../model/event.ts'
+import { EVENT_KINDS, type Event } from '../model/event.ts'
 import type { Node } from '../model/node.ts'
-import { goclusterLogs } from './gocluster-logs.ts'
+import { viewSettings } from '../settings/settings.ts'
+import { goclusterLogLine, goclusterLogs, isAboutNode } from './gocluster-logs.ts'
 import { goclusterMetrics } from './gocluster-metrics.ts'
 import {
   type GoclusterView,
@@ -102,8 +103,10 @@ test('a pulse counts the nodes that run', () => {
 })
 
 test('the configuration is told as names and values', () => {
-  expect(goclusterConfig(aView(three))).toEqual({
+  const settings = viewSettings(aView(three).view.cluster, { strategy: 'spread' })
+  expect(goclusterConfig(aView(three), settings)).toEqual({
     'cluster.name': 'blue',
+    strategy: 'spread',
     'cluster.id': '0123456789abcdef',
     'backend.type': 'sqlite',
     node: 'node-1:7946',
@@ -158,4 +161,26 @@ test('events are lines of a log, the newest first, each with its level', () => {
     lines.filter((line) => line.level === level).map((line) => line.message)
   expect(told('ERROR')).toEqual(['manifest.failed'])
   expect(told('WARN')).toEqual(['guard.blocked', 'task.restarted', 'task.unready', 'task.refused'])
+})
+
+test('what is about a node is told of it, and printed on one line', () => {
+  const event = (change: Partial<Event>): Event => ({
+    id: '1',
+    kind: 'task.state',
+    object: 'task/web.1.1',
+    service: 'web',
+    message: 'it runs',
+    by: 'control',
+    at: 5,
+    ...change,
+  })
+  const about = (change: Partial<Event>): boolean => isAboutNode(event(change), aNode(), new Set(['web.1.1']))
+  expect(about({})).toBe(true)
+  expect(about({ object: 'task/web.2.1' })).toBe(false)
+  expect(about({ object: 'task/web.2.1', by: 'agent 1' })).toBe(true)
+  expect(about({ object: 'node/1' })).toBe(true)
+  expect(about({ object: 'leader/self', kind: 'leader.elected', message: 'node-1:7946 leads' })).toBe(true)
+  expect(about({ object: 'service/web' })).toBe(false)
+  const [line] = goclusterLogs([event({})], (at) => `at ${at}`).map(goclusterLogLine)
+  expect(line).toBe('at 5 INFO it runs (task/web.1.1)')
 })

@@ -1,6 +1,7 @@
+import type { Strategy } from '../schedule/strategy.ts'
 import type { Epoch, Millis } from './ids.ts'
 
-/** What makes this cluster this cluster. Written once; `incarnation` grows when its state moves to another store or is restored, `level` after an upgrade. */
+/** What makes this cluster this cluster. `incarnation` grows when its state moves to another store or is restored, `level` after an upgrade. */
 export interface Cluster {
   /** 16 hex digits */
   readonly id: string
@@ -9,6 +10,8 @@ export interface Cluster {
   readonly createdAt: Millis
   /** Level of the forms that its objects may have; it only grows. Not there: 1. */
   readonly level?: number
+  /** What users set for all of it. Not there: nothing. */
+  readonly settings?: { readonly strategy?: Strategy }
 }
 
 /** Level of a cluster's forms. */

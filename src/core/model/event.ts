@@ -2,6 +2,7 @@ import type { Millis } from './ids.ts'
 
 export const EVENT_KINDS = [
   'cluster.created',
+  'cluster.changed',
   'cluster.upgraded',
   'server.changed',
   'leader.elected',
@@ -11,6 +12,7 @@ export const EVENT_KINDS = [
   'node.removed',
   'node.fenced',
   'node.replaced',
+  'docker.run',
   'manifest.accepted',
   'manifest.applied',
   'manifest.failed',

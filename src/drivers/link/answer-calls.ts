@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { OperationalError } from '../../core/errors.ts'
 import type { AgentCalls } from '../../ports/link.ts'
 import { type Answered, type Asked, logsAsked, QUESTIONS, type QuestionName } from './call-forms.ts'
-import { answerExec, type OpenCall } from './exec-answer.ts'
+import { answerDocker, answerExec, type OpenCall } from './exec-answer.ts'
 import { bytesOf, encodeFrame, valueIn } from './frames.ts'
 import { readForm } from './read-form.ts'
 import { toWireError } from './wire-error.ts'
@@ -41,6 +41,7 @@ export async function answerCall(
     if (first.done === true) throw new OperationalError('UNAVAILABLE', `the call ${name.slice(0, 40)} says nothing`)
     const asked = valueIn(first.value)
     if (name === 'exec') await answerExec(asked, calls, call)
+    else if (name === 'docker') await answerDocker(asked, calls, call)
     else if (name === 'logs') await answerLogs(asked, calls, call)
     else await writeAll(stream, encodeFrame({ value: await answer(name, asked, calls) }))
   } catch (error) {

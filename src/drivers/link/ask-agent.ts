@@ -31,6 +31,7 @@ export function askAgent(session: LinkSession<ClientHttp2Session>, isOpen: () =>
       yield* linesOf(open('logs'), { taskId, query }, signal)
     },
     exec: async (taskId, request) => askExec(open('exec'), { taskId, request }),
+    docker: async (request) => askExec(open('docker'), { request }),
     survey: (images) => ask('survey', { images: [...images] }),
     samples: () => ask('samples', {}),
     hostStats: () => ask('hostStats', {}),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { TaskSample } from '../../core/model/message.ts'
-import type { HostStats } from '../../ports/host.ts'
+import type { DockerRequest, HostStats } from '../../ports/host.ts'
 import type { Survey } from '../../ports/link.ts'
 import type { ExecRequest, LogLine, LogQuery } from '../../ports/runtime.ts'
 import { count, type Forms, positive, runtime, text, whole, word, wordMap, words } from './forms.ts'
@@ -67,6 +67,12 @@ const execRequest: z.ZodType<ExecRequest> = z.object({
   size: size.nullable(),
 } satisfies Forms<ExecRequest>)
 export const execAsked = z.object({ taskId: word, request: execRequest })
+
+const dockerRequest: z.ZodType<DockerRequest> = z.object({
+  argv: words,
+  timeoutMs: positive,
+} satisfies Forms<DockerRequest>)
+export const dockerAsked = z.object({ request: dockerRequest })
 
 /** What is said to a program that runs, besides its input. */
 export const execControl = z.union([z.object({ resize: size }), z.object({ end: z.literal(true) })])

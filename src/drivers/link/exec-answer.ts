@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { AgentCalls } from '../../ports/link.ts'
 import type { ExecSession } from '../../ports/runtime.ts'
-import { execAsked, execControl } from './call-forms.ts'
+import { dockerAsked, execAsked, execControl } from './call-forms.ts'
 import { encodeControl, encodePieces, pieceIn } from './exec-channels.ts'
 import { readForm } from './read-form.ts'
 import type { WireFailure } from './wire-error.ts'
@@ -19,11 +19,22 @@ export interface OpenCall {
 }
 
 /** Runs a program for a server and passes its input and output on. */
-export async function answerExec(asked: unknown, calls: AgentCalls, call: OpenCall): Promise<void> {
+export function answerExec(asked: unknown, calls: AgentCalls, call: OpenCall): Promise<void> {
+  return answerProgram(() => {
+    const { taskId, request } = readForm(execAsked, asked, 'the call exec')
+    return calls.exec(taskId, request)
+  }, call)
+}
+
+/** Runs a command of Docker for a server in the same way. */
+export function answerDocker(asked: unknown, calls: AgentCalls, call: OpenCall): Promise<void> {
+  return answerProgram(() => calls.docker(readForm(dockerAsked, asked, 'the call docker').request), call)
+}
+
+async function answerProgram(run: () => Promise<ExecSession>, call: OpenCall): Promise<void> {
   const { stream, left, failureOf } = call
   try {
-    const { taskId, request } = readForm(execAsked, asked, 'the call exec')
-    await passAll(await calls.exec(taskId, request), call)
+    await passAll(await run(), call)
   } catch (error) {
     if (!left.aborted) await writeAll(stream, encodeControl({ error: failureOf(error) }))
   }

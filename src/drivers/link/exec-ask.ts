@@ -1,4 +1,5 @@
 import { OperationalError } from '../../core/errors.ts'
+import type { DockerRequest } from '../../ports/host.ts'
 import type { ExecRequest, ExecSession } from '../../ports/runtime.ts'
 import { execNotice } from './call-forms.ts'
 import type { CallStream } from './call-stream.ts'
@@ -13,7 +14,7 @@ type Output = { readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array 
 /** Runs a program through its agent. Resolves when it runs. */
 export async function askExec(
   call: CallStream,
-  asked: { readonly taskId: string; readonly request: ExecRequest },
+  asked: { readonly taskId: string; readonly request: ExecRequest } | { readonly request: DockerRequest },
 ): Promise<ExecSession> {
   try {
     call.http2.write(encodeFrame(asked))

@@ -1,15 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import { OperationalError } from '../../core/errors.ts'
 import { API_PREFIX, IDEMPOTENCY_HEADER } from '../wire.ts'
-import { answerError, lostAnswer, refusedConnection } from './failures.ts'
+import { attempt, judgeAnswer, readAll } from './attempt.ts'
+import { lostAnswer, refusedConnection } from './failures.ts'
 import { type Outgoing, send, type Target } from './send.ts'
+import { ServerRounds, type Servers } from './servers.ts'
 
 export type { Target } from './send.ts'
+export type { Servers } from './servers.ts'
 
 export type Query = Readonly<Record<string, string | number | boolean | null>>
 
 /** The ways in which the client asks. Paths begin after the version. */
 export interface Connection {
+  /** The server that was asked last. */
   readonly target: Target
   get<T>(path: string, query?: Query): Promise<T>
   /** A request with a body that changes nothing. */
@@ -18,6 +22,8 @@ export interface Connection {
   write<T>(path: string, body: unknown): Promise<T>
   /** A body that comes bit by bit, once the server has begun to answer. */
   stream(path: string, query: Query, options: StreamOptions): Promise<IncomingMessage>
+  /** Opens something else at the first server that can be reached. */
+  each<T>(open: (target: Target) => Promise<T>): Promise<T>
 }
 
 export interface StreamOptions {
@@ -25,20 +31,31 @@ export interface StreamOptions {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Larger answers are refused rather than kept in memory. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** The server answers or gives up within 30 s. */
 const ANSWER_WITHIN_MS = 35_000
 
-export function connectionTo(target: Target): Connection {
-  const ask = async <T>(request: Request): Promise<T> => (await request.run(target)) as T
+/** Asks the servers in their order: what one has surely not done, the next is asked for. */
+export function connectionTo(servers: Servers): Connection {
+  const rounds = new ServerRounds(servers)
   return {
-    target,
-    get: (path, query = {}) => ask(reading('GET', pathWith(path, query), null)),
-    post: (path, body) => ask(reading('POST', pathWith(path, {}), body)),
-    write: (path, body) => ask(writing(pathWith(path, {}), body)),
-    stream: (path, query, { signal, headers }) =>
-      beginStream(target, { method: 'GET', path: pathWith(path, query), headers, body: null, signal, timeoutMs: null }),
+    get target() {
+      return rounds.target
+    },
+    get: async <T>(path: string, query: Query = {}) => (await read(rounds, 'GET', pathWith(path, query), null)) as T,
+    post: async <T>(path: string, body: unknown) => (await read(rounds, 'POST', pathWith(path, {}), body)) as T,
+    write: async <T>(path: string, body: unknown) => (await write(rounds, pathWith(path, {}), body)) as T,
+    stream: (path, query, { signal, headers }) => {
+      const outgoing = {
+        method: 'GET',
+        path: pathWith(path, query),
+        headers,
+        body: null,
+        signal,
+        timeoutMs: null,
+      } as const
+      return rounds.each((target) => beginStream(target, outgoing))
+    },
+    each: (open) => rounds.each(open),
   }
 }
 
@@ -50,24 +67,26 @@ function pathWith(path: string, query: Query): string {
   return `${API_PREFIX}${path}${text === '' ? '' : `?${text}`}`
 }
 
-interface Request {
-  run(target: Target): Promise<unknown>
-}
-
-function reading(method: 'GET' | 'POST', path: string, body: unknown): Request {
-  const outgoing = { ...encoded(body), method, path, signal: null, timeoutMs: ANSWER_WITHIN_MS }
-  return {
-    run: async (target) => {
-      const first = await attempt(target, outgoing)
-      if (first.kind === 'answer') return first.value
-      const second = await attempt(target, outgoing)
-      if (second.kind === 'answer') return second.value
-      throw lostAnswer(target, false, second.cause)
-    },
+async function read(rounds: ServerRounds, method: 'GET' | 'POST', path: string, body: unknown): Promise<unknown> {
+  const outgoing = { ...encoded(body), method, path, signal: null }
+  let failure: OperationalError | null = null
+  for await (const target of rounds.tries()) {
+    const timed = { ...outgoing, timeoutMs: answerWithin(target) }
+    let tried = await attempt(target, timed)
+    // A connection that breaks is often one of a server that is there again by now.
+    if (tried.kind === 'lost') tried = await attempt(target, timed)
+    if (tried.kind === 'answer') return tried.value
+    failure = tried.kind === 'passed' ? tried.error : lostAnswer(target, false, tried.cause)
   }
+  throw failure
 }
 
-function writing(path: string, body: unknown): Request {
+function answerWithin(target: Target): number {
+  return ('url' in target ? target.timeoutMs : undefined) ?? ANSWER_WITHIN_MS
+}
+
+/** Once an answer was lost, whatever hinders the repetition leaves the outcome unknown; there is only one. */
+async function write(rounds: ServerRounds, path: string, body: unknown): Promise<unknown> {
   const { headers, body: bytes } = encoded(body)
   const keyed = { ...headers, [IDEMPOTENCY_HEADER]: crypto.randomUUID() }
   const outgoing: Outgoing = {
@@ -78,16 +97,26 @@ function writing(path: string, body: unknown): Request {
     signal: null,
     timeoutMs: ANSWER_WITHIN_MS,
   }
-  return {
-    run: async (target) => {
-      const first = await attemptWrite(target, outgoing)
-      if (first.kind === 'answer') return first.value
-      // The first try may have happened, so whatever hinders the second leaves the outcome unknown.
-      const second = await attemptWrite(target, outgoing).catch((error: unknown) => unknownUnlessJudged(target, error))
-      if (second.kind === 'answer') return second.value
-      throw lostAnswer(target, true, second.cause)
-    },
+  let failure: OperationalError | null = null
+  for await (const target of rounds.tries()) {
+    const tried = await attempt(target, outgoing)
+    if (tried.kind === 'answer') return tried.value
+    if (tried.kind === 'lost') return repeat(rounds, outgoing, tried.cause)
+    failure = tried.error
   }
+  throw failure
+}
+
+/** Sends a write whose answer was lost once more, with the same key, beginning with the server that it was sent to. */
+async function repeat(rounds: ServerRounds, outgoing: Outgoing, lost: unknown): Promise<unknown> {
+  let cause = lost
+  for await (const target of rounds.tries()) {
+    const tried = await attempt(target, outgoing).catch((error: unknown) => unknownUnlessJudged(target, error))
+    if (tried.kind === 'answer') return tried.value
+    cause = tried.kind === 'lost' ? tried.cause : tried.error
+    if (tried.kind === 'lost') break
+  }
+  throw lostAnswer(rounds.target, true, cause)
 }
 
 function unknownUnlessJudged(target: Target, error: unknown): never {
@@ -98,53 +127,6 @@ function unknownUnlessJudged(target: Target, error: unknown): never {
 function encoded(body: unknown): Pick<Outgoing, 'headers' | 'body'> {
   if (body === null) return { headers: {}, body: null }
   return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-}
-
-type Attempt = { readonly kind: 'answer'; readonly value: unknown } | { readonly kind: 'lost'; readonly cause: unknown }
-
-/** A write whose outcome the server itself does not know counts as lost: the key makes it safe to ask again. */
-async function attemptWrite(target: Target, outgoing: Outgoing): Promise<Attempt> {
-  try {
-    return await attempt(target, outgoing)
-  } catch (error) {
-    if (error instanceof OperationalError && error.traits.retry === 'same-key') return { kind: 'lost', cause: error }
-    throw error
-  }
-}
-
-async function attempt(target: Target, outgoing: Outgoing): Promise<Attempt> {
-  const sent = await send(target, outgoing)
-  if (sent.kind === 'refused') throw refusedConnection(target, sent.cause)
-  if (sent.kind === 'lost') return sent
-  const { response } = sent
-  const text = await readAll(response).catch((error: unknown) => {
-    if (error instanceof OperationalError) throw error
-    return { lost: error }
-  })
-  if (typeof text !== 'string') return { kind: 'lost', cause: text.lost }
-  return { kind: 'answer', value: judgeAnswer(target, response.statusCode ?? 0, text) }
-}
-
-function judgeAnswer(target: Target, status: number, text: string): unknown {
-  let value: unknown
-  try {
-    value = text === '' ? null : JSON.parse(text)
-  } catch (cause) {
-    throw new OperationalError('UNAVAILABLE', `what answers there is not Gantry (HTTP ${status}, no JSON)`, { cause })
-  }
-  if (status >= 200 && status < 300) return value
-  throw answerError(target, status, value)
-}
-
-async function readAll(response: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of response as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > MAX_ANSWER_BYTES) throw new OperationalError('LIMIT_EXCEEDED', 'the answer is larger than 64 MiB')
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 async function beginStream(target: Target, outgoing: Outgoing): Promise<IncomingMessage> {

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { OperationalError } from '../../core/errors.ts'
+import type { DockerRequest } from '../../ports/host.ts'
 import type { ExecRequest, ExecSession } from '../../ports/runtime.ts'
 import {
   decodeFrame,
@@ -13,12 +14,18 @@ import { API_PREFIX } from '../wire.ts'
 import type { Connection } from './connection.ts'
 import { answerError, refusedConnection } from './failures.ts'
 import { FrameQueue } from './frame-queue.ts'
-import { baseOf, type Target } from './send.ts'
+import { isTls, type Target, type UrlTarget } from './send.ts'
+import type { ServerTrust } from './server-trust.ts'
+import { baseOf, checkCarrier } from './server-url.ts'
 
-/** Runs a program in a task. Resolves once it has started. */
-export async function openExec(connection: Connection, path: string, request: ExecRequest): Promise<ExecSession> {
-  const socket = await open(connection.target, path)
-  const session = new RemoteExec(connection.target, socket)
+/** Runs a program in a task, or a command of Docker on a node. Resolves once it has started. */
+export async function openExec(
+  connection: Connection,
+  path: string,
+  request: ExecRequest | DockerRequest,
+): Promise<ExecSession> {
+  const { target, socket } = await connection.each(async (target) => ({ target, socket: await open(target, path) }))
+  const session = new RemoteExec(target, socket)
   socket.send(encodeControl({ start: request }))
   await session.started
   return session
@@ -28,13 +35,13 @@ async function open(target: Target, path: string): Promise<WebSocket> {
   const { WebSocket } = await import('ws')
   const token = target.token ?? null
   const headers = token === null ? {} : { authorization: `Bearer ${token}` }
-  const ca = 'socketPath' in target || target.ca === undefined ? {} : { ca: target.ca }
+  const trust = isTls(target) ? await trustIn(target) : {}
   const options = {
     headers,
     perMessageDeflate: false,
     maxPayload: 2 * MAX_FRAME_BYTES,
     handshakeTimeout: 10_000,
-    ...ca,
+    ...trust,
   }
   const socket = new WebSocket(addressOf(target, path), options)
   return new Promise((resolve, reject) => {
@@ -53,9 +60,18 @@ async function open(target: Target, path: string): Promise<WebSocket> {
   })
 }
 
+async function trustIn(target: UrlTarget): Promise<ServerTrust> {
+  const { serverTrust } = await import('./server-trust.ts')
+  return serverTrust(target).catch((cause: unknown) => {
+    throw cause instanceof OperationalError ? cause : refusedConnection(target, cause)
+  })
+}
+
 function addressOf(target: Target, path: string): string {
   if ('socketPath' in target) return `ws+unix:${target.socketPath}:${API_PREFIX}${path}`
-  const { protocol, host } = baseOf(target.url)
+  const base = baseOf(target.url)
+  if (target.token !== null) checkCarrier(base)
+  const { protocol, host } = base
   return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}${API_PREFIX}${path}`
 }
 

@@ -1,5 +1,8 @@
 import { ERRORS, type ErrorCode, OperationalError, type Problem } from '../../core/errors.ts'
-import type { Target } from './send.ts'
+import { nameOf, type Target } from './send.ts'
+
+/** Code of the error that a connection fails with whose other end is of the cluster, and no server. */
+export const NOT_A_SERVER = 'NOT_A_SERVER'
 
 const START = 'start it with `gantry up`'
 
@@ -16,8 +19,23 @@ export function refusedConnection(target: Target, cause: unknown): OperationalEr
     const message = `no Gantry answers on ${target.socketPath}${reason(why)}`
     return new OperationalError('UNAVAILABLE', message, { hint: START, cause })
   }
+  const distrust = distrustIn(cause as NodeJS.ErrnoException | null)
+  if (distrust !== null) {
+    return new OperationalError('FORBIDDEN', `cannot trust the server at ${target.url}: ${distrust}`, {
+      hint: 'name the authority of its cluster: the file authority.crt of a server, or its fingerprint; see `gantry help clusters`',
+      cause,
+    })
+  }
   const hint = `${START}, or check the address and that its port can be reached from here`
   return new OperationalError('UNAVAILABLE', `no Gantry answers on ${target.url}${reason(why)}`, { hint, cause })
+}
+
+/** What is wrong with the certificate of a server; null: nothing. */
+function distrustIn(cause: NodeJS.ErrnoException | null): string | null {
+  const { code = '', message = '' } = cause ?? {}
+  if (code === NOT_A_SERVER) return message
+  if (/^CERT_|SELF_SIGNED|^UNABLE_TO_|ALTNAME_INVALID/.test(code)) return message.replace(/\.$/, '').toLowerCase()
+  return null
 }
 
 function reason(code: string): string {
@@ -26,13 +44,14 @@ function reason(code: string): string {
     ENOENT: ': there is no such socket',
     ENOTFOUND: ': the name is unknown',
     ETIMEDOUT: ': it did not answer in time',
+    ERR_SSL_WRONG_VERSION_NUMBER: ': what answers there speaks no TLS',
   }
   return words[code] ?? (code === '' ? '' : `: ${code}`)
 }
 
 /** The connection broke after the request was sent. */
 export function lostAnswer(target: Target, write: boolean, cause: unknown): OperationalError {
-  const where = 'socketPath' in target ? target.socketPath : target.url
+  const where = nameOf(target)
   if (!write) {
     return new OperationalError('UNAVAILABLE', `the connection to ${where} broke before it answered`, {
       hint: START,
@@ -55,14 +74,20 @@ export function answerError(target: Target, status: number, value: unknown): Ope
   const code = field(error, 'code')
   const message = field(error, 'message')
   if (typeof code !== 'string' || !isErrorCode(code) || typeof message !== 'string') {
-    const where = 'socketPath' in target ? target.socketPath : target.url
-    return new OperationalError('UNAVAILABLE', `what answers on ${where} is not Gantry (HTTP ${status})`)
+    return new OperationalError('UNAVAILABLE', `what answers on ${nameOf(target)} is not Gantry (HTTP ${status})`)
   }
-  const hint = field(error, 'hint')
+  const hint = code === 'UNAUTHENTICATED' ? hintFor(target) : text(field(error, 'hint'))
   return new OperationalError(code, message, {
-    hint: typeof hint === 'string' ? hint : '',
+    hint,
     problems: problemsOf(field(error, 'problems')),
   })
+}
+
+/** What gives a command a token. */
+function hintFor(target: Target): string {
+  if (!('socketPath' in target))
+    return 'give --token-file FILE, or set GANTRY_TOKEN; a server keeps it in the file `token`'
+  return 'this machine is no server, and its cluster must be told who asks: set GANTRY_TOKEN, or keep a copy of a server’s file `token` in the data directory here'
 }
 
 function isErrorCode(code: string): code is ErrorCode {

@@ -1,20 +1,34 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { OperationalError } from '../../core/errors.ts'
+import { baseOf, checkCarrier, hostOf } from './server-url.ts'
+
+/** A server's socket on this machine. */
+export interface SocketTarget {
+  readonly socketPath: string
+  /** For the socket of a machine that passes on to its servers; null: whoever can open it is believed. */
+  readonly token?: string | null
+}
+
+/** A server elsewhere. */
+export interface UrlTarget {
+  /** `http://127.0.0.1:8080` or `https://host:8080` */
+  readonly url: string
+  readonly token: string | null
+  /** PEM of the authority that signed the server's certificate; left out: those that the system knows. */
+  readonly ca?: string
+  /** Of that authority, as in join tokens, where its certificate is not at hand. */
+  readonly fingerprint?: string
+  /** A server that does not let us connect within that time counts as gone; left out: as long as the kernel tries. */
+  readonly timeoutMs?: number
+}
 
 /** Where a server is: its socket on this machine, or a URL with a token. */
-export type Target =
-  | {
-      readonly socketPath: string
-      /** For the socket of a machine that passes on to its servers; null: whoever can open it is believed. */
-      readonly token?: string | null
-    }
-  | {
-      /** `http://127.0.0.1:8080` or `https://host:8080` */
-      readonly url: string
-      readonly token: string | null
-      /** PEM of the authority that signed the server's certificate; left out: those that the system knows. */
-      readonly ca?: string
-    }
+export type Target = SocketTarget | UrlTarget
+
+/** How a target is called in messages. */
+export function nameOf(target: Target): string {
+  return 'socketPath' in target ? target.socketPath : target.url
+}
 
 export interface Outgoing {
   readonly method: 'GET' | 'POST'
@@ -35,17 +49,20 @@ export type Sent =
 
 /** Sends one request on a connection of its own. Rejects with the signal's reason when that aborts. */
 export async function send(target: Target, outgoing: Outgoing): Promise<Sent> {
-  const request = await openRequest(target, outgoing)
+  const request = await openRequest(target, outgoing).catch((cause: unknown) => {
+    if (cause instanceof OperationalError) throw cause
+    return { cause }
+  })
+  if ('cause' in request) return { kind: 'refused', cause: request.cause }
   return new Promise((resolve, reject) => {
     let connected = false
-    request.once('socket', (socket) => {
-      socket.once('secureConnect', () => {
-        connected = true
-      })
-      socket.once('connect', () => {
-        connected = !isTls(target)
-      })
-    })
+    const late = connectTimer(target, request)
+    const onConnected = (): void => {
+      connected = true
+      clearTimeout(late)
+    }
+    request.once('socket', (socket) => socket.once(isTls(target) ? 'secureConnect' : 'connect', onConnected))
+    request.once('close', () => clearTimeout(late))
     request.once('response', (response) => resolve({ kind: 'response', response }))
     request.on('error', (cause) => {
       if (outgoing.signal?.aborted) reject(outgoing.signal.reason as Error)
@@ -56,6 +73,12 @@ export async function send(target: Target, outgoing: Outgoing): Promise<Sent> {
     }
     request.end(outgoing.body ?? undefined)
   })
+}
+
+function connectTimer(target: Target, request: ClientRequest): NodeJS.Timeout | undefined {
+  if ('socketPath' in target || target.timeoutMs === undefined) return undefined
+  const gone = (): unknown => request.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }))
+  return setTimeout(gone, target.timeoutMs)
 }
 
 async function openRequest(target: Target, outgoing: Outgoing): Promise<ClientRequest> {
@@ -70,24 +93,18 @@ async function openRequest(target: Target, outgoing: Outgoing): Promise<ClientRe
     const local = { ...common, socketPath: target.socketPath, host: 'localhost', servername: '' }
     return requestHttp(local)
   }
-  const { hostname, port, protocol } = baseOf(target.url)
-  const address = { host: hostname.replace(/^\[|\]$/g, ''), ...(port === '' ? {} : { port }) }
-  if (protocol === 'http:') return requestHttp({ ...common, ...address })
-  const { request: requestHttps } = await import('node:https')
-  return requestHttps({ ...common, ...address, ...(target.ca === undefined ? {} : { ca: target.ca }) })
+  const base = baseOf(target.url)
+  const address = { host: hostOf(base), ...(base.port === '' ? {} : { port: base.port }) }
+  if (token !== null) checkCarrier(base)
+  if (base.protocol === 'http:') return requestHttp({ ...common, ...address })
+  const [{ request: requestHttps }, { serverTrust }] = await Promise.all([
+    import('node:https'),
+    import('./server-trust.ts'),
+  ])
+  return requestHttps({ ...common, ...address, ...(await serverTrust(target)) })
 }
 
-/** The parsed URL of a server. Throws USAGE when it is none. */
-export function baseOf(url: string): URL {
-  const parsed = URL.canParse(url) ? new URL(url) : null
-  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
-    throw new OperationalError('USAGE', `${url} is not the address of a server`, {
-      hint: 'such as http://127.0.0.1:8080',
-    })
-  }
-  return parsed
-}
-
-function isTls(target: Target): boolean {
+/** Whether a target is reached over TLS. */
+export function isTls(target: Target): target is UrlTarget {
   return !('socketPath' in target) && target.url.startsWith('https:')
 }

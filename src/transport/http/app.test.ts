@@ -132,8 +132,8 @@ function changed(api: Api, calls: Partial<Api>): Api {
 async function injected(api: Api, url: string, method: 'GET' | 'POST' = 'GET', logged: string[] = []): Promise<string> {
   const note = (message: string, fields: unknown): void => void logged.push(`${message} ${JSON.stringify(fields)}`)
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: note }
-  const gate = new Gate({ tokens: () => [], auth: 'none', listenHost: '127.0.0.1', now: () => 0 })
-  const routes = allRoutes({ version: '1', openapi: () => ({}), metrics: () => '' })
+  const gate = new Gate({ tokens: () => [], auth: 'none', names: [], listenHost: '127.0.0.1', now: () => 0 })
+  const routes = allRoutes({ version: '1', openapi: () => ({}), metrics: () => [] })
   const closing = new AbortController().signal
   const app = createApp({
     api,
@@ -142,6 +142,7 @@ async function injected(api: Api, url: string, method: 'GET' | 'POST' = 'GET', l
     routes,
     requests: new RequestCounter(),
     local: new WeakMap(),
+    nodeOf: () => null,
     closing,
     answerWithinMs: 50,
   })

@@ -25,6 +25,8 @@ export interface AppDeps {
   readonly routes: readonly Route[]
   /** Requests of which it is known who sent them: over the socket, the local user. */
   readonly local: WeakMap<IncomingMessage, string>
+  /** The machine of the cluster that passes a request on; null: it came another way. */
+  readonly nodeOf: (request: IncomingMessage) => string | null
   /** Aborts when the server closes. */
   readonly closing: AbortSignal
   /** Every answer that is no stream has begun by then, or is a failure. */
@@ -88,15 +90,21 @@ declare module 'fastify' {
 }
 
 /** Lets a request in, or throws. What the table does not call public needs a user, unknown paths included. */
-async function admit(request: FastifyRequest, { gate, local }: AppDeps): Promise<void> {
+async function admit(request: FastifyRequest, { gate, local, nodeOf }: AppDeps): Promise<void> {
   if (request.url.length > MAX_URL) throw new OperationalError('LIMIT_EXCEEDED', 'the URL is longer than 8 KiB')
   const known = local.get(request.raw)
   if (known !== undefined) {
     request.by = known
     return
   }
+  const access = request.routeOptions.config.route?.access ?? 'user'
+  const node = nodeOf(request.raw)
+  if (node !== null && access !== 'user' && request.headers.authorization === undefined) {
+    request.by = node
+    return
+  }
   gate.checkAddressee(request.raw)
-  if (request.routeOptions.config.route?.access !== 'public') request.by = gate.authenticate(request.raw)
+  if (access !== 'public') request.by = gate.authenticate(request.raw)
 }
 
 function addRoute(app: FastifyInstance, route: Route, deps: AppDeps): void {

@@ -19,6 +19,8 @@ export interface AuthOptions {
   readonly auth: 'token' | 'none'
   /** The host that the TCP listener was told to listen on; null: there is none. */
   readonly listenHost: string | null
+  /** Other names of this server. */
+  readonly names: readonly string[]
   readonly now: () => Millis
 }
 
@@ -98,9 +100,10 @@ export class Gate {
   }
 
   #isOurName(header: string): boolean {
-    const { listenHost } = this.#options
+    const { listenHost, names } = this.#options
     const name = header.replace(/:\d{1,5}$/, '').toLowerCase()
     if (LOOPBACK_NAMES.includes(name) || name === listenHost?.toLowerCase() || name === `[${listenHost}]`) return true
+    if (names.some((one) => name === one.toLowerCase())) return true
     // An address cannot be pointed elsewhere, unlike a name; on a wildcard the server has more addresses than it knows.
     const wildcard = listenHost === '0.0.0.0' || listenHost === '::'
     return wildcard && isIP(name.replace(/^\[|\]$/g, '')) !== 0

@@ -9,7 +9,7 @@ import { goclusterError } from './schemas/gocluster.ts'
 import { gokubeError } from './schemas/gokube.ts'
 
 const MANIFEST = 'services:\n  - {service_name: web, image: "example/web:1", replicas: 1}\n'
-const routes = allRoutes({ version: '0.1.0', openapi: () => ({}), metrics: () => '' })
+const routes = allRoutes({ version: '0.1.0', openapi: () => ({}), metrics: () => [] })
 const named = routes.map((route) => ({ name: `${route.method} ${route.path}`, route }))
 const withBody = named.filter(({ route }) => route.body !== null)
 const user = { authorization: `Bearer ${TOKEN}` }
@@ -62,7 +62,7 @@ const send = (
   more: { method?: string; path?: string; headers?: Record<string, string>; body?: string },
 ) => ask({ url: bed.url, method: route.method, path: pathOf(route), headers: json, ...more })
 
-test.each(named.filter(({ route }) => route.access === 'user'))('$name needs a token, and the right one', async ({
+test.each(named.filter(({ route }) => route.access !== 'public'))('$name needs a token, and the right one', async ({
   route,
 }) => {
   const none = await send(route, { headers: {} })

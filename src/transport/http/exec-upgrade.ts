@@ -4,6 +4,7 @@ import type { WebSocket, WebSocketServer } from 'ws'
 import * as z from 'zod'
 import type { Api } from '../../control/api.ts'
 import { OperationalError } from '../../core/errors.ts'
+import type { DockerRequest } from '../../ports/host.ts'
 import type { ExecRequest, ExecSession } from '../../ports/runtime.ts'
 import {
   decodeFrame,
@@ -16,11 +17,12 @@ import {
 import { API_PREFIX } from '../wire.ts'
 import { checkInput } from './check-input.ts'
 import { errorAnswer } from './error-answer.ts'
+import { findNode } from './find-node.ts'
 
 export interface ExecDeps {
   readonly api: Api
-  /** Throws when the request may not come in. */
-  readonly admit: (request: IncomingMessage) => void
+  /** Who asks. Throws when the request may not come in. */
+  readonly admit: (request: IncomingMessage) => string
   readonly newRequestId: () => string
 }
 
@@ -40,9 +42,18 @@ const start: z.ZodType<{ start: ExecRequest }> = z.strictObject({
     size: size.nullable().default(null),
   }),
 })
+const startDocker: z.ZodType<{ start: DockerRequest }> = z.strictObject({
+  start: z.strictObject({
+    argv: z.array(text).min(1).max(1_000),
+    timeoutMs: z
+      .int()
+      .min(1_000)
+      .max(24 * 3_600_000),
+  }),
+})
 const command = z.union([z.strictObject({ resize: size }), z.strictObject({ eof: z.literal(true) })])
 
-/** The WebSockets on which programs are run in tasks. */
+/** The WebSockets on which programs are run in tasks, and commands of Docker on nodes. */
 export class ExecSockets {
   readonly #deps: ExecDeps
   readonly #open = new Set<WebSocket>()
@@ -54,7 +65,7 @@ export class ExecSockets {
 
   /** Whether a request asks for a program and not for something that an ordinary answer serves. */
   wants(request: IncomingMessage): boolean {
-    return request.headers.upgrade?.toLowerCase() === 'websocket' && taskIn(request) !== null
+    return request.headers.upgrade?.toLowerCase() === 'websocket' && placeIn(request) !== null
   }
 
   /** Takes the connection over. What is wrong before it is a WebSocket is answered as HTTP. */
@@ -62,16 +73,28 @@ export class ExecSockets {
     const requestId = this.#deps.newRequestId()
     socket.on('error', () => socket.destroy())
     try {
-      this.#deps.admit(request)
-      if (!this.wants(request)) throw new OperationalError('USAGE', 'there is no WebSocket here')
-      const task = this.#deps.api.task(taskIn(request) ?? '').id
+      const by = this.#deps.admit(request)
+      const place = this.wants(request) ? placeIn(request) : null
+      if (place === null) throw new OperationalError('USAGE', 'there is no WebSocket here')
+      const begin = this.#starter(place, by)
       if (this.#open.size >= MAX_SESSIONS)
         throw new OperationalError('UNAVAILABLE', 'too many programs are run already')
       const server = await this.#sockets()
-      server.handleUpgrade(request, socket, head, (opened) => this.#serve(opened, task, requestId))
+      server.handleUpgrade(request, socket, head, (opened) => this.#serve(opened, begin, requestId))
     } catch (error) {
       refuse(socket, errorAnswer(error, requestId))
     }
+  }
+
+  /** What is run there, once it is known what. Throws NOT_FOUND. */
+  #starter(place: Place, by: string): Start {
+    const { api } = this.#deps
+    if (place.kind === 'task') {
+      const { id } = api.task(place.name)
+      return (first) => api.exec(id, checkInput(start, first, 'body').start)
+    }
+    const { id } = findNode(api, place.name)
+    return (first) => api.docker(id, checkInput(startDocker, first, 'body').start, { by, idempotencyKey: null })
   }
 
   close(): void {
@@ -95,7 +118,7 @@ export class ExecSockets {
     return this.#server
   }
 
-  #serve(socket: WebSocket, task: string, requestId: string): void {
+  #serve(socket: WebSocket, begin: Start, requestId: string): void {
     this.#open.add(socket)
     const late = setTimeout(() => socket.close(1008, 'no program was named in time'), START_WITHIN_MS)
     socket.on('error', () => socket.terminate())
@@ -105,7 +128,7 @@ export class ExecSockets {
     })
     socket.once('message', (message) => {
       clearTimeout(late)
-      void this.#run(socket, task, message as Buffer).catch((error: unknown) => {
+      void this.#run(socket, begin, message as Buffer).catch((error: unknown) => {
         if (socket.readyState !== socket.OPEN) return
         socket.send(encodeControl(errorAnswer(error, requestId)))
         socket.close(1011)
@@ -113,13 +136,12 @@ export class ExecSockets {
     })
   }
 
-  async #run(socket: WebSocket, task: string, first: Buffer): Promise<void> {
+  async #run(socket: WebSocket, begin: Start, first: Buffer): Promise<void> {
     const frame = decodeFrame(first)
     const request = frame?.channel === EXEC_CHANNELS.control ? parseControl(frame.data) : null
-    const { start: wanted } = checkInput(start, request, 'body')
     // What comes while the program starts waits in the connection.
     socket.pause()
-    const session = await this.#deps.api.exec(task, wanted)
+    const session = await begin(request)
     if (socket.readyState !== socket.OPEN) return session.abort()
     socket.once('close', () => session.abort())
     socket.on('message', (message) => obey(message as Buffer, socket, session))
@@ -131,14 +153,20 @@ export class ExecSockets {
   }
 }
 
-/** The task named in the path of an exec request. */
-function taskIn(request: IncomingMessage): string | null {
+type Start = (first: unknown) => Promise<ExecSession>
+
+/** What a path of such a request names. */
+type Place = { readonly kind: 'task' | 'node'; readonly name: string }
+
+function placeIn(request: IncomingMessage): Place | null {
   const path = request.url?.split('?')[0] ?? ''
-  const match = new RegExp(`^${API_PREFIX}/tasks/([^/]{1,300})/exec$`).exec(path)
+  const task = new RegExp(`^${API_PREFIX}/tasks/([^/]{1,300})/exec$`).exec(path)?.[1]
+  const node = new RegExp(`^${API_PREFIX}/nodes/([^/]{1,300})/docker$`).exec(path)?.[1]
+  const name = task ?? node
   try {
-    return match?.[1] === undefined ? null : decodeURIComponent(match[1])
+    return name === undefined ? null : { kind: task === undefined ? 'node' : 'task', name: decodeURIComponent(name) }
   } catch {
-    return null // A malformed escape names no task.
+    return null // A malformed escape names nothing.
   }
 }
 

@@ -26,17 +26,21 @@ export async function forwardRequest(
   response: ServerResponse,
   { by, dial, requestId, otherwise }: Passing,
 ): Promise<void> {
+  // From the moment that the leader may have it, a change may have been made.
+  let sent = false
   const fail = (error: unknown): void => {
     if (response.headersSent) {
       response.destroy()
       return
     }
-    const answer = errorAnswer(asUnavailable(error), requestId)
+    const failure = sent && request.method !== 'GET' ? lost(error) : notPassedOn(error)
+    const answer = errorAnswer(failure, requestId)
     response.writeHead(answer.error.status, { 'content-type': 'application/json; charset=utf-8' })
     response.end(JSON.stringify(answer))
   }
   try {
     const socket = await dial()
+    sent = true
     const onward = passOn(request, by, socket)
     onward.once('error', fail)
     onward.once('response', (answer) => {
@@ -83,7 +87,7 @@ export async function forwardUpgrade(
     })
     onward.end()
   } catch (error) {
-    socket.end(rawAnswer(errorAnswer(asUnavailable(error), requestId)))
+    socket.end(rawAnswer(errorAnswer(notPassedOn(error), requestId)))
   }
 }
 
@@ -103,7 +107,15 @@ function headOf({ statusCode = 502, statusMessage = '', rawHeaders }: IncomingMe
   return `${lines.join('\r\n')}\r\n\r\n`
 }
 
-function asUnavailable(error: unknown): OperationalError {
-  if (error instanceof OperationalError) return error
-  return new OperationalError('UNAVAILABLE', 'the server that leads cannot be reached from here', { cause: error })
+/** The leader has not got it: another server may be able to reach it. */
+function notPassedOn(error: unknown): OperationalError {
+  const why = error instanceof OperationalError ? `: ${error.message}` : ''
+  return new OperationalError('NOT_LEADER', `the server that leads cannot be reached from here${why}`, { cause: error })
+}
+
+function lost(error: unknown): OperationalError {
+  return new OperationalError('OUTCOME_UNKNOWN', 'the server that leads did not answer; it may have made the change', {
+    hint: 'send the same request with the same idempotency key again',
+    cause: error,
+  })
 }

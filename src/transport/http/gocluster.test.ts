@@ -42,7 +42,37 @@ test('recent logs are events, the newest first', async () => {
   expect(lines.map(({ message }) => message).join()).toMatch(/node-1.*test leads, epoch 1/s)
 })
 
+test('a node’s log tells what happened there, the oldest first, and goes on for those who follow', async () => {
+  const { body } = await get('/api/logs/1?lines=2')
+  const lines = body.data as readonly string[]
+  expect(lines.length).toBeLessThanOrEqual(2)
+  expect(lines.join('\n')).toMatch(/^20\d\d-.* INFO .*node-1.*\(node\/1\)$/m)
+  const stopped = new AbortController()
+  const response = await fetch(`${bed.url}/api/logs/node-1:7946?follow=true`, {
+    headers: { authorization },
+    signal: stopped.signal,
+  })
+  const first = await response.body?.getReader().read()
+  expect(new TextDecoder().decode(first?.value)).toContain('node-1')
+  stopped.abort()
+})
+
+test('a setting is changed for all, and a wrong one is refused in GoCluster’s form', async () => {
+  const set = async (key: string, value: string) => {
+    const headers = { authorization, 'content-type': 'application/json' }
+    const body = JSON.stringify({ key, value })
+    const { status, text } = await ask({ url: bed.url, path: '/api/config/set', method: 'POST', headers, body })
+    return { status, body: JSON.parse(text) as unknown }
+  }
+  expect(await set('strategy', 'bin-pack')).toMatchObject({ status: 200, body: { data: { strategy: 'bin-pack' } } })
+  expect((await get('/api/config')).body.data).toMatchObject({ strategy: 'bin-pack' })
+  expect(await set('strategy', 'fastest')).toMatchObject({ status: 422, body: { success: false } })
+  const [event] = bed.api.events({ after: null, service: null, object: 'cluster/self', limit: 1 })
+  expect(event).toMatchObject({ kind: 'cluster.changed', message: 'strategy became bin-pack' })
+})
+
 test.each<[string, number, RegExp]>([
+  ['/api/logs/2', 404, /there is no node 2/],
   ['/api/node', 400, /id/],
   ['/api/node?id=2', 404, /there is no node 2/],
   ['/api/node?id=__proto__', 404, /there is no node __proto__/],

@@ -1,6 +1,9 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Api } from '../../control/api.ts'
+import { NODE_STATUSES } from '../../core/model/node.ts'
 import { SERVICE_HEALTHS } from '../../core/model/service.ts'
 import { TASK_STATES } from '../../core/model/task.ts'
+import type { WireMetric } from '../wire.ts'
 import type { Gate } from './auth.ts'
 
 const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
@@ -19,39 +22,80 @@ export class RequestCounter {
   }
 }
 
-type Samples = Iterable<readonly [label: string, value: number]>
+/** What is measured elsewhere in the process, asked for each time. */
+export type MoreMetrics = () => readonly WireMetric[]
 
-/** Everything that the server measures of itself and its cluster, as Prometheus text. */
-export function metricsText(api: Api, requests: RequestCounter, gate: Gate, version: string): string {
+/** Seldom enough to cost nothing. */
+const RESOLUTION_MS = 100
+
+/** Measures how late the event loop is, from now on. */
+export function eventLoopDelay(): MoreMetrics {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  histogram.enable()
+  return () => {
+    // What is measured is the time between two looks, which is never less than what was asked for.
+    const seconds = (nanoseconds: number): number =>
+      Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1e3) : 0
+    const quantiles = [50, 99, 100].map((percent): [string, number] => [
+      String(percent / 100),
+      seconds(histogram.percentile(percent)),
+    ])
+    histogram.reset()
+    const help = 'How late the event loop was since the last look, by quantile.'
+    return [labelled('gantry_event_loop_delay_seconds', 'gauge', help, 'quantile', quantiles)]
+  }
+}
+
+/** Everything that the server measures of itself and its cluster. `self`: its name; null: it is the only one. */
+export function metricFamilies(
+  api: Api,
+  requests: RequestCounter,
+  gate: Gate,
+  {
+    version,
+    self,
+    more,
+  }: { readonly version: string; readonly self: string | null; readonly more: readonly MoreMetrics[] },
+): readonly WireMetric[] {
   const tasks = countBy(api.tasks({ service: null, all: true }), TASK_STATES, ({ state }) => state)
   const services = countBy(api.services(), SERVICE_HEALTHS, ({ health }) => health)
   const cluster = api.cluster()
+  const nodes = countBy(cluster.nodes, NODE_STATUSES, ({ status }) => status)
+  const leads = self === null || self === cluster.leadership.holder ? 1 : 0
   const memory = process.memoryUsage()
   const cpu = process.cpuUsage()
   return [
-    family('gantry_info', 'gauge', 'Always 1; says which version runs.', [[label('version', version), 1]]),
-    family('gantry_tasks', 'gauge', 'Tasks by state.', labelled('state', tasks)),
-    family('gantry_services', 'gauge', 'Services by health.', labelled('health', services)),
-    family('gantry_nodes', 'gauge', 'Nodes.', [['', cluster.nodes.length]]),
-    family('gantry_store_revision', 'gauge', 'Number of the last commit.', [['', cluster.storeRevision]]),
-    family('gantry_manifest_revision', 'gauge', 'Number of the desired manifest.', [['', cluster.desiredRevision]]),
-    family('gantry_leader_epoch', 'gauge', 'Epoch of the leader.', [['', cluster.leadership.epoch]]),
-    family(
-      'gantry_http_requests_total',
-      'counter',
-      'Answered requests by status.',
-      labelled('status', requests.counts),
-    ),
-    family(
+    labelled('gantry_info', 'gauge', 'Always 1; says which version runs.', 'version', [[version, 1]]),
+    labelled('gantry_tasks', 'gauge', 'Tasks by state.', 'state', tasks),
+    labelled('gantry_services', 'gauge', 'Services by health.', 'health', services),
+    labelled('gantry_nodes', 'gauge', 'Nodes by status.', 'status', nodes),
+    one('gantry_leader', 'gauge', '1 while this server leads.', leads),
+    one('gantry_leader_epoch', 'gauge', 'Epoch of the leader.', cluster.leadership.epoch),
+    one('gantry_store_revision', 'gauge', 'Number of the last commit.', cluster.storeRevision),
+    one('gantry_manifest_revision', 'gauge', 'Number of the desired manifest.', cluster.desiredRevision),
+    labelled('gantry_http_requests_total', 'counter', 'Answered requests by status.', 'status', requests.counts),
+    labelled(
       'gantry_http_refused_total',
       'counter',
       'Requests that the gate refused.',
-      labelled('code', Object.entries(gate.refused)),
+      'code',
+      Object.entries(gate.refused),
     ),
-    family('process_resident_memory_bytes', 'gauge', 'Resident memory.', [['', memory.rss]]),
-    family('process_heap_bytes', 'gauge', 'Used heap.', [['', memory.heapUsed]]),
-    family('process_cpu_seconds_total', 'counter', 'CPU time used.', [['', (cpu.user + cpu.system) / 1e6]]),
-  ].join('')
+    one('process_resident_memory_bytes', 'gauge', 'Resident memory.', memory.rss),
+    one('process_heap_bytes', 'gauge', 'Used heap.', memory.heapUsed),
+    one('process_cpu_seconds_total', 'counter', 'CPU time used.', (cpu.user + cpu.system) / 1e6),
+    ...more.flatMap((measure) => measure()),
+  ]
+}
+
+/** The same as Prometheus reads it. */
+export function metricsText(families: readonly WireMetric[]): string {
+  return families
+    .map(({ name, type, help, samples }) => {
+      const lines = samples.map((sample) => `${sample.name}${labelsText(sample.labels)} ${sample.value}\n`)
+      return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+    })
+    .join('')
 }
 
 function countBy<T, K extends string>(items: readonly T[], keys: readonly K[], keyOf: (item: T) => K): Map<K, number> {
@@ -60,15 +104,21 @@ function countBy<T, K extends string>(items: readonly T[], keys: readonly K[], k
   return counts
 }
 
-function labelled(name: string, values: Iterable<readonly [string, number]>): Samples {
-  return [...values].map(([value, count]) => [label(name, value), count] as const)
+function one(name: string, type: WireMetric['type'], help: string, value: number): WireMetric {
+  return { name, type, help, samples: [{ name, labels: {}, value }] }
 }
 
-function label(name: string, value: string): string {
-  return `{${name}="${value.replaceAll(/["\\\n]/g, '_')}"}`
+function labelled(
+  name: string,
+  type: WireMetric['type'],
+  help: string,
+  label: string,
+  values: Iterable<readonly [string, number]>,
+): WireMetric {
+  return { name, type, help, samples: [...values].map(([text, value]) => ({ name, labels: { [label]: text }, value })) }
 }
 
-function family(name: string, type: 'gauge' | 'counter', help: string, samples: Samples): string {
-  const lines = [...samples].map(([labels, value]) => `${name}${labels} ${value}\n`)
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+function labelsText(labels: WireMetric['samples'][number]['labels']): string {
+  const parts = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, '_')}"`)
+  return parts.length === 0 ? '' : `{${parts.join(',')}}`
 }

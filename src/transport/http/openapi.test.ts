@@ -9,7 +9,7 @@ const FILE = 'docs/reference/openapi.json'
 /** With UPDATE_GENERATED=1 the file is rewritten instead of compared; review it as a diff. */
 const update = process.env['UPDATE_GENERATED'] === '1'
 
-const routes = allRoutes({ version: '0.1.0', openapi: () => ({}), metrics: () => '' })
+const routes = allRoutes({ version: '0.1.0', openapi: () => ({}), metrics: () => [] })
 const document = openApiDocument(routes, '0.1.0') as unknown as {
   readonly paths: Record<string, Record<string, { operationId: string; responses: Record<string, unknown> }>>
   readonly components: { readonly schemas: Record<string, unknown> }
@@ -60,7 +60,13 @@ test('what the routes answer keeps to the schemas that the document names', asyn
   await bed.client.apply(plan.change, plan)
   await bed.client.dispatch({ id: ID, name: 'report', command: ['true'] })
   await until(bed.api, () => bed.api.tasks({ service: null, all: false }).filter(({ ready }) => ready).length === 3)
-  const paths: Readonly<Record<string, string>> = { ':name': 'web', ':number': '1', ':taskId': ID, '*': 'web.1.1' }
+  const paths: Readonly<Record<string, string>> = {
+    ':name': 'web',
+    ':number': '1',
+    ':taskId': ID,
+    ':node': '1',
+    '*': 'web.1.1',
+  }
   for (const route of routes) {
     if (route.method !== 'GET' || route.answer.kind === 'exec' || route.answer.kind === 'pulses') continue
     const id = route.path.includes('/nodes') ? '1' : route.path.includes('/dispatches') ? ID : 'web.1.1'

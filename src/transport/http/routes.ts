@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { API_PREFIX } from '../wire.ts'
+import { API_PREFIX, type WireMetric } from '../wire.ts'
+import { metricsText } from './metrics.ts'
 import { authorityRoutes } from './routes/authority.ts'
 import { clusterRoutes } from './routes/cluster.ts'
 import { goclusterRoutes } from './routes/gocluster.ts'
@@ -9,6 +10,8 @@ import { manifestRoutes } from './routes/manifest.ts'
 import { jsonRoute, type Route, textRoute } from './routes/route.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { dispatchRoutes, taskRoutes } from './routes/tasks.ts'
+import { metric } from './schemas/cluster.ts'
+import { listOf } from './schemas/named.ts'
 
 export interface RouteSources {
   readonly version: string
@@ -16,8 +19,7 @@ export interface RouteSources {
   readonly serverName?: string
   /** The OpenAPI document of the table itself. */
   readonly openapi: () => Readonly<Record<string, unknown>>
-  /** The metrics as Prometheus text. */
-  readonly metrics: () => string
+  readonly metrics: () => readonly WireMetric[]
 }
 
 /** Every route there is: what the server serves, the OpenAPI document describes and the tests go through. */
@@ -30,6 +32,14 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
     ...dispatchRoutes,
     ...joinTokenRoutes,
     ...authorityRoutes,
+    jsonRoute({
+      method: 'GET',
+      path: '/cluster/metrics',
+      summary: 'Metrics of the server that leads, as `/metrics` has those of each server for Prometheus.',
+      access: 'node',
+      response: listOf(metric),
+      handle: () => sources.metrics(),
+    }),
     jsonRoute({
       method: 'GET',
       path: '/openapi.json',
@@ -45,7 +55,7 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
       path: '/metrics',
       summary: 'Metrics as Prometheus text.',
       response: z.string(),
-      handle: () => sources.metrics(),
+      handle: () => metricsText(sources.metrics()),
     }),
     ...gokubeRoutes,
     ...goclusterRoutes(sources.serverName ?? null),

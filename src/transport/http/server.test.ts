@@ -145,7 +145,7 @@ test('the metrics count requests, refusals, tasks and services, all from zero', 
   for (const line of [
     'gantry_tasks{state="running"} 0',
     'gantry_services{health="unhealthy"} 0',
-    'gantry_nodes 1',
+    'gantry_nodes{status="ready"} 1',
     'gantry_http_requests_total{status="4xx"} 1',
     'gantry_http_requests_total{status="5xx"} 0',
     'gantry_http_refused_total{code="UNAUTHENTICATED"} 1',
@@ -164,7 +164,7 @@ test('with a certificate it speaks TLS, to clients that trust it', async () => {
   const url = http.address ?? ''
   expect(url).toMatch(/^https:/)
   expect(await createClient({ url, token: 'secret', ca: TEST_TLS.cert }).nodes()).toHaveLength(1)
-  await expect(createClient({ url, token: 'secret' }).nodes()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(createClient({ url, token: 'secret' }).nodes()).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
 test('loopback is what only this machine can reach', () => {

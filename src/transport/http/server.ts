@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Api } from '../../control/api.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { Log } from '../../ports/log.ts'
+import type { WireMetric } from '../wire.ts'
 import { createApp, type Serve } from './app.ts'
 import { Gate, isLoopback, type Token } from './auth.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
 import { ExecSockets, rawAnswer } from './exec-upgrade.ts'
 import { ASKED_BY_HEADER, type DialLeader, forwardRequest, forwardUpgrade } from './forward.ts'
 import { listenOnPort, listenOnSocket } from './listeners.ts'
-import { metricsText, RequestCounter } from './metrics.ts'
+import { eventLoopDelay, type MoreMetrics, metricFamilies, RequestCounter } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
+import type { Route } from './routes/route.ts'
 import { allRoutes } from './routes.ts'
 
 export interface HttpOptions {
@@ -26,6 +29,12 @@ export interface HttpOptions {
   readonly tokens: () => readonly Token[]
   readonly auth: 'token' | 'none'
   readonly version: string
+  /** What else is measured in this process. */
+  readonly metrics?: readonly MoreMetrics[]
+  /** What is served instead of the whole API. */
+  readonly routes?: readonly Route[]
+  /** Other names by which clients may call this server. */
+  readonly names?: readonly string[]
   /** As other servers know this one; left out: it is the only one. */
   readonly serverName?: string
   /** How another server is reached that is to answer instead of this one; null: this one answers. */
@@ -38,8 +47,13 @@ export interface ListenAddress {
   readonly host: string
   /** 0: a free one. */
   readonly port: number
-  /** PEM of the server's certificate and key. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: Tls
+}
+
+/** PEM of a server's certificate and key. */
+export interface Tls {
+  readonly cert: string
+  readonly key: string
 }
 
 export interface HttpServer {
@@ -47,9 +61,11 @@ export interface HttpServer {
   readonly address: string | null
   /**
    * Serves a connection that came another way. `trusted`: the other end has asked its user who he is and says it; from
-   * others requests must prove it.
+   * others requests must prove it, or are answered as those of `name` are.
    */
-  take(socket: Duplex, options: { readonly trusted: boolean }): void
+  take(socket: Duplex, peer: { readonly name: string; readonly trusted: boolean }): void
+  /** From now on new connections see this certificate. */
+  renew(tls: Tls): void
   /** Ends streams and connections. Resolves when all are closed, at most two seconds later. */
   close(): Promise<void>
 }
@@ -74,14 +90,25 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { api, log, version } = options
   const closing = new AbortController()
   const local = new WeakMap<IncomingMessage, string>()
-  const gate = new Gate({ ...options, listenHost: options.listen?.host ?? null, now: options.now ?? Date.now })
+  const peers = new WeakMap<Duplex, string>()
+  const nodeOf = (request: IncomingMessage): string | null => peers.get(request.socket) ?? null
+  const gate = new Gate({
+    ...options,
+    listenHost: options.listen?.host ?? null,
+    names: options.names ?? [],
+    now: options.now ?? Date.now,
+  })
   const requests = new RequestCounter()
-  const routes = allRoutes({
+  const more = options.routes === undefined ? [eventLoopDelay(), ...(options.metrics ?? [])] : []
+  const self = options.serverName ?? null
+  const metrics = (): readonly WireMetric[] => metricFamilies(api, requests, gate, { version, self, more })
+  const all = allRoutes({
     version,
     ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
-    openapi: () => openApiDocument(routes, version),
-    metrics: () => metricsText(api, requests, gate, version),
+    openapi: () => openApiDocument(all, version),
+    metrics,
   })
+  const routes = options.routes ?? all
   const app = createApp({
     api,
     log,
@@ -89,6 +116,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     requests,
     routes,
     local,
+    nodeOf,
     closing: closing.signal,
     answerWithinMs: ANSWER_WITHIN_MS,
   })
@@ -100,13 +128,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     local.set(request, askedBy(request))
     serve(request, response)
   }
-  const passed = orElsewhere(options, { exec, local, servers, serve, gate })
+  const passed = orElsewhere(options, { exec, local, nodeOf, servers, serve, gate })
   const inner = {
     trusted: await newServer(null, exec, serveTrusted),
     other: await newServer(null, exec, passed.request, passed.upgrade),
   }
   inner.trusted.prependListener('upgrade', (request) => local.set(request, askedBy(request)))
-  const take: HttpServer['take'] = (socket, { trusted }) => {
+  const take: HttpServer['take'] = (socket, { name, trusted }) => {
+    if (!trusted) peers.set(socket, name)
     ;(trusted ? inner.trusted : inner.other).emit('connection', socket)
   }
   const close = async (): Promise<void> => {
@@ -116,18 +145,23 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close()
   }
   try {
-    const address = await openListeners(options, { exec, local, servers, serve, gate })
-    return { address, take, close }
+    const address = await openListeners(options, { exec, local, nodeOf, servers, serve, gate })
+    return { address, take, renew: (tls) => renewIn(servers, tls), close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
+function renewIn(servers: readonly Server[], tls: Tls): void {
+  for (const server of servers) if ('setSecureContext' in server) (server as TlsServer).setSecureContext(tls)
+}
+
 /** What the listeners share. They add themselves to `servers`. */
 interface Listening {
   readonly exec: ExecSockets
   readonly local: WeakMap<IncomingMessage, string>
+  readonly nodeOf: (request: IncomingMessage) => string | null
   readonly servers: Server[]
   readonly serve: Serve
   readonly gate: Gate
@@ -166,10 +200,12 @@ interface Serving {
 }
 
 /** Answers by this server, or by the leader where that is another. Who asks is found out here either way. */
-function orElsewhere({ elsewhere }: HttpOptions, { exec, local, serve, gate }: Listening): Serving {
-  const asked = (request: IncomingMessage): string => {
+function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, gate }: Listening): Serving {
+  const asked = (request: IncomingMessage): string | null => {
     const by = local.get(request)
     if (by !== undefined) return by
+    // What a machine may ask without a token every server answers.
+    if (nodeOf(request) !== null && request.headers.authorization === undefined) return null
     gate.checkAddressee(request)
     return gate.authenticate(request)
   }
@@ -195,7 +231,7 @@ function orElsewhere({ elsewhere }: HttpOptions, { exec, local, serve, gate }: L
   }
 }
 
-function whoOrNull(ask: () => string): string | null {
+function whoOrNull(ask: () => string | null): string | null {
   try {
     return ask()
   } catch (error) {
@@ -210,10 +246,11 @@ function askedBy(request: IncomingMessage): string {
   return typeof by === 'string' && by !== '' ? by.slice(0, 200) : 'another server'
 }
 
-function admitUpgrade(request: IncomingMessage, gate: Gate, local: WeakMap<IncomingMessage, string>): void {
-  if (local.has(request)) return
+function admitUpgrade(request: IncomingMessage, gate: Gate, local: WeakMap<IncomingMessage, string>): string {
+  const by = local.get(request)
+  if (by !== undefined) return by
   gate.checkAddressee(request)
-  gate.authenticate(request)
+  return gate.authenticate(request)
 }
 
 function newRequestId(): string {
@@ -263,7 +300,7 @@ async function newServer(
   return server
 }
 
-async function newTlsServer(tls: { cert: string; key: string }, limits: typeof LIMITS, serve: Serve): Promise<Server> {
+async function newTlsServer(tls: Tls, limits: typeof LIMITS, serve: Serve): Promise<Server> {
   const { createServer: create } = await import('node:https')
   return create({ ...limits, ...tls, minVersion: 'TLSv1.2' }, serve)
 }

@@ -1,13 +1,12 @@
 import * as z from 'zod'
-import type { Api } from '../../../control/api.ts'
 import { OperationalError } from '../../../core/errors.ts'
 import { EVENT_ID } from '../../../core/model/event.ts'
-import type { NodeView } from '../../../core/model/view.ts'
-import { clusterView, event, explanation, health, hostStats, node } from '../schemas/cluster.ts'
+import { findNode } from '../find-node.ts'
+import { clusterView, event, explanation, health, hostStats, node, setting, settingChange } from '../schemas/cluster.ts'
 import { listOf } from '../schemas/named.ts'
 import { taskSample } from '../schemas/task.ts'
 import { byId, flag, wholeText } from './params.ts'
-import { jsonRoute, type Route, streamRoute } from './route.ts'
+import { execRoute, jsonRoute, type Route, streamRoute } from './route.ts'
 
 const eventId = z.string().regex(EVENT_ID, 'must be the id of an event')
 
@@ -37,8 +36,24 @@ export function clusterRoutes(version: string): readonly Route[] {
       method: 'GET',
       path: '/cluster',
       summary: 'The cluster, its leader and its nodes.',
+      access: 'node',
       response: clusterView,
       handle: (api) => api.cluster(),
+    }),
+    jsonRoute({
+      method: 'GET',
+      path: '/config',
+      summary: 'Settings of the whole cluster.',
+      response: listOf(setting),
+      handle: (api) => api.config(),
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/config',
+      summary: 'Changes a setting of the whole cluster.',
+      body: settingChange,
+      response: listOf(setting),
+      handle: (api, { body, caller }) => api.setConfig(body.key, body.value, caller),
     }),
     ...nodeRoutes,
     streamRoute({
@@ -71,6 +86,7 @@ const nodeRoutes: readonly Route[] = [
     method: 'GET',
     path: '/nodes',
     summary: 'All nodes.',
+    access: 'node',
     response: listOf(node),
     handle: (api) => api.nodes(),
   }),
@@ -78,6 +94,7 @@ const nodeRoutes: readonly Route[] = [
     method: 'GET',
     path: '/nodes/:id',
     summary: 'One node, by id or name.',
+    access: 'node',
     params: byId,
     response: node,
     handle: (api, { params }) => findNode(api, params.id),
@@ -90,6 +107,18 @@ const nodeRoutes: readonly Route[] = [
     response: hostStats,
     handle: (api, { params }) => api.hostStats(findNode(api, params.id).id),
   }),
+  execRoute({
+    method: 'GET',
+    path: '/nodes/:id/docker',
+    summary: 'Runs a command of Docker on a node: a WebSocket. It is recorded as an event.',
+    params: byId,
+    response: z.null(),
+    handle: () => {
+      throw new OperationalError('USAGE', 'a command of Docker is run over a WebSocket', {
+        hint: 'ask with `connection: upgrade` and `upgrade: websocket`',
+      })
+    },
+  }),
   jsonRoute({
     method: 'GET',
     path: '/samples',
@@ -98,11 +127,3 @@ const nodeRoutes: readonly Route[] = [
     handle: (api) => api.samples(),
   }),
 ]
-
-/** Every node has an id and a name; a number is an id. */
-function findNode(api: Api, word: string): NodeView {
-  if (/^[1-9]\d{0,8}$/.test(word)) return api.node(Number(word))
-  const node = api.nodes().find(({ name }) => name === word)
-  if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${word}`)
-  return node
-}

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Api } from '../../../control/api.ts'
-import { goclusterLogs } from '../../../core/compat/gocluster-logs.ts'
+import { goclusterLogLine, goclusterLogs, isAboutNode } from '../../../core/compat/gocluster-logs.ts'
 import { goclusterMetrics } from '../../../core/compat/gocluster-metrics.ts'
 import {
   type GoclusterNode,
@@ -11,12 +11,16 @@ import {
   goclusterStatus,
 } from '../../../core/compat/gocluster-status.ts'
 import { OperationalError } from '../../../core/errors.ts'
+import type { Event } from '../../../core/model/event.ts'
+import type { NodeView } from '../../../core/model/view.ts'
 import { pulses } from '../pulses.ts'
+import { settingChange } from '../schemas/cluster.ts'
 import {
   type Enveloped,
   goclusterConfigForm,
   goclusterHealthForm,
   goclusterLeaderForm,
+  goclusterLinesForm,
   goclusterLogsForm,
   goclusterMetricsForm,
   goclusterNodeForm,
@@ -24,6 +28,7 @@ import {
   goclusterPulseForm,
   goclusterStatusForm,
 } from '../schemas/gocluster.ts'
+import { flag, wholeText } from './params.ts'
 import { jsonRoute, type Route, streamRoute } from './route.ts'
 
 const RECENT_LOGS = 100
@@ -119,9 +124,69 @@ function figureRoutes(look: Look): readonly Route[] {
       path: '/api/config',
       summary: 'What is configured, as names and values.',
       response: goclusterConfigForm,
-      handle: (api) => envelope(goclusterConfig(look(api))),
+      handle: (api) => envelope(goclusterConfig(look(api), api.config())),
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/api/config/set',
+      summary: 'Changes a setting of the whole cluster.',
+      body: settingChange,
+      response: goclusterConfigForm,
+      handle: async (api, { body, caller }) => {
+        const settings = await api.setConfig(body.key, body.value, caller)
+        return envelope(goclusterConfig(look(api), settings))
+      },
+    }),
+    ...logRoutes(look),
+  ]
+}
+
+const logsQuery = z
+  .strictObject({
+    lines: wholeText(10_000).optional().describe('At most so many, the newest of them; 100 if left out.'),
+    follow: flag.optional().describe('Goes on with each line as it comes: one JSON text a line, and no envelope.'),
+  })
+  .transform(({ lines = RECENT_LOGS, follow = false }) => ({ lines, follow }))
+
+function logRoutes(look: Look): readonly Route[] {
+  return [
+    streamRoute({
+      method: 'GET',
+      path: '/api/logs/:node',
+      summary: 'What happened on a node, as lines of a log, the oldest first.',
+      kind: 'lines',
+      params: z.strictObject({
+        node: z.string().min(1).max(300).describe('Its name or its number; `leader` is one too.'),
+      }),
+      query: logsQuery,
+      response: goclusterLinesForm,
+      handle: (api, { params, query, signal }): AsyncIterable<string> | Enveloped<readonly string[]> => {
+        const name = params.node === 'leader' ? api.cluster().leadership.holder : params.node
+        const node = nodeCalled(look(api), name)
+        return query.follow ? followLines(api, node, query.lines, signal) : envelope(linesOf(api, node, query.lines))
+      },
     }),
   ]
+}
+
+const ALL_EVENTS = { after: null, service: null, object: null, limit: null }
+
+function linesOf(api: Api, node: NodeView, most: number): readonly string[] {
+  const lines = eventsOn(api, node, api.events(ALL_EVENTS))
+  return lines.slice(Math.max(0, lines.length - most))
+}
+
+async function* followLines(api: Api, node: NodeView, most: number, signal: AbortSignal): AsyncGenerator<string> {
+  const after = api.events({ ...ALL_EVENTS, limit: 1 })[0]?.id ?? null
+  yield* linesOf(api, node, most)
+  for await (const event of api.watchEvents({ ...ALL_EVENTS, after }, signal)) yield* eventsOn(api, node, [event])
+}
+
+function eventsOn(api: Api, node: NodeView, events: readonly Event[]): readonly string[] {
+  const tasks = api.tasks({ service: null, all: true }).filter((task) => task.node === node.id)
+  const here = new Set(tasks.map(({ id }) => id))
+  const about = events.filter((event) => isAboutNode(event, node, here))
+  return goclusterLogs(about, iso).map(goclusterLogLine).reverse()
 }
 
 function envelope<T>(data: T): Enveloped<T> {
@@ -140,9 +205,14 @@ function goclusterView(api: Api, serverName: string | null): GoclusterView {
 }
 
 function oneNode(given: GoclusterView, word: string): GoclusterNode {
-  const { nodes } = goclusterNodes(given)
-  const name = given.view.nodes.find(({ id }) => String(id) === word)?.name ?? word
-  const node = Object.hasOwn(nodes, name) ? nodes[name] : undefined
+  const { name } = nodeCalled(given, word)
+  const node = goclusterNodes(given).nodes[name]
+  if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${word}`)
+  return node
+}
+
+function nodeCalled({ view }: GoclusterView, word: string): NodeView {
+  const node = view.nodes.find(({ id }) => String(id) === word) ?? view.nodes.find(({ name }) => name === word)
   if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${word}`)
   return node
 }

@@ -4,12 +4,14 @@ import { type GokubeTask, gokubeService, gokubeTask, withGokubeResources } from 
 import { type GokubeStats, gokubeStats } from '../../../core/compat/gokube-stats.ts'
 import { OperationalError } from '../../../core/errors.ts'
 import { isTerminal } from '../../../core/model/task.ts'
+import type { NodeView } from '../../../core/model/view.ts'
 import { loadDispatch } from '../load-dispatch.ts'
 import { gokubeEvent, gokubeStatsForm, gokubeTaskForm } from '../schemas/gokube.ts'
 import { listOf } from '../schemas/named.ts'
 import { jsonRoute, type Route } from './route.ts'
 
-const byTaskId = z.strictObject({ taskId: z.uuid().transform((id) => id.toLowerCase()) })
+/** A task in the path. */
+export const byTaskId = z.strictObject({ taskId: z.uuid().transform((id) => id.toLowerCase()) })
 const COMPLETED = 3
 
 const routes: readonly Route[] = [
@@ -21,7 +23,7 @@ const routes: readonly Route[] = [
     body: gokubeEvent,
     response: gokubeTaskForm,
     handle: (api, { body, caller }) => {
-      return body.State === COMPLETED ? stop(api, body.Task.ID, caller) : start(api, body.Task, caller)
+      return body.State === COMPLETED ? stopTask(api, body.Task.ID, caller) : startTask(api, body.Task, [], caller)
     },
   }),
   jsonRoute({
@@ -29,7 +31,7 @@ const routes: readonly Route[] = [
     path: '/task',
     summary: 'Every task that was started by hand, in any state.',
     response: listOf(gokubeTaskForm),
-    handle: (api) => api.dispatches().map(({ id }) => view(api, id)),
+    handle: (api) => api.dispatches().map(({ id }) => viewTask(api, id)),
   }),
   jsonRoute({
     method: 'GET',
@@ -37,7 +39,7 @@ const routes: readonly Route[] = [
     summary: 'One task.',
     params: byTaskId,
     response: gokubeTaskForm,
-    handle: (api, { params }) => view(api, params.taskId),
+    handle: (api, { params }) => viewTask(api, params.taskId),
   }),
   jsonRoute({
     method: 'DELETE',
@@ -47,7 +49,7 @@ const routes: readonly Route[] = [
     params: byTaskId,
     response: z.null(),
     handle: async (api, { params, caller }) => {
-      await stop(api, params.taskId, caller)
+      await stopTask(api, params.taskId, caller)
       return null
     },
   }),
@@ -65,24 +67,32 @@ export const gokubeRoutes: readonly Route[] = routes.map((route) => ({ ...route,
 
 type Wanted = z.output<typeof gokubeEvent>['Task']
 
-async function start(api: Api, task: Wanted, caller: Caller): Promise<GokubeTask> {
+/** Starts a task of gokube, on nodes of these placements; empty: on any. */
+export async function startTask(
+  api: Api,
+  task: Wanted,
+  placements: readonly string[],
+  caller: Caller,
+): Promise<GokubeTask> {
   const { id, spec } = await loadDispatch(task.ID, gokubeService(task))
   const name = spec.name
-  await api.dispatch({ id, name, spec: withGokubeResources(spec, task) }, caller)
-  return view(api, id)
+  await api.dispatch({ id, name, spec: { ...withGokubeResources(spec, task), placements } }, caller)
+  return viewTask(api, id)
 }
 
-async function stop(api: Api, id: string, caller: Caller): Promise<GokubeTask> {
+/** Stops a task of gokube. Throws CONFLICT for one that has ended. */
+export async function stopTask(api: Api, id: string, caller: Caller): Promise<GokubeTask> {
   const { dispatch, tasks } = api.dispatched(id)
   const [newest] = tasks
   if (dispatch.desired === 'stopped' || newest?.state === 'completed') {
     throw new OperationalError('CONFLICT', `task ${id} has ended already`)
   }
   await api.stopDispatch(id, caller)
-  return view(api, id)
+  return viewTask(api, id)
 }
 
-function view(api: Api, id: string): GokubeTask {
+/** A task in gokube's form. */
+export function viewTask(api: Api, id: string): GokubeTask {
   const { dispatch, tasks } = api.dispatched(id)
   return gokubeTask(dispatch, tasks, (at) => new Date(at).toISOString())
 }
@@ -91,6 +101,11 @@ async function stats(api: Api): Promise<GokubeStats> {
   const nodes = api.nodes()
   const node = nodes.find(({ status }) => status === 'ready') ?? nodes[0]
   if (node === undefined) throw new OperationalError('UNAVAILABLE', 'there is no node yet')
+  return statsOf(api, node)
+}
+
+/** What a node measures of itself. */
+export async function statsOf(api: Api, node: Pick<NodeView, 'id'>): Promise<GokubeStats> {
   const running = api
     .tasks({ service: null, all: false })
     .filter((task) => task.node === node.id && !isTerminal(task.state))

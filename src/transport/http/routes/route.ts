@@ -4,8 +4,11 @@ import type { Api, Caller } from '../../../control/api.ts'
 export const METHODS = ['GET', 'POST', 'DELETE'] as const
 export type Method = (typeof METHODS)[number]
 
-/** `user`: whoever the gate lets in; `public`: everybody who reaches the port. */
-export type Access = 'user' | 'public'
+/**
+ * `user`: whoever the gate lets in; `node`: a machine of the cluster too, which asks for whoever is root there and sees
+ * how things are, but neither specs nor logs; `public`: everybody who reaches the port.
+ */
+export type Access = 'user' | 'node' | 'public'
 
 /** A request whose parts have passed their schemas. */
 export interface RouteRequest<P, Q, B> {
@@ -74,7 +77,11 @@ export function streamRoute<R, P = unknown, Q = unknown>(
     readonly kind: 'lines' | 'events' | 'pulses'
     /** Of one item. */
     readonly response: z.ZodType<R>
-    readonly handle: (api: Api, request: RouteRequest<P, Q, unknown>) => AsyncIterable<R> | readonly R[]
+    /** A stream, or a whole answer for those who do not follow. */
+    readonly handle: (
+      api: Api,
+      request: RouteRequest<P, Q, unknown>,
+    ) => AsyncIterable<R> | readonly R[] | { readonly data: readonly R[] }
   },
 ): Route {
   return erase(route, { kind: route.kind, status: 200, schema: route.response }, route.handle)

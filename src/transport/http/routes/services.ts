@@ -14,6 +14,7 @@ export const serviceRoutes: readonly Route[] = [
     method: 'GET',
     path: '/services',
     summary: 'All services of the manifest, by name.',
+    access: 'node',
     response: listOf(serviceView),
     handle: (api) => api.services(),
   }),

@@ -20,6 +20,7 @@ export const taskRoutes: readonly Route[] = [
     method: 'GET',
     path: '/tasks',
     summary: 'The tasks, by service and slot.',
+    access: 'node',
     query: taskQuery,
     response: listOf(taskView),
     handle: (api, { query }) => api.tasks(query),

@@ -3,8 +3,10 @@ import { EVENT_KINDS, type Event } from '../../../core/model/event.ts'
 import { AVAILABILITIES, NODE_STATUSES } from '../../../core/model/node.ts'
 import { RUNTIME_KINDS } from '../../../core/model/service.ts'
 import type { ClusterView, Explanation, NodeView } from '../../../core/model/view.ts'
+import { STRATEGIES } from '../../../core/schedule/strategy.ts'
+import { SETTING_KEYS, type SettingView } from '../../../core/settings/settings.ts'
 import type { HostStats } from '../../../ports/host.ts'
-import type { Health } from '../../wire.ts'
+import type { Health, WireMetric } from '../../wire.ts'
 import { count, instant, named, positive, text, textMap } from './named.ts'
 import { resources } from './service.ts'
 
@@ -70,10 +72,44 @@ export const hostStats: z.ZodType<HostStats> = named(
   'What a node measures of itself.',
 )
 
+export const setting: z.ZodType<SettingView> = named(
+  'Setting',
+  z.strictObject({
+    key: z.enum(SETTING_KEYS),
+    value: text,
+    isSet: z.boolean().describe('Whether it was set for the cluster; else the leader was started with it.'),
+    meaning: text,
+  }),
+  'A setting of the whole cluster.',
+)
+
+export const metric: z.ZodType<WireMetric> = named(
+  'Metric',
+  z.strictObject({
+    name: text,
+    type: z.enum(['gauge', 'counter', 'histogram']),
+    help: text,
+    samples: z.array(z.strictObject({ name: text, labels: textMap, value: z.number() })),
+  }),
+  'Figures that mean the same thing.',
+)
+
+export const settingChange = z.strictObject({ key: z.string().min(1).max(100), value: z.string().max(1_000) })
+
 export const clusterView: z.ZodType<ClusterView> = named(
   'ClusterView',
   z.strictObject({
-    cluster: z.strictObject({ id: text, name: text, incarnation: count, createdAt: instant }),
+    cluster: z.strictObject({
+      id: text,
+      name: text,
+      incarnation: count,
+      createdAt: instant,
+      level: count.exactOptional().describe('Level of the forms that its objects may have; left out: 1.'),
+      settings: z
+        .strictObject({ strategy: z.enum(STRATEGIES).exactOptional() })
+        .exactOptional()
+        .describe('What users set for all of it.'),
+    }),
     leadership: z.strictObject({ epoch: count, holder: text, address: text.nullable(), since: instant }),
     store: text,
     storeRevision: count,

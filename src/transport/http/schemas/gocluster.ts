@@ -83,6 +83,8 @@ const logLine: z.ZodType<GoclusterLog> = z.strictObject({
   source: text,
 })
 export const goclusterLogsForm = enveloped(z.array(logLine).readonly())
+/** A line of a log as text, or all that are wanted at once. */
+export const goclusterLinesForm = z.union([text, enveloped(z.array(text).readonly())])
 export const goclusterConfigForm = enveloped(textMap)
 
 export const goclusterPulseForm: z.ZodType<GoclusterPulse> = named(

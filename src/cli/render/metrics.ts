@@ -1,0 +1,54 @@
+import type { NodeView } from '../../core/model/view.ts'
+import type { HostStats } from '../../ports/host.ts'
+import type { WireMetric } from '../../transport/wire.ts'
+import type { Format } from './format.ts'
+import { table } from './table.ts'
+
+const GIB = 1024 ** 3
+
+/** The whole cluster in figures. */
+export interface ClusterMetrics {
+  readonly nodes: readonly {
+    readonly id: number
+    readonly name: string
+    readonly status: string
+    readonly tasks: number
+    /** null: its agent does not answer. */
+    readonly stats: HostStats | null
+  }[]
+  /** What the server that leads measures. */
+  readonly metrics: readonly WireMetric[]
+}
+
+export function metricsOf(
+  metrics: readonly WireMetric[],
+  nodes: readonly NodeView[],
+  stats: readonly (HostStats | null)[],
+): ClusterMetrics {
+  const rows = nodes.map(({ id, name, status, tasks }, i) => ({ id, name, status, tasks, stats: stats[i] ?? null }))
+  return { nodes: rows, metrics }
+}
+
+/** Nodes with their load, then every figure. */
+export function metricsTable({ nodes, metrics }: ClusterMetrics, { width }: Format): string {
+  const rows = nodes.map(({ id, name, status, tasks, stats }) => [
+    String(id),
+    name,
+    status,
+    String(tasks),
+    stats === null ? '-' : stats.load1.toFixed(2),
+    stats === null ? '-' : share(stats.memoryTotalBytes - stats.memoryAvailableBytes, stats.memoryTotalBytes),
+    stats === null ? '-' : share(stats.diskTotalBytes - stats.diskFreeBytes, stats.diskTotalBytes),
+  ])
+  const figures = metrics.flatMap(({ samples, type }) =>
+    samples
+      .filter(({ name }) => type !== 'histogram' || !name.endsWith('_bucket'))
+      .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), String(value)]),
+  )
+  const listing = table(['ID', 'NAME', 'STATUS', 'TASKS', 'LOAD', 'MEMORY', 'DISK'], rows, width)
+  return `${listing}\n\n${table(['METRIC', 'VALUE'], figures, width)}`
+}
+
+function share(used: number, whole: number): string {
+  return `${Math.round((100 * used) / Math.max(1, whole))} % of ${(whole / GIB).toFixed(1)} GiB`
+}

@@ -1,0 +1,57 @@
+import { createServer, type Socket } from 'node:net'
+import { OperationalError } from '../core/errors.ts'
+import { errorAnswer } from '../transport/http/error-answer.ts'
+import { rawAnswer } from '../transport/http/exec-upgrade.ts'
+import { listenOnSocket } from '../transport/http/listeners.ts'
+import { dialApi } from './link-service.ts'
+import type { MachineIdentity } from './machine-identity.ts'
+
+/** The local socket of a machine that is no server. */
+export interface LocalFront {
+  close(): Promise<void>
+}
+
+/** Makes of every connection to the socket one to the API of a server, the first that can be reached. */
+export async function openLocalFront(
+  path: string,
+  servers: () => readonly string[],
+  machine: MachineIdentity,
+): Promise<LocalFront> {
+  const open = new Set<Socket>()
+  const front = createServer((socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    socket.on('error', () => undefined)
+    void passOn(socket, servers(), machine)
+  })
+  await listenOnSocket(front, path)
+  return {
+    close: () => {
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()))
+      for (const socket of open) socket.destroy()
+      return closed
+    },
+  }
+}
+
+async function passOn(socket: Socket, servers: readonly string[], machine: MachineIdentity): Promise<void> {
+  let why = 'no server is known'
+  for (const server of servers) {
+    try {
+      const other = await dialApi(server, machine)
+      socket.pipe(other)
+      other.pipe(socket)
+      other.once('error', () => socket.destroy())
+      other.once('close', () => socket.destroy())
+      socket.once('close', () => other.destroy())
+      return
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      why = error.message
+    }
+  }
+  const failure = new OperationalError('UNAVAILABLE', `no server can be reached from this machine: ${why}`, {
+    hint: 'what runs here goes on; try again when a server is back',
+  })
+  socket.resume().end(rawAnswer(errorAnswer(failure, 'agent')))
+}
