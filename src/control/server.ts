@@ -13,7 +13,16 @@ import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
-import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
+import {
+  type Admission,
+  type AdmissionDeps,
+  admit,
+  admitBySecret,
+  type JoinRequest,
+  type Renewal,
+  renew,
+  type TokenRequest,
+} from './admission.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
 import { ServerApi } from './server-api.ts'
@@ -63,6 +72,7 @@ export class Server {
   #term: Term | null = null
   #campaigning: Promise<void> = Promise.resolve()
   #waiting: Waiter[] = []
+  #admitting: Promise<unknown> = Promise.resolve()
 
   constructor(deps: ServerDeps) {
     this.#deps = deps
@@ -119,8 +129,20 @@ export class Server {
   }
 
   /** Lets a machine in that has a join token. */
-  admit(request: JoinRequest): Promise<Admission> {
-    return admit(request, this.#admission())
+  admit(request: TokenRequest): Promise<Admission> {
+    return this.#oneByOne(() => admit(request, this.#admission()))
+  }
+
+  /** Lets a machine in that has proved that it knows the cluster secret. */
+  admitBySecret(request: JoinRequest): Promise<Admission> {
+    return this.#oneByOne(() => admitBySecret(request, this.#admission()))
+  }
+
+  /** Machines that come at once all want the smallest free id: in a row each finds another one. */
+  #oneByOne(letIn: () => Promise<Admission>): Promise<Admission> {
+    const admission = this.#admitting.then(letIn)
+    this.#admitting = admission.catch(() => undefined)
+    return admission
   }
 
   /** A new certificate for a node that proves who it is with its present one. */

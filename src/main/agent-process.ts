@@ -1,5 +1,6 @@
 import { createServer, type Server as SocketServer } from 'node:net'
 import { OperationalError } from '../core/errors.ts'
+import { looksLikeJoinToken } from '../core/identity/join-token.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { systemClock } from '../drivers/clock.ts'
@@ -12,6 +13,7 @@ import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
+import { joinWhenPossible } from './join-when-possible.ts'
 import { dialApi, HEARTBEAT_MS } from './link-service.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
 import { keepRenewed } from './renewal.ts'
@@ -19,7 +21,7 @@ import { keepRenewed } from './renewal.ts'
 export interface AgentProcessOptions extends AgentOptions {
   /** `host:port` of servers; empty: those of last time. */
   readonly servers: readonly string[]
-  /** Text of a join token; null: this machine has joined before. */
+  /** Text of a join token, or the cluster secret; null: this machine has joined before. */
   readonly token: string | null
   /** How servers are searched for when none is known. */
   readonly discovery: DiscoveryOptions
@@ -40,7 +42,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const { dataDir, socketPath } = options
   makeDataDir(dataDir)
   const servers = await knownServers(options, log)
-  let identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers))
+  let identity = (await readIdentity(dataDir)) ?? (await joinNow(options, servers, log))
   if (identity.role !== 'agent') {
     throw new OperationalError('CONFIG_INVALID', `this machine is server ${identity.nodeId}`, {
       hint: 'start it with `gantry up`',
@@ -93,11 +95,12 @@ async function knownServers(
   if (servers.length > 0) return servers
   const kept = await keptServers(dataDir)
   if (kept.length > 0) return kept
-  if (token === null) throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
+  if (token === null || !looksLikeJoinToken(token))
+    throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
   return searchServers(discovery, token, log)
 }
 
-function joinNow(options: AgentProcessOptions, servers: readonly string[]): Promise<Identity> {
+function joinNow(options: AgentProcessOptions, servers: readonly string[], log: Log): Promise<Identity> {
   const { dataDir, token, address } = options
   if (token === null) {
     throw new OperationalError('PREREQUISITE', 'this machine belongs to no cluster yet', {
@@ -105,7 +108,8 @@ function joinNow(options: AgentProcessOptions, servers: readonly string[]): Prom
     })
   }
   const addresses = address === null ? [] : [address]
-  return joinAndKeep(dataDir, { servers, token, role: 'agent', name: nodeName(options), addresses })
+  const asking = { servers, token, role: 'agent', name: nodeName(options), addresses } as const
+  return joinWhenPossible(() => joinAndKeep(dataDir, asking), log)
 }
 
 /** Every connection to the local socket becomes one to the API of a server. */

@@ -1,5 +1,6 @@
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
+import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
 import type { NodeId } from '../core/model/ids.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
@@ -18,6 +19,7 @@ import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
+import { joinWhenPossible } from './join-when-possible.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 import { keepRenewed } from './renewal.ts'
@@ -50,9 +52,10 @@ export class Membership {
   static async open(options: MembershipOptions, log: Log): Promise<Membership> {
     const { dataDir, name, link, join } = options
     let identity = await readIdentity(dataDir)
-    if (identity === null && join !== null) {
+    if (identity === null && join !== null && founding(options) === null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
-      identity = await joinAndKeep(dataDir, { ...join, role: 'server', name, addresses: [link.advertise] })
+      const asking = { ...join, role: 'server', name, addresses: [link.advertise] } as const
+      identity = await joinWhenPossible(() => joinAndKeep(dataDir, asking), log)
     }
     if (identity !== null && identity.role !== 'server') {
       throw new OperationalError('CONFIG_INVALID', `this machine is agent ${identity.nodeId}, and no server`, {
@@ -115,7 +118,14 @@ export class Membership {
     const server = this.#requireServer()
     if (this.#identity === null) {
       const nodeId = await ownNode(server, name)
-      this.#identity = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
+      this.#identity = await foundAuthority(
+        server,
+        dataDir,
+        nodeId,
+        [hostOf(link)],
+        founding(this.#options),
+        Date.now(),
+      )
     }
     const identity = this.#identity
     this.#listener = await serveLink({
@@ -177,6 +187,13 @@ export class Membership {
     if (this.#identity === null) throw new OperationalError('UNAVAILABLE', 'this machine has no identity yet')
     return this.#identity
   }
+}
+
+/** The cluster secret with which a first server begins: one that names no other server has none to join. */
+function founding({ join }: MembershipOptions): string | null {
+  if (join === null || join.servers.length > 0) return null
+  const given = parseJoinSecret(join.token)
+  return given.kind === 'clusterSecret' ? given.secret : null
 }
 
 /** What the others dial. */

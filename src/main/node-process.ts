@@ -61,7 +61,9 @@ export interface LinkOptions {
 }
 
 export interface JoinOptions {
+  /** None: with a cluster secret it makes a cluster that others join with it. */
   readonly servers: readonly string[]
+  /** Text of a join token, or the cluster secret. */
   readonly token: string
 }
 

@@ -2,16 +2,20 @@ import { connect, type TLSSocket } from 'node:tls'
 import * as z from 'zod'
 import { OperationalError } from '../../core/errors.ts'
 import { parseIdentity, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
-import { parseJoinToken } from '../../core/identity/join-token.ts'
-import { type NodeIdentity, ROLES, type Role } from '../../core/model/identity.ts'
+import { parseJoinSecret } from '../../core/identity/cluster-secret.ts'
+import type { JoinToken } from '../../core/identity/join-token.ts'
+import type { NodeIdentity, Role } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { mutualTls } from '../pki/mutual-tls.ts'
 import { pinAuthority } from '../pki/pin-authority.ts'
 import { newKeyAndRequest } from '../pki/request.ts'
+import type { SecretKeeper } from '../pki/secret-exchange.ts'
 import { hostAndPort } from './address.ts'
 import { encodeFrame, framesOf } from './frames.ts'
+import { type Conversation, joinBySecret, ProofOfSecret, proving } from './join-by-secret.ts'
+import { type Admitted, admitted, type Joining, joining } from './join-forms.ts'
 import { fromWireError, toWireError } from './wire-error.ts'
 
 /** The protocol of machines that have no certificate yet, in TLS's list of protocols. */
@@ -19,32 +23,24 @@ export const JOIN_PROTOCOL = 'gantry-join/1'
 
 const ANSWER_WITHIN_MS: Millis = 15_000
 
-const joining = z.object({
+const byToken = joining.extend({
   kind: z.literal('join'),
   tokenId: z.string().max(40),
   secret: z.string().max(200),
-  role: z.enum(ROLES),
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/),
-  addresses: z.array(z.string().max(253)).max(10),
-  request: z.string().max(8_192),
 })
-export type JoinMessage = z.infer<typeof joining>
+export type JoinMessage = z.infer<typeof byToken>
 
 const renewing = z.object({ kind: z.literal('renew'), request: z.string().max(8_192) })
 
-const asked = z.discriminatedUnion('kind', [z.object({ kind: z.literal('authorities') }), joining, renewing])
+const asked = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('authorities') }),
+  byToken,
+  renewing,
+  ...proving,
+])
 
 const renewed = z.object({ certificate: z.string(), bundle: z.string() })
 export type Renewed = z.infer<typeof renewed>
-
-const admitted = z.object({
-  clusterId: z.string(),
-  nodeId: z.number().int().positive(),
-  certificate: z.string(),
-  bundle: z.string(),
-  clusterKey: z.string().nullable(),
-})
-export type Admitted = z.infer<typeof admitted>
 
 export interface JoinServices {
   /** The authorities that are trusted, PEM. */
@@ -53,6 +49,10 @@ export interface JoinServices {
   readonly blockedFor: (address: string) => Millis
   readonly onRefused: (address: string) => void
   readonly admit: (message: JoinMessage) => Promise<Admitted>
+  /** What this server knows of the cluster secret; null: there is none, and machines join with tokens. */
+  readonly keeper: () => SecretKeeper | null
+  /** Lets a machine in that has proved that it knows the cluster secret. */
+  readonly admitBySecret: (candidate: Joining) => Promise<Admitted>
   /** A new certificate for who the present one says. */
   readonly renew: (identity: NodeIdentity, request: string) => Promise<Renewed>
 }
@@ -64,23 +64,16 @@ export interface JoinServices {
 export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, services: JoinServices): Promise<void> {
   const timer = setTimeout(() => socket.destroy(), ANSWER_WITHIN_MS)
   const address = socket.remoteAddress ?? ''
+  const proof = new ProofOfSecret(socket, services)
   try {
     for await (const frame of framesOf(socket, { destroyOnReturn: false })) {
-      const message = asked.parse(frame)
-      if (message.kind === 'authorities') socket.write(encodeFrame({ value: services.bundle() }))
-      else if (message.kind === 'renew') {
-        if (peer === null)
-          throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
-        socket.write(encodeFrame({ value: await services.renew(peer, message.request) }))
-      } else {
-        const waitMs = services.blockedFor(address)
-        if (waitMs > 0)
-          throw new OperationalError('RATE_LIMITED', 'too many failed attempts to join came from this address')
-        socket.write(encodeFrame({ value: await services.admit(message) }))
-      }
+      socket.write(encodeFrame({ value: await answerTo(asked.parse(frame), { address, peer, proof, services }) }))
     }
+    // A guess that was given up is one that was tried.
+    if (proof.isOpen) services.onRefused(address)
   } catch (error) {
-    if (error instanceof OperationalError && error.code === 'UNAUTHENTICATED') services.onRefused(address)
+    if (proof.isOpen || (error instanceof OperationalError && error.code === 'UNAUTHENTICATED'))
+      services.onRefused(address)
     const known = error instanceof z.ZodError ? new OperationalError('USAGE', 'that is no request to join') : error
     if (!socket.destroyed) socket.write(encodeFrame({ error: toWireError(known) }))
   } finally {
@@ -89,26 +82,70 @@ export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, se
   }
 }
 
+interface Asking {
+  readonly address: string
+  readonly peer: NodeIdentity | null
+  readonly proof: ProofOfSecret
+  readonly services: JoinServices
+}
+
+function answerTo(message: z.infer<typeof asked>, { address, peer, proof, services }: Asking): unknown {
+  switch (message.kind) {
+    case 'authorities':
+      return services.bundle()
+    case 'renew':
+      if (peer === null) throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
+      return services.renew(peer, message.request)
+    case 'join':
+      requireFree(address, services)
+      return services.admit(message)
+    case 'hello':
+      requireFree(address, services)
+      return proof.challenge(message)
+    case 'prove':
+      return proof.check(message)
+    case 'enter':
+      return services.admitBySecret(proof.candidate(message))
+  }
+}
+
+function requireFree(address: string, services: JoinServices): void {
+  if (services.blockedFor(address) === 0) return
+  throw new OperationalError('RATE_LIMITED', 'too many failed attempts to join came from this address')
+}
+
 export interface JoinOptions {
   readonly servers: readonly string[]
-  /** Text of the join token. */
+  /** Text of a join token, or the cluster secret. */
   readonly token: string
   readonly role: Role
   readonly name: string
   readonly addresses: readonly string[]
 }
 
+/** What a machine has become by joining. */
+export interface Joined {
+  readonly clusterId: string
+  readonly nodeId: number
+  readonly identity: StoredIdentity
+}
+
 /**
  * Joins a cluster: learns the authority, checks it against the token, shows the token to a server that the authority
- * vouches for, and gets an identity. Tries one server after the other. Throws UNAUTHENTICATED, CONFLICT, UNAVAILABLE.
+ * vouches for, and gets an identity; or proves the cluster secret, and has the server prove it, before anything is
+ * believed. Tries one server after the other. Throws UNAUTHENTICATED, CONFLICT, UNAVAILABLE.
  */
-export async function joinCluster(
-  options: JoinOptions,
-): Promise<{ readonly clusterId: string; readonly nodeId: number; readonly identity: StoredIdentity }> {
+export async function joinCluster(options: JoinOptions): Promise<Joined> {
+  const given = parseJoinSecret(options.token)
   let failure: unknown = new OperationalError('USAGE', 'cannot join: no server is named')
   for (const server of options.servers) {
     try {
-      return await joinAt(server, options)
+      if (given.kind === 'token') return await joinAt(server, given.token, options)
+      const { key, request } = await newKeyAndRequest()
+      const { role, name, addresses } = options
+      const asking = { role, name, addresses: [...addresses], request }
+      const talk = (conversation: Conversation): Promise<Admitted> => joinBySecret(conversation, given.secret, asking)
+      return joinedWith(key, await converse(server, null, talk))
     } catch (error) {
       if (!(error instanceof OperationalError) || error.traits.retry === 'never') throw error
       failure = error
@@ -117,24 +154,18 @@ export async function joinCluster(
   throw failure
 }
 
-async function joinAt(
-  server: string,
-  { token: text, role, name, addresses }: JoinOptions,
-): Promise<{ readonly clusterId: string; readonly nodeId: number; readonly identity: StoredIdentity }> {
-  const token = parseJoinToken(text)
+async function joinAt(server: string, token: JoinToken, { role, name, addresses }: JoinOptions): Promise<Joined> {
   const bundle = z.string().parse(await ask(server, null, { kind: 'authorities' }))
   const pinned = pinAuthority(bundle, token.authorityHash)
   const { key, request } = await newKeyAndRequest()
   const { id: tokenId, secret } = token
   const answer = await ask(server, pinned, { kind: 'join', tokenId, secret, role, name, addresses, request })
-  const { clusterId, nodeId, certificate, bundle: trusted, clusterKey } = admitted.parse(answer)
-  const identity = {
-    key,
-    certificate,
-    bundle: trusted,
-    clusterKey: clusterKey === null ? null : Buffer.from(clusterKey, 'hex'),
-  }
-  return { clusterId, nodeId, identity }
+  return joinedWith(key, admitted.parse(answer))
+}
+
+function joinedWith(key: string, { clusterId, nodeId, certificate, bundle, clusterKey }: Admitted): Joined {
+  const kept = clusterKey === null ? null : Buffer.from(clusterKey, 'hex')
+  return { clusterId, nodeId, identity: { key, certificate, bundle, clusterKey: kept } }
 }
 
 /**
@@ -156,11 +187,20 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
   throw failure
 }
 
-/**
- * One question to a server. `trust`: the authority to believe, PEM, or our identity; null: nobody is believed yet, so nothing
- * secret may be said.
- */
+/** One question to a server. */
 function ask(server: string, trusted: string | StoredIdentity | null, question: object): Promise<unknown> {
+  return converse(server, trusted, (conversation) => conversation.ask(question))
+}
+
+/**
+ * Talks to a server over one connection. `trusted`: the authority to believe, PEM, or our identity; null: nobody is believed
+ * yet, so nothing secret may be said.
+ */
+function converse<T>(
+  server: string,
+  trusted: string | StoredIdentity | null,
+  talk: (conversation: Conversation) => Promise<T>,
+): Promise<T> {
   const { host, port } = hostAndPort(server)
   const trust = trustOf(trusted)
   return new Promise((resolve, reject) => {
@@ -176,8 +216,16 @@ function ask(server: string, trusted: string | StoredIdentity | null, question: 
         fail(new OperationalError('FORBIDDEN', `what answers at ${server} is no server of the cluster`))
         return
       }
-      socket.write(encodeFrame(question))
-      void answerOf(socket).then(resolve, fail)
+      const answers = framesOf(socket)
+      talk({
+        socket,
+        ask: (question) => {
+          socket.write(encodeFrame(question))
+          return nextOf(answers)
+        },
+      })
+        .then(resolve, fail)
+        .finally(() => socket.end())
     })
   })
 }
@@ -193,14 +241,12 @@ function isServer(socket: TLSSocket): boolean {
   return uri !== null && parseIdentity(uri)?.role === 'server'
 }
 
-async function answerOf(socket: TLSSocket): Promise<unknown> {
-  for await (const frame of framesOf(socket)) {
-    socket.end()
-    const { value, error } = frame as { value?: unknown; error?: unknown }
-    if (error !== undefined) throw fromWireError(error)
-    return value
-  }
-  throw new Error('the connection was closed')
+async function nextOf(answers: AsyncGenerator<unknown>): Promise<unknown> {
+  const { done, value: frame } = await answers.next()
+  if (done === true) throw new Error('the connection was closed')
+  const { value, error } = frame as { value?: unknown; error?: unknown }
+  if (error !== undefined) throw fromWireError(error)
+  return value
 }
 
 function unreachable(server: string, error: unknown): OperationalError {
