@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { agentFileOf } from './agent-file.ts'
 
-const NOTHING = { clusterName: null, listen: null, dataDir: null, nodeName: null, store: {} }
+const NOTHING = { clusterName: null, listen: null, dataDir: null, nodeName: null, node: {}, store: {} }
 
 test.each([
   { it: 'nothing', sections: {}, sets: {} },
@@ -21,6 +21,11 @@ test.each([
     it: 'a port of discovery',
     sections: { cluster: { discovery_port: 7001 } },
     sets: { nodeName: `${hostname()}:7001` },
+  },
+  {
+    it: 'what `gantry install` wrote of a node',
+    sections: { node: { role: 'agent', servers: ['10.0.0.1'], labels: { disk: 'ssd' } } },
+    sets: { node: { role: 'agent', servers: ['10.0.0.1'], labels: { disk: 'ssd' } } },
   },
   { it: 'a data directory', sections: { data_dir: './d' }, sets: { dataDir: './d' } },
   {

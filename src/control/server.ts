@@ -25,6 +25,7 @@ import {
 } from './admission.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
+import { leave } from './leave.ts'
 import { ServerApi } from './server-api.ts'
 import { Term } from './term.ts'
 import { World } from './world.ts'
@@ -148,6 +149,11 @@ export class Server {
   /** A new certificate for a node that proves who it is with its present one. */
   renew(identity: NodeIdentity, request: string): Promise<Renewal> {
     return renew(identity, request, this.#admission())
+  }
+
+  /** Takes a node out that proves who it is, and says that it runs nothing any more. */
+  leave(identity: Pick<NodeIdentity, 'nodeId'>, machineId: string | null): Promise<void> {
+    return leave(identity, machineId, this.#admission())
   }
 
   /** The certificate authority, if the cluster has one. */

@@ -35,6 +35,7 @@ export function serveLink({ host, port, identity, server, log, http }: LinkServi
       admit: (message) => server.admit(message),
       keeper: () => clusterSecretOf(identity, server.authority),
       admitBySecret: (candidate) => server.admitBySecret(candidate),
+      leave: (who, machineId) => server.leave(who, machineId),
       renew: (who, request) => server.renew(who, request),
     })
   }

@@ -33,6 +33,8 @@ export interface AgentOptions {
   readonly name: string | null
   readonly placement: string
   readonly publicAddress: string | null
+  readonly region: string | null
+  readonly zone: string | null
   readonly labels: Readonly<Record<string, string>>
   /** Kinds of tasks that this node may run. */
   readonly runtimes: readonly RuntimeKind[]
@@ -156,7 +158,7 @@ export async function startAgent(
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  const { dataDir, placement, publicAddress, labels, version } = options
+  const { dataDir, placement, publicAddress, region, zone, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
   const { nodeId, address } = who
   const agent = new Agent({
@@ -168,7 +170,7 @@ export async function startAgent(
     reach: tcpReach(),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
-    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version },
+    config: { name: nodeName(options), nodeId, placement, address, publicAddress, region, zone, labels, version },
   })
   await agent.start()
   return { agent, runtimes }

@@ -95,6 +95,8 @@ export class SimNode {
         placement: 'default',
         address: this.name,
         publicAddress: null,
+        region: null,
+        zone: null,
         labels: {},
         version: '0.1.0',
       },

@@ -1,11 +1,12 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
+import { type AgentFlags, agentFile, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { socketPath } from '../globals.ts'
 
 interface Flags extends AgentFlags {
   readonly address?: string
-  readonly clusterName: string
+  readonly clusterName?: string
   readonly discoverySecretFile?: string
 }
 
@@ -20,7 +21,7 @@ export function agentCommand(context: Context): Command {
   return withAgentFlags(new Command('agent'))
     .description('run tasks for servers elsewhere, in the foreground; joins their cluster the first time')
     .option('--address <address>', 'where servers reach this machine (default: they are not told)')
-    .option('--cluster-name <name>', 'which cluster to search for where no server is named', 'default-cluster')
+    .option('--cluster-name <name>', 'which cluster to search for where no server is named (default: default-cluster)')
     .option(
       '--discovery-secret-file <file>',
       'file with the secret that searches are signed with, if the servers have one',
@@ -28,14 +29,19 @@ export function agentCommand(context: Context): Command {
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry agent ${words}`).join('\n')}`)
     .action(async (flags: Flags) => {
       const { runAgent } = await import('../../main/run-agent.ts')
-      const { globals } = context
+      const file = await agentFile(flags, 'agent', context)
+      const given = context.globals
+      const dataDir = given.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : given.dataDir
       context.exitCode = await runAgent({
-        ...(await agentOptions(flags, null, globals.dataDir, context)),
-        servers: flags.servers ?? [],
-        token: joinToken(flags),
-        address: flags.address ?? null,
-        discovery: { clusterName: flags.clusterName, secret: secretIn(flags.discoverySecretFile) },
-        socketPath: socketPath(globals),
+        ...(await agentOptions(flags, file, dataDir, context)),
+        servers: flags.servers ?? file.node.servers ?? [],
+        token: joinToken(flags, file),
+        address: flags.address ?? file.node.address ?? null,
+        discovery: {
+          clusterName: flags.clusterName ?? file.clusterName ?? 'default-cluster',
+          secret: secretIn(flags.discoverySecretFile),
+        },
+        socketPath: socketPath({ ...given, dataDir }),
         leave: flags.leave === true,
         logLevel: flags.logLevel,
       })

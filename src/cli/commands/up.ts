@@ -4,7 +4,7 @@ import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
 import type { AgentFile } from '../agent-file.ts'
-import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
+import { type AgentFlags, agentFile, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
@@ -21,7 +21,6 @@ interface UpFlags extends AgentFlags {
   readonly strategy: (typeof STRATEGIES)[number]
   readonly auth: 'token' | 'none'
   readonly first?: string
-  readonly config?: string
 }
 
 const EXAMPLES = [
@@ -49,7 +48,6 @@ export function upCommand(context: Context): Command {
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
     )
     .option('--first <file>', 'apply this manifest if the cluster has none yet')
-    .option('-c, --config <file>', 'the agent’s own settings; options count more, the environment less')
   for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
   return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry up ${words}`).join('\n')}`)
@@ -62,19 +60,19 @@ export function upCommand(context: Context): Command {
 
 async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const { globals, env } = context
-  const file = flags.config === undefined ? null : await agentFile(flags.config, context)
-  const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
+  const file = await agentFile(flags, 'server', context)
+  const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
   const warn = (line: string): void => context.say(`Warning: ${line}`)
-  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
-  const token = joinToken(flags)
+  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file.store, dataDir }, warn)
+  const token = joinToken(flags, file)
   return {
-    ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
-    clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
+    ...(await agentOptions(flags, file, dataDir, context)),
+    clusterName: flags.clusterName ?? file.clusterName ?? 'default-cluster',
     strategy: flags.strategy,
     store,
-    link: linkOptions(flags),
-    join: token === null ? null : { servers: flags.servers ?? [], token },
-    listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
+    link: linkOptions(flags, file),
+    join: token === null ? null : { servers: flags.servers ?? file.node.servers ?? [], token },
+    listen: address(flags.listen ?? file.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
     socketPath: socketPath({ ...globals, dataDir }),
     auth: flags.auth,
     leave: flags.leave === true,
@@ -83,8 +81,8 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   }
 }
 
-function linkOptions(flags: UpFlags): UpOptions['link'] {
-  const { link, advertise } = flags
+function linkOptions(flags: UpFlags, { node }: AgentFile): UpOptions['link'] {
+  const { link = node.link, advertise = node.advertise } = flags
   if (link === undefined) {
     if (flags.discovery !== true) return null
     throw new OperationalError('USAGE', '--discovery needs --link: there is nothing else to be found')
@@ -97,11 +95,6 @@ function linkOptions(flags: UpFlags): UpOptions['link'] {
     })
   const discovery = flags.discovery === true ? { secret: secretIn(flags.discoverySecretFile) } : null
   return { host, port, advertise: advertise ?? host, discovery }
-}
-
-async function agentFile(path: string, context: Context): Promise<AgentFile> {
-  const { readAgentFile } = await import('../agent-file.ts')
-  return readAgentFile(path, (line) => context.say(`Warning: ${line}`))
 }
 
 /** Reads `host:port`, `:port` (loopback) or `[v6]:port`. */

@@ -45,6 +45,7 @@ async function aServer(change: Partial<JoinServices> = {}) {
     onRefused: (address) => refused.push(address),
     admit: never,
     renew: never,
+    leave: never,
     keeper: () => keeper,
     admitBySecret: async ({ role, name }) => {
       entered.push(`${role} ${name}`)

@@ -46,6 +46,9 @@ async function aServer(change: Partial<JoinServices> = {}) {
       asked.push(`renew ${identity.role} ${identity.nodeId}`)
       return { certificate: await issue(request, identity), bundle: authority.certificate }
     },
+    leave: async ({ nodeId }, machineId) => {
+      asked.push(`leave ${nodeId} ${machineId}`)
+    },
     ...change,
   }
   const listener = await listenForAgents({

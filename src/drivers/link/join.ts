@@ -32,10 +32,15 @@ export type JoinMessage = z.infer<typeof byToken>
 
 const renewing = z.object({ kind: z.literal('renew'), request: z.string().max(8_192) })
 
+/** A node that runs nothing any more; null: its agent has never said who it is. */
+const leaving = z.object({ kind: z.literal('leave'), machineId: z.string().max(300).nullable() })
+
 const asked = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('authorities') }),
+  z.object({ kind: z.literal('time') }),
   byToken,
   renewing,
+  leaving,
   ...proving,
 ])
 
@@ -55,6 +60,8 @@ export interface JoinServices {
   readonly admitBySecret: (candidate: Joining) => Promise<Admitted>
   /** A new certificate for who the present one says. */
   readonly renew: (identity: NodeIdentity, request: string) => Promise<Renewed>
+  /** Takes the node out of the cluster, which says that it runs nothing any more. */
+  readonly leave: (identity: NodeIdentity, machineId: string | null) => Promise<void>
 }
 
 /**
@@ -93,6 +100,11 @@ function answerTo(message: z.infer<typeof asked>, { address, peer, proof, servic
   switch (message.kind) {
     case 'authorities':
       return services.bundle()
+    case 'time':
+      return Date.now()
+    case 'leave':
+      if (peer === null) throw new OperationalError('FORBIDDEN', 'only a node of the cluster can leave it')
+      return services.leave(peer, message.machineId).then(() => true)
     case 'renew':
       if (peer === null) throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
       return services.renew(peer, message.request)
@@ -185,6 +197,33 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
     }
   }
   throw failure
+}
+
+/**
+ * Takes this node out of its cluster: it runs nothing any more. Asks one server after the other. Throws UNAVAILABLE, or what
+ * the last one said.
+ */
+export async function leaveCluster(
+  servers: readonly string[],
+  present: StoredIdentity,
+  machineId: string | null,
+): Promise<void> {
+  let failure: unknown = new OperationalError('UNAVAILABLE', 'no other server is known')
+  for (const server of servers) {
+    try {
+      await ask(server, present, { kind: 'leave', machineId })
+      return
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** What a server's clock says, in milliseconds since 1970; nobody vouches for it. Throws UNAVAILABLE where no server answers. */
+export async function timeAt(server: string): Promise<Millis> {
+  return z.number().parse(await ask(server, null, { kind: 'time' }))
 }
 
 /** One question to a server. */
