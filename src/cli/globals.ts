@@ -15,6 +15,8 @@ export interface Globals {
   readonly socket: string | null
   readonly url: string | null
   readonly token: string | null
+  /** What --token says, wherever else a token may come from. */
+  readonly tokenOption: string | null
   readonly tokenFile: string | null
 }
 
@@ -89,6 +91,7 @@ export function takeGlobals(
     // A socket that is named on the line is meant, whatever the environment says.
     url: values.has('socket') ? (values.get('url') ?? null) : given('url', 'GANTRY_URL'),
     token: given('token', 'GANTRY_TOKEN'),
+    tokenOption: values.get('token') ?? null,
     tokenFile: values.get('tokenFile') ?? null,
   }
   return { globals, rest }

@@ -9,6 +9,16 @@ import type { Log } from '../ports/log.ts'
 const FIRST_PAUSE_MS: Millis = 500
 const LONGEST_PAUSE_MS: Millis = 15_000
 
+/** With what a machine waits, and until when. */
+export interface JoinPatience {
+  readonly clock: Clock
+  readonly rng: Rng
+  /** Ends the waiting with its reason; an attempt that is under way comes to its end before. */
+  readonly signal: AbortSignal
+}
+
+const NEVER = new AbortController().signal
+
 /**
  * Joins as soon as a server lets this machine in: one that is installed before the servers waits for them, with a pause
  * that grows and is never quite the same for two machines. Throws what waiting does not change.
@@ -16,7 +26,7 @@ const LONGEST_PAUSE_MS: Millis = 15_000
 export async function joinWhenPossible<T>(
   join: () => Promise<T>,
   log: Log,
-  { clock, rng }: { readonly clock: Clock; readonly rng: Rng } = { clock: systemClock(), rng: systemRng() },
+  { clock = systemClock(), rng = systemRng(), signal = NEVER }: Partial<JoinPatience> = {},
 ): Promise<T> {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
@@ -24,7 +34,7 @@ export async function joinWhenPossible<T>(
     } catch (error) {
       if (!(error instanceof OperationalError) || error.traits.retry === 'never') throw error
       log.warn('waiting to join', { reason: error.message })
-      await sleep(clock, pause / 2 + rng.below(pause))
+      await sleep(clock, pause / 2 + rng.below(pause), signal)
     }
   }
 }

@@ -181,7 +181,13 @@ export function nodeName({ name }: Pick<AgentOptions, 'name'>): string {
   return name ?? `${hostname()}:7946`
 }
 
-function openRuntime(kind: RuntimeKind, clusterId: string, options: AgentOptions, log: Log): Runtime {
+/** What runs tasks of one kind on this machine. */
+export function openRuntime(
+  kind: RuntimeKind,
+  clusterId: string,
+  options: Pick<AgentOptions, 'dataDir' | 'dockerHost'>,
+  log: Log,
+): Runtime {
   const { dataDir } = options
   if (kind === 'docker') return new DockerRuntime({ clusterId, dataDir, host: options.dockerHost, log })
   return new ProcessRuntime({ clusterId, dataDir, clock: systemClock(), log })

@@ -47,7 +47,7 @@ const backend = z.looseObject({
 const address = z.string().min(1)
 
 /** What `gantry install` writes of a node; each says the same as the option of `up` and `agent` of that name. */
-const node = z.looseObject({
+export const nodeSection = z.looseObject({
   role: z.enum(ROLES).optional(),
   name: z.string().min(1).optional(),
   placement: z.string().min(1).optional(),
@@ -55,15 +55,16 @@ const node = z.looseObject({
   region: z.string().min(1).optional(),
   zone: z.string().min(1).optional(),
   labels: z.record(z.string(), z.string()).optional(),
-  runtimes: z.array(z.enum(RUNTIME_KINDS)).optional(),
+  runtimes: z.array(z.enum(RUNTIME_KINDS)).readonly().optional(),
   docker_host: address.optional(),
+  seeds: z.array(address).optional(),
   servers: z.array(address).optional(),
   join_token_file: z.string().min(1).optional(),
   link: address.optional(),
   advertise: address.optional(),
   address: address.optional(),
 })
-export type NodeSection = Readonly<z.infer<typeof node>>
+export type NodeSection = Readonly<z.infer<typeof nodeSection>>
 
 /** Root keys that belong to the agent and may stand beside a manifest. */
 export const AGENT_KEYS = {
@@ -74,7 +75,7 @@ export const AGENT_KEYS = {
   cluster_name: z.string().min(1),
   cluster,
   backend,
-  node,
+  node: nodeSection,
   nodes: z.record(z.string(), z.string()),
   plugins: z.array(z.string()),
   enable_operators: z.boolean(),
@@ -92,7 +93,7 @@ export function readAgentSections(root: Readonly<Record<string, unknown>>, repor
     if (value !== null) sections[name] = check(schema, value, [name], report)
   }
   if ('listen_address' in sections) report.note(['listen_address'], 'listen_address is the old name of listen_addr')
-  for (const [name, schema] of Object.entries({ cluster, backend, node }))
+  for (const [name, schema] of Object.entries({ cluster, backend, node: nodeSection }))
     noteUnknown(name, sections[name], Object.keys(schema.shape), report)
   return sections
 }
