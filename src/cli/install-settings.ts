@@ -1,13 +1,14 @@
 import { hostname } from 'node:os'
+import { resolve } from 'node:path'
 import { OperationalError } from '../core/errors.ts'
 import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
-import { type NodeSettings, nodeSettings } from '../core/install/node-settings.ts'
+import { type BackendSection, type NodeSettings, nodeSettings } from '../core/install/node-settings.ts'
 import { parseSeeds, standingOf } from '../core/install/seeds.ts'
 import type { Role } from '../core/model/identity.ts'
 import { addressesOf, ownAddresses } from '../drivers/install/addresses.ts'
 import type { Context } from './context.ts'
 import { variableOf } from './globals.ts'
-import { settingsOfFlags, textOf } from './store-settings.ts'
+import { listOf, type Setting, settingsOfFlags, textOf } from './store-settings.ts'
 
 /** Options of `install` that say what a node is. */
 export interface InstallFlags {
@@ -73,7 +74,13 @@ async function publicAddressOf(text: string | undefined): Promise<string | null>
 }
 
 /** The store as its section in the file names it. */
-function backendOf(flags: Readonly<Record<string, unknown>>): Record<string, string> {
+function backendOf(flags: Readonly<Record<string, unknown>>): BackendSection {
   const settings = settingsOfFlags(flags)
-  return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, textOf(setting)]))
+  return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, inFile(name, setting)]))
+}
+
+/** A service runs in another directory than the one where it was installed from. */
+function inFile(name: string, setting: Setting): string | readonly string[] {
+  if (name === 'etcd_endpoints' || name === 'zk_hosts') return listOf(setting)
+  return name.endsWith('_file') ? resolve(textOf(setting)) : textOf(setting)
 }

@@ -3,6 +3,9 @@ import type { JoinSecret } from '../identity/cluster-secret.ts'
 import type { NodeSection } from '../manifest/agent-sections.ts'
 import type { Seed, Standing } from './seeds.ts'
 
+/** Where the state is kept, in the words of the file. */
+export type BackendSection = Readonly<Record<string, string | readonly string[]>>
+
 /** What a user wants of a node, beside the list of servers. */
 export interface NodeWish {
   readonly name: string | null
@@ -18,14 +21,14 @@ export interface NodeWish {
   /** Where a server serves the API; null: as by default. */
   readonly listen: string | null
   /** The section `backend` of its file; empty: SQLite. */
-  readonly backend: Readonly<Record<string, string>>
+  readonly backend: BackendSection
 }
 
 /** Everything that an installed node is told, in the form of the agent's own file. */
 export interface NodeSettings {
   readonly data_dir: string
   readonly listen_addr?: string
-  readonly backend?: Readonly<Record<string, string>>
+  readonly backend?: BackendSection
   readonly node: NodeSection
 }
 

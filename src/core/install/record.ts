@@ -23,7 +23,7 @@ const record = z.object({
     .object({
       data_dir: z.string(),
       listen_addr: z.string().exactOptional(),
-      backend: z.record(z.string(), z.string()).exactOptional(),
+      backend: z.record(z.string(), z.union([z.string(), z.array(z.string()).readonly()])).exactOptional(),
       node: nodeSection,
     })
     .nullable(),

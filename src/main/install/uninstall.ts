@@ -36,7 +36,7 @@ export async function planRemoval(volume: string): Promise<RemovalPlan> {
   const role = node.role ?? 'agent'
   const identity = await readIdentity(volume)
   const servers = await serversOf(paths, node)
-  const backend = record.settings?.backend?.['type'] ?? 'sqlite'
+  const backend = String(record.settings?.backend?.['type'] ?? 'sqlite')
   const state = await readState(durableText(join(volume, 'agent.json')))
   return {
     ...{ volume, role, nodeId: identity?.nodeId ?? null, state: record.state, unit: record.unit },
