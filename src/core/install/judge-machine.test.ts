@@ -19,21 +19,42 @@ const states = (change: Partial<MachineFacts>): Record<string, string> =>
 
 test('a machine that fits has nothing to say against it', () => {
   expect(judgeMachine(FIT).map(({ check, state, todo }) => [check, state, todo])).toEqual(
-    ['user', 'port 7947/tcp', 'server a:7947', 'clock', 'engine', 'kernel', 'VXLAN', 'nftables', 'WireGuard', 'addresses', 'disk'].map(
-      (check) => [check, 'ok', ''],
-    ),
+    [
+      'user',
+      'port 7947/tcp',
+      'server a:7947',
+      'clock',
+      'engine',
+      'kernel',
+      'VXLAN',
+      'nftables',
+      'WireGuard',
+      'addresses',
+      'disk',
+    ].map((check) => [check, 'ok', '']),
   )
 })
 
 const port = FIT.ports[0]
-const taken = { ...port, port: 7947, protocol: 'tcp', host: 'h', purpose: 'p', taken: 'another program has it' } as const
+const taken = {
+  ...port,
+  port: 7947,
+  protocol: 'tcp',
+  host: 'h',
+  purpose: 'p',
+  taken: 'another program has it',
+} as const
 const away = { server: 'a:7947', offsetMs: null, message: 'ECONNREFUSED' }
 const offset = (ms: number): Partial<MachineFacts> => ({ servers: [{ server: 'a:7947', offsetMs: ms, message: '' }] })
 const route = (range: string): Partial<MachineFacts> => ({ routes: [{ range, device: 'eth0' }] })
 const engine = { version: '', available: false, message: 'no engine' }
 test.each<[string, Partial<MachineFacts>, Record<string, string>]>([
   ['a port that is taken and needed', { ports: [{ ...taken, needed: true }] }, { 'port 7947/tcp': 'fail' }],
-  ['a port that is taken and can be done without', { ports: [{ ...taken, needed: false }] }, { 'port 7947/tcp': 'warn' }],
+  [
+    'a port that is taken and can be done without',
+    { ports: [{ ...taken, needed: false }] },
+    { 'port 7947/tcp': 'warn' },
+  ],
   ['a server that does not answer yet', { servers: [away] }, { 'server a:7947': 'warn', clock: 'ok' }],
   ['a clock that is a second off', offset(1_001), { clock: 'warn' }],
   ['a clock that is five minutes behind', offset(-300_001), { clock: 'fail' }],

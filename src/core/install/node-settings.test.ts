@@ -35,7 +35,11 @@ test('an agent asks every server, and is told what it is', () => {
 test('the first server asks nobody, the second the others, and each listens at its own entry', () => {
   const seeds = [seed('10.0.0.1'), seed('two', 8000), seed('fd00::3')]
   const first = nodeSettings(input({ seeds, standing: FIRST, wish: ETCD }))
-  expect(first.node).toMatchObject({ link: '10.0.0.1:7947', advertise: '10.0.0.1', seeds: ['10.0.0.1', 'two', 'fd00::3'] })
+  expect(first.node).toMatchObject({
+    link: '10.0.0.1:7947',
+    advertise: '10.0.0.1',
+    seeds: ['10.0.0.1', 'two', 'fd00::3'],
+  })
   expect(first.node.servers).toBeUndefined()
   const second = nodeSettings(input({ seeds, standing: SECOND, wish: ETCD }))
   expect(second.backend).toEqual(ETCD.backend)
@@ -47,7 +51,11 @@ test('the first server asks nobody, the second the others, and each listens at i
 })
 
 test.each<[string, Partial<InstallInput>, string]>([
-  ['several servers without a store that they share', { seeds: [seed('a'), seed('b')], standing: SECOND }, 'on one machine'],
+  [
+    'several servers without a store that they share',
+    { seeds: [seed('a'), seed('b')], standing: SECOND },
+    'on one machine',
+  ],
   ['a token for the other role', { secret: tokenOf('server') }, 'lets in a server'],
   ['a token on the only server', { secret: tokenOf('server'), standing: FIRST }, 'no other server'],
 ])('an install is refused for %s', (_, change, words) => {
@@ -55,7 +63,13 @@ test.each<[string, Partial<InstallInput>, string]>([
 })
 
 test('the file of a node reads back as what was written', () => {
-  const wish = { ...ETCD, name: 'n "1"', labels: { note: 'a: b # c' }, listen: '127.0.0.1:9000', dockerHost: 'unix:///x' }
+  const wish = {
+    ...ETCD,
+    name: 'n "1"',
+    labels: { note: 'a: b # c' },
+    listen: '127.0.0.1:9000',
+    dockerHost: 'unix:///x',
+  }
   const settings = nodeSettings(input({ standing: FIRST, wish }))
   const { sections, problems, notes } = loadAgentSections(settingsText(settings), 'gantry.yaml')
   expect({ problems, notes }).toEqual({ problems: [], notes: [] })

@@ -3,18 +3,36 @@ import { parseSeeds, type Seed, standingOf } from './seeds.ts'
 
 test.each([
   ['10.0.0.1', [['10.0.0.1', 7947]]],
-  ['10.0.0.1, host2:8000', [['10.0.0.1', 7947], ['host2', 8000]]],
-  ['[fd00::1]:8000,fd00::2', [['fd00::1', 8000], ['fd00::2', 7947]]],
+  [
+    '10.0.0.1, host2:8000',
+    [
+      ['10.0.0.1', 7947],
+      ['host2', 8000],
+    ],
+  ],
+  [
+    '[fd00::1]:8000,fd00::2',
+    [
+      ['fd00::1', 8000],
+      ['fd00::2', 7947],
+    ],
+  ],
 ] as const)('the list of servers %s names hosts and ports', (text, expected) => {
   expect(parseSeeds(text).map(({ host, port }) => [host, port])).toEqual(expected)
 })
 
-test.each(['', 'a,,b', 'a b', 'a:0', 'a:70000', 'http://a', 'a,a', 'a,b,c,d,e,f,g,h'])(
-  'the list of servers %j is refused',
-  (text) => {
-    expect(() => parseSeeds(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
-  },
-)
+test.each([
+  '',
+  'a,,b',
+  'a b',
+  'a:0',
+  'a:70000',
+  'http://a',
+  'a,a',
+  'a,b,c,d,e,f,g,h',
+])('the list of servers %j is refused', (text) => {
+  expect(() => parseSeeds(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+})
 
 const seeds: readonly Seed[] = ['10.0.0.1', 'two', '10.0.0.3'].map((text, at) => ({
   ...{ text, host: text, port: 7947, addresses: [`10.0.0.${at + 1}`] },
