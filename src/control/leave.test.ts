@@ -24,17 +24,22 @@ const access = (id: string, createdBy: string): Write => ({
   ...{ put: keyOf('access', id), value: { id, sha256: 'x', createdBy, createdAt: 0 } },
 })
 
+const aServer = (name: string): Write => ({
+  ...{ put: keyOf('server', name), value: { name, address: null, version: '1', level: 1 } },
+})
+
 test('a node that leaves is gone, with what it ran and its tokens for the API', async () => {
   const task = aTask({ node: 2 })
   const { mirror, deps } = await aWorld(
     { put: keyOf('node', 2), value: node },
     { put: keyOf('task', task.id), value: task },
-    ...[access('a', 's2'), access('b', 's1')],
+    ...[access('a', 's2'), access('b', 's1'), aServer('s1'), aServer('s2')],
   )
   await leave({ nodeId: 2 }, 'm2', deps)
   expect(mirror.get(keyOf('node', 2))).toBeNull()
   expect(mirror.get(keyOf('task', task.id))?.value.status.state).toBe('lost')
   expect([...mirror.list('access')].map(({ value }) => value.id)).toEqual(['b'])
+  expect([...mirror.list('server')].map(({ value }) => value.name)).toEqual(['s1'])
   expect(mirror.get(keyOf('dismissed', 'm2'))?.value).toMatchObject({ because: 'removed', by: 'node 2' })
   await expect(leave({ nodeId: 2 }, 'm2', deps)).resolves.toBeUndefined()
 })

@@ -19,18 +19,20 @@ export async function leave(
   if (node === undefined) return
   if (node.machineId !== machineId)
     throw new OperationalError('FORBIDDEN', `another machine stands for node ${nodeId}, and stays`)
-  await withdrawTokens(node.name, deps)
+  await forgetServer(node.name, deps)
   await removeNode(nodeId, { by: `node ${nodeId}`, idempotencyKey: null }, deps)
 }
 
-async function withdrawTokens(server: string, deps: AcceptDeps): Promise<void> {
-  const own = [...deps.world.mirror.list('access')].filter(({ value }) => value.createdBy === server)
+/** What a server of that name has left in the state: that it is one, and its tokens. */
+async function forgetServer(name: string, deps: AcceptDeps): Promise<void> {
+  const { mirror } = deps.world
+  const tokens = [...mirror.list('access')].filter(({ value }) => value.createdBy === name)
+  const own = [mirror.get(keyOf('server', name)), ...tokens].filter((held) => held !== null)
   const [first] = own
   if (first === undefined) return
   const expect = own.map(({ key, revision }) => ({ key, revision }))
   const writes = own.map(({ key }): Write => ({ delete: key }))
-  const message = `tokens for the API that ${server} made are good no more: it leaves`
-  const at = deps.clock.now()
-  const event = { kind: 'token.revoked', object: first.key, service: null, message, by: server, at } as const
+  const message = `server ${name} leaves, and its tokens for the API are good no more`
+  const event = { kind: 'server.changed', object: first.key, service: null, message, by: name, at: deps.clock.now() } as const
   await commitOnce({ epoch: null, expect, writes, events: [event] }, deps)
 }
