@@ -60,6 +60,7 @@ export async function beginRecord(
     for (let at = volume; !existsSync(at); at = dirname(at)) missing.unshift(at)
     const begun = { ...record, madeDirectories: missing }
     for (const directory of missing.slice(0, -1)) mkdirSync(directory, { mode: MODE })
+    await clearDraft(draft)
     mkdirSync(draft, { mode: MODE })
     await replaceFile(join(draft, 'install.json'), `${JSON.stringify(begun, null, 2)}\n`)
     await rename(draft, volume)
@@ -71,6 +72,12 @@ export async function beginRecord(
       cause: error,
     })
   }
+}
+
+/** One that was begun and has no journal yet has nothing else in it. */
+async function clearDraft(draft: string): Promise<void> {
+  const names = existsSync(draft) ? readdirSync(draft) : []
+  if (names.every((name) => name.startsWith('install.json'))) await rm(draft, { recursive: true, force: true })
 }
 
 function requireEmpty(volume: string): void {
