@@ -33,6 +33,13 @@ async function forgetServer(name: string, deps: AcceptDeps): Promise<void> {
   const expect = own.map(({ key, revision }) => ({ key, revision }))
   const writes = own.map(({ key }): Write => ({ delete: key }))
   const message = `server ${name} leaves, and its tokens for the API are good no more`
-  const event = { kind: 'server.changed', object: first.key, service: null, message, by: name, at: deps.clock.now() } as const
+  const event = {
+    kind: 'server.changed',
+    object: first.key,
+    service: null,
+    message,
+    by: name,
+    at: deps.clock.now(),
+  } as const
   await commitOnce({ epoch: null, expect, writes, events: [event] }, deps)
 }

@@ -7,8 +7,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { MachineCheck } from '../../src/core/install/judge-machine.ts'
 import { INSTALL_STEPS } from '../../src/core/install/record.ts'
 import type { NodeView, TaskView } from '../../src/core/model/view.ts'
-import { type Installs, interrupt, someInstalls } from './installs.ts'
 import { until } from './gantry.ts'
+import { type Installs, interrupt, someInstalls } from './installs.ts'
 import { WEB } from './machines.ts'
 
 const nodesOf = ({ gantry, volume }: Installs, server: string): Promise<NodeView[]> =>
@@ -28,7 +28,12 @@ test('agents that are installed before the server wait for it, and all get small
   for (const { code, stderr } of await Promise.all(installing)) expect({ code, stderr }).toMatchObject({ code: 0 })
   const nodes = await nodesOf(all, 's')
   expect(nodes.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5])
-  expect(nodes.slice(1).map(({ name }) => name).sort()).toEqual(agents)
+  expect(
+    nodes
+      .slice(1)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(agents)
   expect(nodes[1]).toMatchObject({ status: 'ready', placement: 'edge', region: 'eu', labels: { x: '1' } })
   for (const name of ['join.secret', 'gantry.yaml', 'install.json', 'gantry.log', 'identity/node.key'])
     expect(statSync(join(volume('a'), name)).mode & 0o077).toBe(0)
@@ -153,7 +158,16 @@ test('what does not fit is shown before anything is done', async () => {
   expect(fits).toMatchObject({ code: 0 })
   const checks = JSON.parse(fits.stdout) as MachineCheck[]
   expect(checks.map(({ check }) => check)).toEqual(
-    expect.arrayContaining(['user', 'clock', 'engine', 'kernel', 'VXLAN', 'addresses', 'disk', `port ${seed.split(':')[1]}/tcp`]),
+    expect.arrayContaining([
+      'user',
+      'clock',
+      'engine',
+      'kernel',
+      'VXLAN',
+      'addresses',
+      'disk',
+      `port ${seed.split(':')[1]}/tcp`,
+    ]),
   )
   const squatter = createServer().listen(Number(seed.split(':')[1]), '127.0.0.1')
   await once(squatter, 'listening')

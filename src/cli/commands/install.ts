@@ -76,7 +76,8 @@ async function run(flags: Flags, context: Context): Promise<void> {
   }
   const { isInstalled } = await import('../../main/install/record-file.ts')
   if (!isInstalled(volume) && flags.force !== true) requireFit(await lookAtMachine(settings))
-  const service = await serviceOf(flags)
+  const { chooseService } = await import('../../main/install/service.ts')
+  const service = chooseService(flags)
   const { installUntilSignal } = await import('../../main/install/until-signal.ts')
   const done = await installUntilSignal({ settings, secret, service, wait: flags.wait, say: context.say })
   if (done.kind === 'interrupted') {
@@ -108,14 +109,6 @@ function requireFit(checks: readonly MachineCheck[]): void {
   throw new OperationalError('PREREQUISITE', `this machine does not fit: ${what}`, {
     hint: '`gantry install --check` shows what to do; --force goes ahead all the same',
   })
-}
-
-async function serviceOf({ systemd, start }: Flags): Promise<'systemd' | 'detached' | 'none'> {
-  const { systemdRuns } = await import('../../drivers/service/systemd.ts')
-  if (systemd === true && !systemdRuns())
-    throw new OperationalError('PREREQUISITE', 'systemd does not run this machine', { hint: 'leave --systemd out' })
-  if (!start) return 'none'
-  return systemdRuns() ? 'systemd' : 'detached'
 }
 
 function remarks(service: string, volume: string): readonly string[] {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { loadAgentSections } from '../manifest/load-agent-sections.ts'
 import { differences, type InstallInput, type NodeWish, nodeSettings, settingsText } from './node-settings.ts'
-import type { Seed } from './seeds.ts'
+import type { ServerEntry } from './seeds.ts'
 
-const seed = (host: string, port = 7947): Seed => ({ text: host, host, port, addresses: [host] })
+const seed = (host: string, port = 7947): ServerEntry => ({ text: host, host, port, addresses: [host] })
 const PLAIN: NodeWish = {
   ...{ name: null, placement: null, publicAddress: null, region: null, zone: null, labels: {} },
   ...{ runtimes: ['docker'], dockerHost: null, address: null, listen: null, backend: {} },

@@ -1,7 +1,7 @@
 import { OperationalError } from '../errors.ts'
 import type { JoinSecret } from '../identity/cluster-secret.ts'
 import type { NodeSection } from '../manifest/agent-sections.ts'
-import type { Seed, Standing } from './seeds.ts'
+import type { ServerEntry, Standing } from './seeds.ts'
 
 /** Where the state is kept, in the words of the file. */
 export type BackendSection = Readonly<Record<string, string | readonly string[]>>
@@ -36,7 +36,7 @@ export interface InstallInput {
   readonly volume: string
   /** Where the token or secret is kept. */
   readonly secretFile: string
-  readonly seeds: readonly Seed[]
+  readonly seeds: readonly ServerEntry[]
   readonly standing: Standing
   readonly secret: JoinSecret
   /** Addresses of the machine itself, on which it can listen. */

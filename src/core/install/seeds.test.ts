@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseSeeds, type Seed, standingOf } from './seeds.ts'
+import { parseSeeds, type ServerEntry, standingOf } from './seeds.ts'
 
 test.each([
   ['10.0.0.1', [['10.0.0.1', 7947]]],
@@ -34,7 +34,7 @@ test.each([
   expect(() => parseSeeds(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
 })
 
-const seeds: readonly Seed[] = ['10.0.0.1', 'two', '10.0.0.3'].map((text, at) => ({
+const seeds: readonly ServerEntry[] = ['10.0.0.1', 'two', '10.0.0.3'].map((text, at) => ({
   ...{ text, host: text, port: 7947, addresses: [`10.0.0.${at + 1}`] },
 }))
 

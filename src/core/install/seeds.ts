@@ -7,7 +7,7 @@ export const LINK_PORT = 7947
 const MOST_SEEDS = 7
 
 /** One entry of `--seeds`, and what its name stands for. */
-export interface Seed {
+export interface ServerEntry {
   /** As it was given. */
   readonly text: string
   readonly host: string
@@ -16,7 +16,7 @@ export interface Seed {
 }
 
 /** Reads `--seeds`: hosts, each with a port or without. Throws USAGE. */
-export function parseSeeds(text: string): readonly Omit<Seed, 'addresses'>[] {
+export function parseSeeds(text: string): readonly Omit<ServerEntry, 'addresses'>[] {
   const entries = text.split(',').map((entry) => entry.trim())
   if (entries.length > MOST_SEEDS)
     throw new OperationalError(
@@ -28,7 +28,7 @@ export function parseSeeds(text: string): readonly Omit<Seed, 'addresses'>[] {
   return entries.map(parseSeed)
 }
 
-function parseSeed(text: string): Omit<Seed, 'addresses'> {
+function parseSeed(text: string): Omit<ServerEntry, 'addresses'> {
   const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text)
   const host = parts?.[1] ?? parts?.[2] ?? (/^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text) ? text : null)
   const port = Number(parts?.[3] ?? LINK_PORT)
@@ -49,7 +49,7 @@ export interface Standing {
  * Decides what a machine is: who stands in the list is a server, everybody else an agent. `own`: its addresses, with the
  * public one. `wanted`: what the user says instead. Throws USAGE for a server that is told to be one and has no entry.
  */
-export function standingOf(seeds: readonly Seed[], own: ReadonlySet<string>, wanted: Role | null): Standing {
+export function standingOf(seeds: readonly ServerEntry[], own: ReadonlySet<string>, wanted: Role | null): Standing {
   const at = seeds.findIndex(({ host, addresses }) => own.has(host) || addresses.some((address) => own.has(address)))
   const position = at < 0 ? null : at
   if (wanted === 'agent' || (wanted === null && position === null)) return { role: 'agent', position: null }

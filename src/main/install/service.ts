@@ -9,7 +9,7 @@ import type { Millis } from '../../core/model/ids.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { durableText } from '../../drivers/durable-text.ts'
 import { processesOf, startDetached } from '../../drivers/service/detached.ts'
-import { startUnit, unitFault, unitPath } from '../../drivers/service/systemd.ts'
+import { startUnit, systemdRuns, unitFault, unitPath } from '../../drivers/service/systemd.ts'
 import { sleep } from '../../ports/clock.ts'
 import { createClient } from '../../transport/client.ts'
 import { readIdentity } from '../identity.ts'
@@ -23,6 +23,20 @@ const READY_WITHIN_MS: Millis = 60_000
 /** A program that has run so long does not end because of what it was told. */
 const SETTLED_MS: Millis = 2_000
 const LAST_LINES = 5
+
+/** What keeps a node running here. Throws PREREQUISITE where systemd is insisted on and is not there. */
+export function chooseService({
+  systemd = false,
+  start,
+}: {
+  readonly systemd?: boolean
+  readonly start: boolean
+}): 'systemd' | 'detached' | 'none' {
+  if (systemd && !systemdRuns())
+    throw new OperationalError('PREREQUISITE', 'systemd does not run this machine', { hint: 'leave --systemd out' })
+  if (!start) return 'none'
+  return systemdRuns() ? 'systemd' : 'detached'
+}
 
 /** Has the node run from now on. */
 export async function startService(
