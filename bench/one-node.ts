@@ -34,6 +34,8 @@ export async function startOneNode(runtimes: readonly RuntimeKind[], dockerHost:
     clusterName: 'bench',
     placement: 'default',
     publicAddress: null,
+    region: null,
+    zone: null,
     labels: {},
     runtimes,
     dockerHost,

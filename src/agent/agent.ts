@@ -29,6 +29,8 @@ export interface AgentConfig {
   /** Where servers reach this machine; null: the server is on it. */
   readonly address: string | null
   readonly publicAddress: string | null
+  readonly region: string | null
+  readonly zone: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly version: string
   /** The highest level of messages that it knows. */
@@ -188,6 +190,8 @@ export class Agent {
       placement: config.placement,
       address: config.address,
       publicAddress: config.publicAddress,
+      region: config.region,
+      zone: config.zone,
       labels: config.labels,
       capacity: this.#capacity,
       runtimes: this.#descriptions,

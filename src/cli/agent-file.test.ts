@@ -8,6 +8,7 @@ const NOTHING = {
   listen: null,
   dataDir: null,
   nodeName: null,
+  node: {},
   store: {},
   discovery: NO_DISCOVERY,
 }
@@ -34,6 +35,11 @@ test.each([
     it: 'nodes to ask, and from where',
     sections: { nodes: { a: 'b:1' }, cluster: { bind_address: '10.0.0.1' } },
     sets: { discovery: { nodes: { a: 'b:1' }, bindAddress: '10.0.0.1', port: null } },
+  },
+  {
+    it: 'what `gantry install` wrote of a node',
+    sections: { node: { role: 'agent', servers: ['10.0.0.1'], labels: { disk: 'ssd' } } },
+    sets: { node: { role: 'agent', servers: ['10.0.0.1'], labels: { disk: 'ssd' } } },
   },
   { it: 'a data directory', sections: { data_dir: './d' }, sets: { dataDir: './d' } },
   {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { OperationalError } from '../core/errors.ts'
-import type { AgentSections } from '../core/manifest/agent-sections.ts'
+import type { AgentSections, NodeSection } from '../core/manifest/agent-sections.ts'
 import { loadAgentSections } from '../core/manifest/load-agent-sections.ts'
 import { readInput } from './files.ts'
 import type { StoreSettings } from './store-settings.ts'
@@ -12,6 +12,7 @@ export interface AgentFile {
   readonly listen: string | null
   readonly dataDir: string | null
   readonly nodeName: string | null
+  readonly node: NodeSection
   /** What it says about the store; `storeOptions` makes something of it. */
   readonly store: StoreSettings
   /** How servers are searched for, and searches answered. */
@@ -37,7 +38,7 @@ const CLUSTER_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
 }
 
 /**
- * Reads the agent's sections of a file. Throws CONFIG_INVALID with all problems; what has no effect is told to
+ * Reads the agent's sections of a file for `up` and `agent`. Throws CONFIG_INVALID with all problems; what has no effect is told to
  * `warn`.
  */
 export function readAgentFile(path: string, warn: (line: string) => void): AgentFile {
@@ -45,6 +46,17 @@ export function readAgentFile(path: string, warn: (line: string) => void): Agent
   if (problems.length > 0) throw new OperationalError('CONFIG_INVALID', `${path} has problems`, { problems })
   for (const { line, column, message } of notes) warn(`${path}:${line}:${column}: ${message}`)
   return agentFileOf(sections, (line) => warn(`${path}: ${line}`))
+}
+
+/** What stands in for a file that is not given. */
+export const NO_FILE: AgentFile = {
+  clusterName: null,
+  listen: null,
+  dataDir: null,
+  nodeName: null,
+  node: {},
+  store: {},
+  discovery: { nodes: {}, bindAddress: null, port: null },
 }
 
 /** What these sections set. */
@@ -58,6 +70,7 @@ export function agentFileOf(sections: AgentSections, warn: (line: string) => voi
     listen: text(sections['listen_addr']) ?? text(sections['listen_address']) ?? text(cluster['web_address']),
     dataDir: text(sections['data_dir']),
     nodeName: typeof port === 'number' ? `${hostname()}:${port}` : null,
+    node: part(sections['node']) as NodeSection,
     store: settingsOfSection(part(sections['backend'])),
     discovery: {
       nodes: part(sections['nodes']) as Readonly<Record<string, string>>,

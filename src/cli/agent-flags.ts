@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { OperationalError } from '../core/errors.ts'
+import type { Role } from '../core/model/identity.ts'
 import type { DiscoveryOptions } from '../main/discovery.ts'
 import type { AgentOptions } from '../main/node-process.ts'
 import { LOG_LEVELS, type LogLevel } from '../ports/log.ts'
@@ -13,26 +14,32 @@ import { list, pair } from './values.ts'
 /** Options of everything that runs an agent. */
 export interface AgentFlags {
   readonly name?: string
-  readonly placement: string
+  readonly placement?: string
   readonly publicAddress?: string
+  readonly region?: string
+  readonly zone?: string
   readonly label?: Record<string, string>
   readonly runtime?: string
   readonly logLevel: LogLevel
   readonly leave?: boolean
   readonly joinTokenFile?: string
   readonly servers?: readonly string[]
+  readonly config?: string
 }
 
 /** Gives a command the options of `AgentFlags`. */
 export function withAgentFlags(command: Command): Command {
   return command
     .option('--name <name>', 'name of this node (default: <hostname>:7946)')
-    .option('--placement <name>', 'role of this node', 'default')
+    .option('--placement <name>', 'role of this node (default: default)')
     .option('--public-address <address>', 'address of this node for the outside')
+    .option('--region <name>', 'region that this node is in')
+    .option('--zone <name>', 'zone that this node is in')
     .option('--label <key=value>', 'label of this node; may be repeated', pair)
     .option('--runtime <list>', 'what may run tasks: docker, process (GANTRY_RUNTIME; default: both)')
     .option('--servers <list>', 'servers of a cluster to join, host or host:7947; may be repeated', servers)
-    .option('--join-token-file <file>', 'file with the join token, for the first start; - is standard input')
+    .option('--join-token-file <file>', 'file with the join token or the cluster secret; - is standard input')
+    .option('-c, --config <file>', 'the agent’s own settings; options count more, the environment less')
     .addOption(
       new Option('--log-level <level>', 'least grave messages of the log on stderr')
         .choices(LOG_LEVELS)
@@ -49,7 +56,7 @@ function servers(text: string, before: readonly string[] = []): string[] {
 /** What these flags say of this machine's agent. */
 export async function agentOptions(
   flags: AgentFlags,
-  name: string | null,
+  { node, nodeName: named }: Pick<AgentFile, 'node' | 'nodeName'>,
   dataDir: string,
   context: Context,
 ): Promise<AgentOptions> {
@@ -57,35 +64,44 @@ export async function agentOptions(
   const { env, version } = context
   return {
     dataDir,
-    name: nodeName(flags.name ?? name),
-    placement: flags.placement,
-    publicAddress: flags.publicAddress ?? null,
-    labels: flags.label ?? {},
-    runtimes: parseRuntimes(flags.runtime ?? variableOf(env, 'GANTRY_RUNTIME') ?? undefined),
-    dockerHost: variableOf(env, 'DOCKER_HOST') ?? 'unix:///var/run/docker.sock',
+    name: nodeName(flags.name ?? node.name ?? named),
+    placement: flags.placement ?? node.placement ?? 'default',
+    publicAddress: flags.publicAddress ?? node.public_address ?? null,
+    region: flags.region ?? node.region ?? null,
+    zone: flags.zone ?? node.zone ?? null,
+    labels: { ...node.labels, ...flags.label },
+    runtimes: parseRuntimes(
+      flags.runtime ?? node.runtimes?.join(',') ?? variableOf(env, 'GANTRY_RUNTIME') ?? undefined,
+    ),
+    dockerHost: node.docker_host ?? variableOf(env, 'DOCKER_HOST') ?? 'unix:///var/run/docker.sock',
     version,
   }
 }
 
-/** The agent's own file. Throws CONFIG_INVALID; what has no effect in it is told. */
-export async function agentFileAt(path: string, context: Context): Promise<AgentFile> {
-  const { readAgentFile } = await import('./agent-file.ts')
-  return readAgentFile(path, (line) => context.say(`Warning: ${line}`))
-}
-
 /** How servers are searched for, and searches answered. */
 export function discoveryIn(
-  file: AgentFile | null,
+  { discovery }: Pick<AgentFile, 'discovery'>,
   clusterName: string,
   secretFile: string | undefined,
 ): DiscoveryOptions {
-  const { nodes = {}, bindAddress = null, port = null } = file?.discovery ?? {}
-  return { clusterName, secret: secretIn(secretFile), nodes, bindAddress, port }
+  return { ...discovery, clusterName, secret: secretIn(secretFile) }
 }
 
-/** The text of the join token that was given; null: none. */
-export function joinToken({ joinTokenFile }: AgentFlags): string | null {
-  return secretIn(joinTokenFile)
+/** The text of the join token or cluster secret that was given; null: none. */
+export function joinToken({ joinTokenFile }: AgentFlags, { node }: Pick<AgentFile, 'node'>): string | null {
+  return secretIn(joinTokenFile ?? node.join_token_file)
+}
+
+/** What the agent's own file says, if one is named. Throws CONFIG_INVALID, also for the file of a node with another role. */
+export async function agentFile({ config }: AgentFlags, role: Role, context: Context): Promise<AgentFile> {
+  const { NO_FILE, readAgentFile } = await import('./agent-file.ts')
+  if (config === undefined) return NO_FILE
+  const file = readAgentFile(config, (line) => context.say(`Warning: ${line}`))
+  const { role: other = role } = file.node
+  if (other === role) return file
+  throw new OperationalError('CONFIG_INVALID', `${config} is of a node with role ${other}`, {
+    hint: `start it with \`gantry ${other === 'server' ? 'up' : 'agent'}\``,
+  })
 }
 
 /** What a file with a secret holds; null: none is named. */

@@ -8,6 +8,8 @@ export type Load = (context: Context) => Promise<Command>
 export const COMMANDS: Readonly<Record<string, Load>> = {
   up: async (context) => (await import('./commands/up.ts')).upCommand(context),
   agent: async (context) => (await import('./commands/agent.ts')).agentCommand(context),
+  install: async (context) => (await import('./commands/install.ts')).installCommand(context),
+  uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstallCommand(context),
   'join-token': async (context) => (await import('./commands/join-token.ts')).joinTokenCommand(context),
   authority: async (context) => (await import('./commands/authority.ts')).authorityCommand(context),
   validate: async (context) => (await import('./commands/validate.ts')).validateCommand(context),

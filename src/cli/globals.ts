@@ -19,7 +19,8 @@ export interface Globals {
   /** What names a place, such as `--url`, so that no selected cluster is asked instead; null: nothing. */
   readonly place: string | null
   readonly token: string | null
-  readonly isTokenOnLine: boolean
+  /** What --token says, wherever else a token may come from. */
+  readonly tokenOption: string | null
   readonly tokenFile: string | null
 }
 
@@ -103,7 +104,7 @@ export function takeGlobals(
     url: values.has('socket') ? (values.get('url') ?? null) : given('url', 'GANTRY_URL'),
     ...whither(values, env),
     token: given('token', 'GANTRY_TOKEN'),
-    isTokenOnLine: values.has('token'),
+    tokenOption: values.get('token') ?? null,
     tokenFile: values.get('tokenFile') ?? null,
   }
   return { globals, rest }

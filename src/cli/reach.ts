@@ -40,7 +40,7 @@ export async function findReach(globals: Globals, env: NodeJS.ProcessEnv): Promi
 
 function through(context: ClusterContext, because: string, globals: Globals, token: string | null): Reach {
   const { tokenFile, servers, retries } = context
-  const file = globals.tokenFile ?? (globals.isTokenOnLine ? null : tokenFile)
+  const file = globals.tokenFile ?? (globals.tokenOption !== null ? null : tokenFile)
   const sent = file === null ? token : readToken(file)
   const [first, ...others] = servers.map((url) => targetAt(url, context, sent))
   const local: Target = { socketPath: context.socket ?? '', token: sent }

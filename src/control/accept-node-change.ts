@@ -1,6 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { Millis } from '../core/model/ids.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { DismissedMachine } from '../core/model/node.ts'
 import { type Key, keyOf } from '../core/model/objects.ts'
 import { isEmptyPlan, type NodeChange, type Plan } from '../core/model/plan.ts'
@@ -42,6 +42,14 @@ export async function acceptNodeChange(
     if (isEmptyPlan(plan) || (await commitAll(change, caller, requestHash, deps))) return { revision: null, plan }
     if (tries >= TRIES)
       throw new OperationalError('CONFLICT', `node ${change.node} was changed by somebody else at the same time`)
+  }
+}
+
+/** Takes a node out whose machine runs nothing any more, without asking anybody. Throws NOT_FOUND, CONFLICT. */
+export async function removeNode(node: NodeId, caller: Caller, deps: AcceptDeps): Promise<void> {
+  for (let tries = 1; !(await commitAll({ kind: 'remove-node', node, force: true }, caller, '', deps)); tries++) {
+    if (tries >= TRIES)
+      throw new OperationalError('CONFLICT', `node ${node} was changed by somebody else at the same time`)
   }
 }
 

@@ -8,7 +8,7 @@ import type { Certifier } from '../ports/certifier.ts'
 import type { Write } from '../ports/store.ts'
 import { MemoryStore } from '../store/memory.ts'
 import { Mirror } from '../store/mirror.ts'
-import { type AdmissionDeps, admit, type JoinRequest } from './admission.ts'
+import { type AdmissionDeps, admit, admitBySecret, type TokenRequest } from './admission.ts'
 import { World } from './world.ts'
 
 const TOKEN: JoinTokenRecord = {
@@ -66,7 +66,7 @@ const deps = (certifier = aCertifier()): AdmissionDeps => ({
   ...{ store, clock: systemClock(), certifier },
   world: new World(mirror),
 })
-const machine = (name: string): JoinRequest => ({
+const machine = (name: string): TokenRequest => ({
   ...{ tokenId: 't1', secret: 's', role: 'agent', name, addresses: ['192.0.2.9'], request: 'pem' },
 })
 const kept = aNode({
@@ -99,4 +99,24 @@ test('a place that somebody else took meanwhile is not given twice', async () =>
 test('the name of a node that is there is not given twice', async () => {
   await nodes(aNode())
   await expect(admit(machine('node-1:7946'), deps())).rejects.toMatchObject({ code: 'CONFLICT' })
+})
+
+test('a node that was let in and never came gives its place to a machine of its name, once that can be no answer on its way', async () => {
+  const waiting = aNode({ id: 2, machineId: null, name: 'w', status: 'unreachable', joinedAt: Date.now() })
+  await nodes(aNode(), waiting)
+  await expect(admit(machine('w'), deps())).rejects.toMatchObject({ code: 'CONFLICT' })
+  await nodes({ ...waiting, joinedAt: Date.now() - 60_000 })
+  expect(await admit(machine('w'), deps())).toMatchObject({ nodeId: 2 })
+})
+
+test('machines that join at once over two servers get the smallest ids, each its own', async () => {
+  const other = await Mirror.open(store)
+  const elsewhere: AdmissionDeps = { ...deps(), world: new World(other) }
+  const { role, addresses, request } = machine('')
+  const joining = Array.from({ length: 20 }, (_, n) =>
+    admitBySecret({ role, addresses, request, name: `w${n}` }, n % 2 === 0 ? deps() : elsewhere),
+  )
+  const ids = (await Promise.all(joining)).map(({ nodeId }) => nodeId)
+  other.close()
+  expect(ids.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
 })

@@ -4,11 +4,12 @@ import type { EventDraft } from '../core/model/event.ts'
 import type { CertificateAuthority, JoinTokenRecord, Role } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import { NO_SETTINGS, type Node } from '../core/model/node.ts'
-import { AUTHORITY_KEY, CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, CLUSTER_KEY, type Key, keyOf } from '../core/model/objects.ts'
 import type { JoinTokenView } from '../core/model/view.ts'
 import { smallestFree } from '../core/node/join.ts'
 import type { Certifier } from '../ports/certifier.ts'
-import type { Commit } from '../ports/store.ts'
+import { sleep } from '../ports/clock.ts'
+import type { Commit, Write } from '../ports/store.ts'
 import { type AcceptDeps, commitOnce } from './accept-change.ts'
 import type { Caller } from './api.ts'
 import { certificatesOf, issueWrites } from './node-certificates.ts'
@@ -20,8 +21,6 @@ export interface AdmissionDeps extends AcceptDeps {
 
 /** What a machine says that wants to belong to the cluster. */
 export interface JoinRequest {
-  readonly tokenId: string
-  readonly secret: string
   readonly role: Role
   readonly name: string
   readonly addresses: readonly string[]
@@ -29,6 +28,12 @@ export interface JoinRequest {
   readonly request: string
   /** The key of a certificate that it had before, if it proves that; null: none. */
   readonly keyHash?: string | null
+}
+
+/** One with a join token. */
+export interface TokenRequest extends JoinRequest {
+  readonly tokenId: string
+  readonly secret: string
 }
 
 /** What it gets. */
@@ -42,6 +47,11 @@ export interface Admission {
 }
 
 const TRIES = 5
+/** Other servers let machines in at the same time: each round one of them gets the id that all had in mind. */
+const ADMISSION_TRIES = 20
+const PAUSE_MS: Millis = 10
+/** Whoever was let in and has said nothing for so long never got the answer: it asks for 15 s at most. */
+const NEVER_CAME_MS: Millis = 30_000
 
 /** Makes a join token. Its text is shown this once. */
 export async function createJoinToken(
@@ -87,57 +97,75 @@ export async function revokeJoinToken(id: string, caller: Caller, deps: Admissio
   throw new OperationalError('CONFLICT', `join token ${id} was changed by somebody else at the same time`)
 }
 
+/** What lets a machine in, and must still hold when it is: judged anew in every round. */
+interface Ticket {
+  readonly words: string
+  readonly expect: readonly { readonly key: Key; readonly revision: number }[]
+  readonly writes: readonly Write[]
+}
+
 /**
- * Lets a machine in: the token's use and the node's id are committed together, so a token for one machine lets in one, and
- * an id is given once. Throws UNAUTHENTICATED, and CONFLICT for a name that is taken.
+ * Lets in a machine that has a join token: the token's use and the node's id are committed together, so a token for one
+ * machine lets in one, and an id is given once. Throws UNAUTHENTICATED, and CONFLICT for a name that is taken.
  */
-export async function admit(request: JoinRequest, deps: AdmissionDeps): Promise<Admission> {
+export function admit(request: TokenRequest, deps: AdmissionDeps): Promise<Admission> {
+  return letIn(request, (now) => tokenTicket(request, now, deps), deps)
+}
+
+/** Lets in a machine that has proved that it knows the cluster secret. Throws CONFLICT for a name that is taken. */
+export function admitBySecret(request: JoinRequest, deps: AdmissionDeps): Promise<Admission> {
+  return letIn(request, () => ({ words: 'the cluster secret', expect: [], writes: [] }), deps)
+}
+
+function tokenTicket({ tokenId, secret, role }: TokenRequest, now: Millis, deps: AdmissionDeps): Ticket {
+  const { certifier } = requireAuthority(deps)
+  const token = deps.world.mirror.get(keyOf('token', tokenId))
+  const matches = certifier.secretMatches(token?.value ?? null, secret)
+  const verdict = judgeToken(token?.value ?? null, role, matches, now)
+  if (verdict.kind === 'refused' || token === null) throw refused(verdict.kind === 'refused' ? verdict.message : '')
+  const { key, revision, value } = token
+  return {
+    words: `join token ${value.id}`,
+    expect: [{ key, revision }],
+    writes: [{ put: key, value: useToken(value) }],
+  }
+}
+
+async function letIn(request: JoinRequest, ticketAt: (now: Millis) => Ticket, deps: AdmissionDeps): Promise<Admission> {
   const { world, clock } = deps
   const clusterId = world.mirror.get(CLUSTER_KEY)?.value.id ?? ''
-  for (let tries = 1; tries <= TRIES; tries++) {
+  const { name, role, addresses } = request
+  for (let tries = 1; tries <= ADMISSION_TRIES; tries++) {
     const { certifier, authority, signed } = requireAuthority(deps)
     const now = clock.now()
-    const token = world.mirror.get(keyOf('token', request.tokenId))
-    const matches = certifier.secretMatches(token?.value ?? null, request.secret)
-    const verdict = judgeToken(token?.value ?? null, request.role, matches, now)
-    if (verdict.kind === 'refused' || token === null) throw refused(verdict.kind === 'refused' ? verdict.message : '')
+    const ticket = ticketAt(now)
     const nodes = world.nodes()
     const own = ownNode(request, nodes, deps)
-    // Who joins while a place is kept for another machine is that machine.
-    const place = own ?? nodes.find(({ reserved }) => reserved) ?? null
-    if (nodes.some((node) => node !== place && node.name === request.name)) throw nameTaken(request.name)
+    const place = own ?? placeFor(name, nodes, now)
     const nodeId = place?.id ?? smallestFree(nodes)
     const key = keyOf('node', nodeId)
     const basis = world.mirror.get(key)?.revision ?? 0
     // Before the id is given: a request that is not sound must not use the token up.
-    const terms = { clusterId, role: request.role, nodeId, addresses: request.addresses, now }
+    const terms = { clusterId, role, nodeId, addresses, now }
     const certificate = await certifier.issue(authority, request.request, terms)
     const issued = certifier.describe(authority, certificate, now)
+    const words = `node ${nodeId} (${name}) was let in as ${role} with ${ticket.words}`
     const commit = {
       epoch: null,
-      expect: [
-        { key, revision: basis },
-        { key: token.key, revision: token.revision },
-        certificatesOf(nodeId, deps),
-        signed,
-      ],
+      expect: [{ key, revision: basis }, ...ticket.expect, certificatesOf(nodeId, deps), signed],
       writes: [
         { put: key, value: own ?? expectedNode(nodeId, place, request, now) },
-        { put: token.key, value: useToken(token.value) },
-        ...issueWrites(nodeId, request.role, issued, now, world),
+        ...ticket.writes,
+        ...issueWrites(nodeId, role, issued, now, world),
       ],
-      events: [
-        draft(
-          'node.admitted',
-          key,
-          `node ${nodeId} (${request.name}) was let in as ${request.role} with join token ${token.value.id}`,
-          'control',
-          now,
-        ),
-      ],
+      events: [draft('node.admitted', key, words, 'control', now)],
     }
-    if ((await commitOnce(commit, deps)) === null) continue
-    const clusterKey = request.role === 'server' ? certifier.clusterKey() : null
+    if ((await commitOnce(commit, deps)) === null) {
+      // What overtook this one is on its way.
+      await sleep(clock, PAUSE_MS * tries)
+      continue
+    }
+    const clusterKey = role === 'server' ? certifier.clusterKey() : null
     return { clusterId, nodeId, certificate, bundle: authority.bundle.join(''), clusterKey }
   }
   throw new OperationalError('CONFLICT', 'other machines joined at the same time; try again')
@@ -151,6 +179,18 @@ function ownNode({ keyHash = null, role }: JoinRequest, nodes: readonly Node[], 
     .find(({ value }) => value.issued.some((one) => one.keyHash === keyHash))
   if (held?.value.role !== role) return null
   return nodes.find(({ id }) => id === held.value.nodeId) ?? null
+}
+
+/**
+ * The node that a machine becomes that is there already: one whose place is kept for another machine, or one of its name
+ * that was let in and never came. null: a new one. Throws CONFLICT for a name that is taken.
+ */
+function placeFor(name: string, nodes: readonly Node[], now: Millis): Node | null {
+  const same = nodes.find((node) => node.name === name) ?? null
+  const neverCame = same !== null && same.machineId === null && now - same.joinedAt > NEVER_CAME_MS
+  const place = neverCame ? same : (nodes.find(({ reserved }) => reserved) ?? null)
+  if (same !== null && same !== place) throw nameTaken(name)
+  return place
 }
 
 /**
@@ -187,7 +227,7 @@ function nameTaken(name: string): OperationalError {
 /** A node that has its identity and has not said hello yet. */
 function expectedNode(id: NodeId, place: Node | null, { name, addresses }: JoinRequest, now: Millis): Node {
   const address = addresses[0] ?? null
-  if (place !== null) return { ...place, reserved: false, name, hostname: '', address }
+  if (place !== null) return { ...place, reserved: false, name, hostname: '', address, joinedAt: now }
   return {
     id,
     machineId: null,

@@ -1,6 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Cluster, Leadership } from '../core/model/cluster.ts'
-import type { AccessToken, CertificateAuthority, IssuedCertificate } from '../core/model/identity.ts'
+import type { AccessToken, CertificateAuthority, IssuedCertificate, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
@@ -14,9 +14,17 @@ import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
-import { type Admission, type AdmissionDeps, admit, type JoinRequest } from './admission.ts'
+import {
+  type Admission,
+  type AdmissionDeps,
+  admit,
+  admitBySecret,
+  type JoinRequest,
+  type TokenRequest,
+} from './admission.ts'
 import type { Api } from './api.ts'
 import { takeEpoch } from './lead.ts'
+import { leave } from './leave.ts'
 import { registerServer } from './register-server.ts'
 import { type Renewal, type Renewing, renew } from './renew.ts'
 import { RevokedSerials } from './revoked-serials.ts'
@@ -71,6 +79,7 @@ export class Server {
   #term: Term | null = null
   #campaigning: Promise<unknown> = Promise.resolve()
   #waiting: Waiter[] = []
+  #admitting: Promise<unknown> = Promise.resolve()
 
   constructor(deps: ServerDeps) {
     this.#deps = deps
@@ -136,8 +145,20 @@ export class Server {
   }
 
   /** Lets a machine in that has a join token. */
-  admit(request: JoinRequest): Promise<Admission> {
-    return admit(request, this.#admission())
+  admit(request: TokenRequest): Promise<Admission> {
+    return this.#oneByOne(() => admit(request, this.#admission()))
+  }
+
+  /** Lets a machine in that has proved that it knows the cluster secret. */
+  admitBySecret(request: JoinRequest): Promise<Admission> {
+    return this.#oneByOne(() => admitBySecret(request, this.#admission()))
+  }
+
+  /** Machines that come at once all want the smallest free id: in a row each finds another one. */
+  #oneByOne(letIn: () => Promise<Admission>): Promise<Admission> {
+    const admission = this.#admitting.then(letIn)
+    this.#admitting = admission.catch(() => undefined)
+    return admission
   }
 
   /** A new certificate for a node that proves who it is with one that it was given. */
@@ -148,6 +169,11 @@ export class Server {
   /** Certificates that are not believed although they have not expired. */
   get revoked(): RevokedSerials | null {
     return this.#revoked
+  }
+
+  /** Takes a node out that proves who it is, and says that it runs nothing any more. */
+  leave(identity: Pick<NodeIdentity, 'nodeId'>, machineId: string | null): Promise<void> {
+    return leave(identity, machineId, this.#admission())
   }
 
   /** The certificate authority, if the cluster has one. */

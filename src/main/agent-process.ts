@@ -1,5 +1,6 @@
 import type { Agent } from '../agent/agent.ts'
 import { OperationalError } from '../core/errors.ts'
+import { looksLikeJoinToken } from '../core/identity/join-token.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { dialLink } from '../drivers/link/dial.ts'
@@ -9,6 +10,7 @@ import type { Log } from '../ports/log.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity, rejoinIfNeeded } from './identity.ts'
+import { joinWhenPossible } from './join-when-possible.ts'
 import { HEARTBEAT_MS } from './link-service.ts'
 import { openLocalFront } from './local-front.ts'
 import { MachineIdentity } from './machine-identity.ts'
@@ -17,7 +19,7 @@ import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
 export interface AgentProcessOptions extends AgentOptions {
   /** `host:port` of servers; empty: those of last time. */
   readonly servers: readonly string[]
-  /** Text of a join token; null: this machine has joined before. */
+  /** Text of a join token, or the cluster secret; null: this machine has joined before. */
   readonly token: string | null
   /** How servers are searched for when none is known. */
   readonly discovery: DiscoveryOptions
@@ -92,7 +94,8 @@ async function knownServers(
   if (servers.length > 0) return servers
   const kept = await keptServers(dataDir)
   if (kept.length > 0) return kept
-  if (token === null) throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
+  if (token === null || !looksLikeJoinToken(token))
+    throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })
   return searchServers(discovery, token, log)
 }
 
@@ -110,5 +113,6 @@ async function becomeNode(options: AgentProcessOptions, servers: readonly string
       hint: 'give --join-token-file; `gantry join-token create` on a server makes a token',
     })
   }
-  return joinAndKeep(dataDir, { servers, token, role: 'agent', name, addresses })
+  const asking = { servers, token, role: 'agent', name, addresses } as const
+  return joinWhenPossible(() => joinAndKeep(dataDir, asking), log)
 }

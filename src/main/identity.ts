@@ -4,7 +4,7 @@ import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseIdentity } from '../core/identity/certificate-policy.ts'
 import { parseJoinToken } from '../core/identity/join-token.ts'
-import type { NodeIdentity } from '../core/model/identity.ts'
+import type { CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
 import type { NodeId } from '../core/model/ids.ts'
 import { durableText } from '../drivers/durable-text.ts'
 import { type JoinOptions, joinCluster } from '../drivers/link/join.ts'
@@ -14,6 +14,8 @@ import { describeCertificate, splitBundle } from '../drivers/pki/describe-certif
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { newClusterKey } from '../drivers/pki/seal.ts'
+import type { SecretKeeper } from '../drivers/pki/secret-exchange.ts'
+import { newClusterSecret, openClusterSecret } from '../drivers/pki/stretched-secret.ts'
 import type { Log } from '../ports/log.ts'
 
 /** Who this machine is in its cluster. */
@@ -76,18 +78,20 @@ function knowsAuthority(token: string, bundle: string): boolean {
 
 /**
  * Makes the authority of a cluster that has none, and this machine its first server. Its keys are on disk before the
- * store knows of them: what is lost in between is made anew.
+ * store knows of them: what is lost in between is made anew. `secret`: what others may join with; null: tokens only.
  */
 export async function foundAuthority(
   server: Server,
   dataDir: string,
   nodeId: NodeId,
   addresses: readonly string[],
+  secret: string | null,
   now: number,
 ): Promise<Identity> {
   const clusterId = server.api.cluster().cluster.id
   const clusterKey = newClusterKey()
-  const authority = await newAuthorityRecord(clusterKey, clusterId, now)
+  const clusterSecret = secret === null ? null : await newClusterSecret(clusterKey, clusterId, secret)
+  const authority = { ...(await newAuthorityRecord(clusterKey, clusterId, now)), clusterSecret }
   const { key, request } = await newKeyAndRequest()
   const terms = { clusterId, role: 'server', nodeId, addresses, now } as const
   const certificate = await keyedCertifier(clusterKey).issue(authority, request, terms)
@@ -98,6 +102,16 @@ export async function foundAuthority(
   throw new OperationalError('CONFLICT', 'another server has made the authority of this cluster at the same time', {
     hint: 'remove the directory identity and join with a token of role server',
   })
+}
+
+/** What a server knows of the secret that machines may join with; null: there is none, or this machine is no server. */
+export function clusterSecretOf(
+  { clusterId, files: { clusterKey } }: Identity,
+  authority: CertificateAuthority | null,
+): SecretKeeper | null {
+  const record = authority?.clusterSecret ?? null
+  if (record === null || clusterKey === null) return null
+  return { clusterId, salt: record.salt, stretched: openClusterSecret(clusterKey, clusterId, record) }
 }
 
 const kept = z.object({ servers: z.array(z.string()) })

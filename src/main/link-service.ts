@@ -4,9 +4,9 @@ import { dialTls } from '../drivers/link/dial.ts'
 import { JOIN_PROTOCOL, serveJoin } from '../drivers/link/join.ts'
 import { type LinkListener, listenForAgents, type Peer } from '../drivers/link/listen.ts'
 import type { Log } from '../ports/log.ts'
-import { FailedAttempts } from '../transport/http/failed-attempts.ts'
 import type { HttpServer } from '../transport/http/server.ts'
-import type { Identity } from './identity.ts'
+import { clusterSecretOf, type Identity } from './identity.ts'
+import { JoinAttempts } from './join-attempts.ts'
 
 /** Requests to the API that come from other machines of the cluster, in TLS's list of protocols. */
 const API_PROTOCOL = 'gantry-api/1'
@@ -26,13 +26,16 @@ export const HEARTBEAT_MS = 1_000
 
 /** Serves agents, machines that join, and requests that other machines pass on, all on the link's port. */
 export function serveLink({ host, port, identity, server, log, http }: LinkServiceOptions): Promise<LinkListener> {
-  const failed = new FailedAttempts(Date.now)
+  const failed = new JoinAttempts(Date.now)
   const join = (socket: TLSSocket, peer: Peer | null): void => {
     void serveJoin(socket, peer?.identity ?? null, {
       bundle: () => (server.authority?.bundle ?? []).join(''),
       blockedFor: (address) => failed.blockedFor(address),
       onRefused: (address) => failed.record(address),
       admit: (message, keyHash) => server.admit({ ...message, keyHash }),
+      keeper: () => clusterSecretOf(identity, server.authority),
+      admitBySecret: (candidate, keyHash) => server.admitBySecret({ ...candidate, keyHash }),
+      leave: (who, machineId) => server.leave(who, machineId),
       renew: (who, request) => server.renew(who, request),
     })
   }

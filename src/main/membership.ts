@@ -1,6 +1,7 @@
 import type { Agent } from '../agent/agent.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
+import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
 import type { NodeId } from '../core/model/ids.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
@@ -20,6 +21,7 @@ import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
+import { joinWhenPossible } from './join-when-possible.ts'
 import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
@@ -56,11 +58,12 @@ export class Membership {
   static async open(options: MembershipOptions, log: Log): Promise<Membership> {
     const { dataDir, name, link, join } = options
     let identity = await readIdentity(dataDir)
-    if (identity === null && join !== null) {
+    if (identity === null && join !== null && founding(options) === null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
       const { servers: named, token, discovery } = join
       const servers = named.length > 0 ? named : await searchServers(discovery, token, log)
-      identity = await joinAndKeep(dataDir, { servers, token, role: 'server', name, addresses: [link.advertise] })
+      const asking = { servers, token, role: 'server', name, addresses: [link.advertise] } as const
+      identity = await joinWhenPossible(() => joinAndKeep(dataDir, asking), log)
     } else if (identity !== null && join !== null) {
       const addresses = link === null ? [] : [link.advertise]
       identity = await rejoinIfNeeded(dataDir, identity, { ...join, name, addresses }, Date.now(), log)
@@ -143,7 +146,8 @@ export class Membership {
         ...(link === null ? [] : [hostOf(link)]),
         ...(apiHost === null || isWildcard(apiHost) ? [] : [apiHost]),
       ]
-      this.#first = await foundAuthority(server, dataDir, nodeId, [...new Set(addresses)], Date.now())
+      const secret = founding(this.#options)
+      this.#first = await foundAuthority(server, dataDir, nodeId, [...new Set(addresses)], secret, Date.now())
     }
     const listener = link === null ? null : await this.#listenOn(link, this.#first, server)
     await this.#keepIdentity(this.#first, server, listener)
@@ -225,6 +229,13 @@ export class Membership {
 
 function apiTlsOf({ certificate, bundle, key }: StoredIdentity): { readonly cert: string; readonly key: string } {
   return { cert: `${certificate.trimEnd()}\n${bundle}`, key }
+}
+
+/** The cluster secret with which a first server begins: one that names no other server has none to join. */
+function founding({ join }: MembershipOptions): string | null {
+  if (join === null || join.servers.length > 0) return null
+  const given = parseJoinSecret(join.token)
+  return given.kind === 'clusterSecret' ? given.secret : null
 }
 
 /** What the others dial. */

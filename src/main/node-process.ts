@@ -37,6 +37,8 @@ export interface AgentOptions {
   readonly name: string | null
   readonly placement: string
   readonly publicAddress: string | null
+  readonly region: string | null
+  readonly zone: string | null
   readonly labels: Readonly<Record<string, string>>
   /** Kinds of tasks that this node may run. */
   readonly runtimes: readonly RuntimeKind[]
@@ -71,8 +73,9 @@ export interface LinkOptions {
 }
 
 export interface JoinOptions {
-  /** Empty: they are searched for. */
+  /** Empty: they are searched for; or, with a cluster secret, it makes a cluster that others join with it. */
   readonly servers: readonly string[]
+  /** Text of a join token, or the cluster secret. */
   readonly token: string
   readonly discovery: DiscoveryOptions
 }
@@ -203,7 +206,7 @@ export async function startAgent(
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  const { dataDir, placement, publicAddress, labels, version } = options
+  const { dataDir, placement, publicAddress, region, zone, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
   const { nodeId, address, identity, onDismissed } = who
   const host = systemHost({
@@ -223,7 +226,10 @@ export async function startAgent(
     cache: durableText(join(dataDir, 'agent.json')),
     ...(identity !== undefined && { identity }),
     ...(onDismissed !== undefined && { onDismissed }),
-    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version, level: LEVEL },
+    config: {
+      ...{ name: nodeName(options), nodeId, placement, address, publicAddress, region, zone, labels, version },
+      level: LEVEL,
+    },
   })
   await agent.start()
   return { agent, runtimes }
@@ -234,7 +240,13 @@ export function nodeName({ name }: Pick<AgentOptions, 'name'>): string {
   return name ?? `${hostname()}:7946`
 }
 
-function openRuntime(kind: RuntimeKind, clusterId: string, options: AgentOptions, log: Log): Runtime {
+/** What runs tasks of one kind on this machine. */
+export function openRuntime(
+  kind: RuntimeKind,
+  clusterId: string,
+  options: Pick<AgentOptions, 'dataDir' | 'dockerHost'>,
+  log: Log,
+): Runtime {
   const { dataDir } = options
   if (kind === 'docker') return new DockerRuntime({ clusterId, dataDir, host: options.dockerHost, log })
   return new ProcessRuntime({ clusterId, dataDir, clock: systemClock(), log })

@@ -121,9 +121,10 @@ export class NodeUser {
     around.faults.count('machine lost')
     await this.#pause(NOTICED_MS)
     const id = await this.#idOf(lost)
-    const way = rng.below(3)
+    const way = rng.below(4)
     if (way === 2) addNode()
-    if (id !== null) await this.#giveUp(id, way > 0)
+    if (id !== null && way === 3) await this.#leave(id)
+    else if (id !== null) await this.#giveUp(id, way > 0)
     if (way === 1) addNode()
     lost.givenUp = true
     // One that never joined, or that has lost its state, would be a new machine.
@@ -145,6 +146,24 @@ export class NodeUser {
       const answer = await this.#ask(change)
       if (answer === 'PREREQUISITE') await this.#ask({ kind: 'fence-node', node, confirmDead: true })
       else if (answer === 'accepted' || (gone && answer === 'NOT_FOUND')) return
+      await this.#pause(1_000)
+    }
+  }
+
+  /** In the name of the machine: nothing runs there any more. */
+  async #leave(node: number): Promise<void> {
+    for (;;) {
+      const server = this.#deps.servers.find(({ api }) => api !== null)
+      const left = server?.api?.nodes().find(({ id }) => id === node)
+      if (server !== undefined && left === undefined) return
+      const process = server?.process ?? null
+      if (process !== null && server !== undefined && left !== undefined) {
+        const answer = await new Promise<unknown>((resolve) => {
+          process.onDeath(() => resolve('it died'))
+          void settle(server.leave(node, left.machineId)).then(resolve)
+        })
+        this.#deps.say(`node ${node} leaves: ${String(answer ?? 'done')}`)
+      }
       await this.#pause(1_000)
     }
   }

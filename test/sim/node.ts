@@ -109,6 +109,8 @@ export class SimNode {
         placement: 'default',
         address: this.name,
         publicAddress: null,
+        region: null,
+        zone: null,
         labels: {},
         version: this.program.version,
         level: this.program.level,

@@ -104,6 +104,11 @@ export class SimServer {
     else this.#server.accept(connection)
   }
 
+  /** A node says that it runs nothing any more. Does not end when this process dies. */
+  async leave(nodeId: number, machineId: string | null): Promise<void> {
+    await this.#server?.leave({ nodeId }, machineId)
+  }
+
   kill(): void {
     const user = this.#process
     if (user === null) return

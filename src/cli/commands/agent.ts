@@ -2,14 +2,13 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { looksLikeJoinToken } from '../../core/identity/join-token.ts'
-import { type AgentFlags, agentFileAt, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
+import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { readToken, socketPath } from '../globals.ts'
 
 interface Flags extends AgentFlags {
   readonly address?: string
   readonly clusterName?: string
-  readonly config?: string
   readonly masterUrl?: string
   readonly discoverySecretFile?: string
 }
@@ -39,19 +38,20 @@ export function agentCommand(context: Context): Command {
     .action(async (flags: Flags) => {
       const { runAgent } = await import('../../main/run-agent.ts')
       const { globals } = context
-      const file = flags.config === undefined ? null : await agentFileAt(flags.config, context)
+      const file = await agentFile(flags, 'agent', context)
       for (const [what, value] of [
-        ['backend', Object.keys(file?.store ?? {})[0]],
-        ['listen_addr', file?.listen],
+        ['backend', Object.keys(file.store)[0]],
+        ['listen_addr', file.listen],
       ])
         if (value) context.say(`Warning: ${what} has no effect: servers keep the state and serve the API`)
-      const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
-      const clusterName = flags.clusterName ?? file?.clusterName ?? 'default-cluster'
+      const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
+      const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
+      const named = [...(flags.servers ?? []), ...serversAt(flags.masterUrl)]
       context.exitCode = await runAgent({
-        ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
-        servers: [...(flags.servers ?? []), ...serversAt(flags.masterUrl)],
-        token: joinToken(flags) ?? tokenBesideUrl(flags, globals.tokenFile),
-        address: flags.address ?? null,
+        ...(await agentOptions(flags, file, dataDir, context)),
+        servers: named.length > 0 ? named : (file.node.servers ?? []),
+        token: joinToken(flags, file) ?? tokenBesideUrl(flags, globals.tokenFile),
+        address: flags.address ?? file.node.address ?? null,
         discovery: discoveryIn(file, clusterName, flags.discoverySecretFile),
         socketPath: socketPath({ ...globals, dataDir }),
         leave: flags.leave === true,

@@ -5,7 +5,8 @@ import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { DiscoveryOptions } from '../../main/discovery.ts'
 import type { UpOptions } from '../../main/up.ts'
 import { isLoopback } from '../../transport/http/auth.ts'
-import { type AgentFlags, agentFileAt, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
+import type { AgentFile } from '../agent-file.ts'
+import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
@@ -23,7 +24,6 @@ interface UpFlags extends AgentFlags {
   readonly strategy: (typeof STRATEGIES)[number]
   readonly auth: 'token' | 'none'
   readonly first?: string
-  readonly config?: string
 }
 
 const EXAMPLES = [
@@ -51,7 +51,6 @@ export function upCommand(context: Context): Command {
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
     )
     .option('--first <file>', 'apply this manifest if the cluster has none yet')
-    .option('-c, --config <file>', 'the agent’s own settings; options count more, the environment less')
   for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
   return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry up ${words}`).join('\n')}`)
@@ -64,31 +63,31 @@ export function upCommand(context: Context): Command {
 
 async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const { globals, env } = context
-  const file = flags.config === undefined ? null : await agentFileAt(flags.config, context)
-  const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
+  const file = await agentFile(flags, 'server', context)
+  const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
   const warn = (line: string): void => context.say(`Warning: ${line}`)
-  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
-  const token = joinToken(flags)
-  const clusterName = flags.clusterName ?? file?.clusterName ?? 'default-cluster'
+  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file.store, dataDir }, warn)
+  const token = joinToken(flags, file)
+  const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
   const discovery = discoveryIn(file, clusterName, flags.discoverySecretFile)
   if (token === null && Object.keys(discovery.nodes).length > 0)
     warn('nodes has no effect: only a machine that joins with a token searches for servers')
   if (token === null && flags.discovery !== true && discovery.bindAddress !== null)
     warn('cluster.bind_address has no effect without --discovery')
   const cube = cubeStart(env)
-  const said = flags.listen ?? (cube === null ? file?.listen : null) ?? null
+  const said = flags.listen ?? (cube === null ? file.listen : null) ?? null
   const listen =
     said === null && cube !== null
       ? cube.manager
       : address(said ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080')
   const [own, ...further] = cube?.workers ?? []
   return {
-    ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
+    ...(await agentOptions(flags, file, dataDir, context)),
     clusterName,
     strategy: flags.strategy,
     store,
-    link: linkOptions(flags, discovery),
-    join: token === null ? null : { servers: flags.servers ?? [], token, discovery },
+    link: linkOptions(flags, file, discovery),
+    join: token === null ? null : { servers: flags.servers ?? file.node.servers ?? [], token, discovery },
     listen,
     apiHost: [listen, ...(cube?.workers ?? [])].find(({ host }) => !isLoopback(host))?.host ?? null,
     ...(own === undefined ? {} : { name: own.name, placement: own.name, share: 1 + further.length }),
@@ -102,8 +101,8 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   }
 }
 
-function linkOptions(flags: UpFlags, searching: DiscoveryOptions): UpOptions['link'] {
-  const { link, advertise } = flags
+function linkOptions(flags: UpFlags, { node }: AgentFile, searching: DiscoveryOptions): UpOptions['link'] {
+  const { link = node.link, advertise = node.advertise } = flags
   if (link === undefined) {
     if (flags.discovery !== true) return null
     throw new OperationalError('USAGE', '--discovery needs --link: there is nothing else to be found')

@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { ROLES } from '../model/identity.ts'
+import { RUNTIME_KINDS } from '../model/service.ts'
 import { check } from './check.ts'
 import type { Report } from './report.ts'
 import { durationForm } from './schema-key.ts'
@@ -42,6 +44,28 @@ const backend = z.looseObject({
   request_timeout: durationForm.optional(),
 })
 
+const address = z.string().min(1)
+
+/** What `gantry install` writes of a node; each says the same as the option of `up` and `agent` of that name. */
+export const nodeSection = z.looseObject({
+  role: z.enum(ROLES).optional(),
+  name: z.string().min(1).optional(),
+  placement: z.string().min(1).optional(),
+  public_address: address.optional(),
+  region: z.string().min(1).optional(),
+  zone: z.string().min(1).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  runtimes: z.array(z.enum(RUNTIME_KINDS)).readonly().optional(),
+  docker_host: address.optional(),
+  seeds: z.array(address).optional(),
+  servers: z.array(address).optional(),
+  join_token_file: z.string().min(1).optional(),
+  link: address.optional(),
+  advertise: address.optional(),
+  address: address.optional(),
+})
+export type NodeSection = Readonly<z.infer<typeof nodeSection>>
+
 /** Root keys that belong to the agent and may stand beside a manifest. */
 export const AGENT_KEYS = {
   env: z.enum(ENVIRONMENTS),
@@ -51,6 +75,7 @@ export const AGENT_KEYS = {
   cluster_name: z.string().min(1),
   cluster,
   backend,
+  node: nodeSection,
   nodes: z.record(z.string(), z.string()),
   plugins: z.array(z.string()),
   enable_operators: z.boolean(),
@@ -68,7 +93,7 @@ export function readAgentSections(root: Readonly<Record<string, unknown>>, repor
     if (value !== null) sections[name] = check(schema, value, [name], report)
   }
   if ('listen_address' in sections) report.note(['listen_address'], 'listen_address is the old name of listen_addr')
-  for (const [name, schema] of Object.entries({ cluster, backend }))
+  for (const [name, schema] of Object.entries({ cluster, backend, node: nodeSection }))
     noteUnknown(name, sections[name], Object.keys(schema.shape), report)
   return sections
 }

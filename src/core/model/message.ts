@@ -33,6 +33,9 @@ export interface Hello {
   /** Where servers reach its machine; null: it does not know, or is the server's own. */
   readonly address: string | null
   readonly publicAddress: string | null
+  /** Missing: its version knew of no such thing. */
+  readonly region?: string | null
+  readonly zone?: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly capacity: Resources
   readonly runtimes: readonly RuntimeDescription[]

@@ -25,6 +25,9 @@ export interface NodeSettings {
   readonly placement: string | null
   /** null: as the agent says. */
   readonly publicAddress: string | null
+  /** Missing: as the agent says; null: none. */
+  readonly region?: string | null
+  readonly zone?: string | null
   /** Each label that a user set, null if he took it away; the others are as the agent says. */
   readonly labels: Readonly<Record<string, string | null>>
 }

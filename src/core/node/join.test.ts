@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { aNode } from '../../../test/builders.ts'
 import type { Hello } from '../model/message.ts'
-import type { DismissedMachine, Node } from '../model/node.ts'
+import { type DismissedMachine, NO_SETTINGS, type Node } from '../model/node.ts'
 import { joinedNode, judgeJoin, statusWhenThere } from './join.ts'
 
 const sentAway = (because: DismissedMachine['because'], id = 2): DismissedMachine => ({
@@ -157,4 +157,14 @@ test.each([
   ['drain', false, 'ready'],
 ] as const)('a node that is to %s, tasks left: %s, is %s', (availability, busy, status) => {
   expect(statusWhenThere({ availability }, busy)).toBe(status)
+})
+
+test('region and zone are as the agent says, until a user sets one, be it to none', () => {
+  const says = { ...hello, region: 'eu', zone: 'a' }
+  expect(joinedNode(says, 1, null, 'ready', 0)).toMatchObject({ region: 'eu', zone: 'a' })
+  const settings = { ...NO_SETTINGS, region: null }
+  const present = aNode({ region: null, zone: 'b', settings })
+  expect(joinedNode(says, 1, present, 'ready', 0)).toMatchObject({ region: null, zone: 'a' })
+  // An agent of an older version says nothing of them.
+  expect(joinedNode(hello, 1, aNode({ region: 'us' }), 'ready', 0)).toMatchObject({ region: 'us', zone: null })
 })

@@ -46,7 +46,8 @@ function unknown(id: NodeId): OperationalError {
 }
 
 /** A node with what a user sets of it. */
-function withSet(node: Node, { availability, placement, publicAddress, region, zone, labels = {} }: NodeSet): Node {
+function withSet(node: Node, set: NodeSet): Node {
+  const { availability, placement, publicAddress, region, zone, labels = {} } = set
   const { settings = NO_SETTINGS } = node
   return {
     ...node,
@@ -60,9 +61,16 @@ function withSet(node: Node, { availability, placement, publicAddress, region, z
     settings: {
       placement: placement ?? settings.placement,
       publicAddress: publicAddress ?? settings.publicAddress,
+      ...regionAndZone(settings),
+      ...regionAndZone(set),
       labels: { ...settings.labels, ...labels },
     },
   }
+}
+
+/** Those of the two that were set. */
+function regionAndZone({ region, zone }: Pick<NodeSet, 'region' | 'zone'>): Pick<NodeSet, 'region' | 'zone'> {
+  return { ...(region === undefined ? {} : { region }), ...(zone === undefined ? {} : { zone }) }
 }
 
 /** It drains from now on, and is ready again as soon as nothing is left. */
@@ -85,9 +93,9 @@ function replacement(
   from: Node,
   nodes: readonly Node[],
 ): NodeTarget {
-  const { placement, publicAddress, labels, settings = NO_SETTINGS } = from
+  const { placement, publicAddress, region, zone, labels, settings = NO_SETTINGS } = from
   // What its agent said of itself is what the machine that takes its place is to be.
-  const kept = { placement, publicAddress, labels: { ...settings.labels, ...labels } }
+  const kept = { placement, publicAddress, region, zone, labels: { ...settings.labels, ...labels } }
   const place: Node = {
     ...from,
     machineId: null,

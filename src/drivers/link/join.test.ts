@@ -35,10 +35,20 @@ async function aServer(change: Partial<JoinServices> = {}) {
       const bundle = authority.certificate
       return { clusterId: CLUSTER, nodeId: 7, certificate: await issue(request, identity), bundle, clusterKey: null }
     },
+    keeper: () => null,
+    admitBySecret: async ({ role, request, name }) => {
+      asked.push(`enter ${role} ${name}`)
+      const identity = { clusterId: CLUSTER, role, nodeId: 8 }
+      const bundle = authority.certificate
+      return { clusterId: CLUSTER, nodeId: 8, certificate: await issue(request, identity), bundle, clusterKey: 'ab' }
+    },
     renew: async ({ identity }, request) => {
       if (identity === null) throw new OperationalError('FORBIDDEN', 'its key is not known')
       asked.push(`renew ${identity.role} ${identity.nodeId}`)
       return { certificate: await issue(request, identity), bundle: authority.certificate }
+    },
+    leave: async ({ nodeId }, machineId) => {
+      asked.push(`leave ${nodeId} ${machineId}`)
     },
     ...change,
   }

@@ -2,8 +2,9 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import * as z from 'zod'
 import { OperationalError } from '../../core/errors.ts'
 import { parseIdentity, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
-import { parseJoinToken } from '../../core/identity/join-token.ts'
-import { type NodeIdentity, ROLES, type Role } from '../../core/model/identity.ts'
+import { parseJoinSecret } from '../../core/identity/cluster-secret.ts'
+import type { JoinToken } from '../../core/identity/join-token.ts'
+import type { NodeIdentity, Role } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
@@ -11,8 +12,11 @@ import { certificateFault } from '../pki/judge-validity.ts'
 import { mutualTls } from '../pki/mutual-tls.ts'
 import { pinAuthority } from '../pki/pin-authority.ts'
 import { newKeyAndRequest } from '../pki/request.ts'
+import type { SecretKeeper } from '../pki/secret-exchange.ts'
 import { hostAndPort } from './address.ts'
 import { encodeFrame, framesOf } from './frames.ts'
+import { type Conversation, joinBySecret, ProofOfSecret, proving } from './join-by-secret.ts'
+import { type Admitted, admitted, type Joining, joining } from './join-forms.ts'
 import { fromWireError, toWireError } from './wire-error.ts'
 
 /** The protocol of machines that have no certificate yet, in TLS's list of protocols. */
@@ -20,32 +24,29 @@ export const JOIN_PROTOCOL = 'gantry-join/1'
 
 const ANSWER_WITHIN_MS: Millis = 15_000
 
-const joining = z.object({
+const byToken = joining.extend({
   kind: z.literal('join'),
   tokenId: z.string().max(40),
   secret: z.string().max(200),
-  role: z.enum(ROLES),
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/),
-  addresses: z.array(z.string().max(253)).max(10),
-  request: z.string().max(8_192),
 })
-export type JoinMessage = z.infer<typeof joining>
+export type JoinMessage = z.infer<typeof byToken>
 
 const renewing = z.object({ kind: z.literal('renew'), request: z.string().max(8_192) })
 
-const asked = z.discriminatedUnion('kind', [z.object({ kind: z.literal('authorities') }), joining, renewing])
+/** A node that runs nothing any more; null: its agent has never said who it is. */
+const leaving = z.object({ kind: z.literal('leave'), machineId: z.string().max(300).nullable() })
+
+const asked = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('authorities') }),
+  z.object({ kind: z.literal('time') }),
+  byToken,
+  renewing,
+  leaving,
+  ...proving,
+])
 
 const renewed = z.object({ certificate: z.string(), bundle: z.string() })
 export type Renewed = z.infer<typeof renewed>
-
-const admitted = z.object({
-  clusterId: z.string(),
-  nodeId: z.number().int().positive(),
-  certificate: z.string(),
-  bundle: z.string(),
-  clusterKey: z.string().nullable(),
-})
-export type Admitted = z.infer<typeof admitted>
 
 export interface JoinServices {
   /** The authorities that are trusted, PEM. */
@@ -55,11 +56,17 @@ export interface JoinServices {
   readonly onRefused: (address: string) => void
   /** `keyHash`: of a certificate that the machine had before, whoever signed that; null: none. */
   readonly admit: (message: JoinMessage, keyHash: string | null) => Promise<Admitted>
+  /** What this server knows of the cluster secret; null: there is none, and machines join with tokens. */
+  readonly keeper: () => SecretKeeper | null
+  /** Lets a machine in that has proved that it knows the cluster secret; `keyHash`: as of `admit`. */
+  readonly admitBySecret: (candidate: Joining, keyHash: string | null) => Promise<Admitted>
   /** A new certificate for whoever has that key; `identity`: what a good certificate says, null without one. */
   readonly renew: (
     who: { readonly identity: NodeIdentity | null; readonly keyHash: string },
     request: string,
   ) => Promise<Renewed>
+  /** Takes the node out of the cluster, which says that it runs nothing any more. */
+  readonly leave: (identity: NodeIdentity, machineId: string | null) => Promise<void>
 }
 
 /**
@@ -71,23 +78,17 @@ export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, se
   const address = socket.remoteAddress ?? ''
   const shown = socket.getPeerX509Certificate()
   const keyHash = shown === undefined ? null : describeCertificate(shown).keyHash
+  const proof = new ProofOfSecret(socket, services)
+  const asking = { address, peer, keyHash, proof, services }
   try {
     for await (const frame of framesOf(socket, { destroyOnReturn: false })) {
-      const message = asked.parse(frame)
-      if (message.kind === 'authorities') socket.write(encodeFrame({ value: services.bundle() }))
-      else if (message.kind === 'renew') {
-        if (keyHash === null)
-          throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
-        socket.write(encodeFrame({ value: await services.renew({ identity: peer, keyHash }, message.request) }))
-      } else {
-        const waitMs = services.blockedFor(address)
-        if (waitMs > 0)
-          throw new OperationalError('RATE_LIMITED', 'too many failed attempts to join came from this address')
-        socket.write(encodeFrame({ value: await services.admit(message, keyHash) }))
-      }
+      socket.write(encodeFrame({ value: await answerTo(asked.parse(frame), asking) }))
     }
+    // A guess that was given up is one that was tried.
+    if (proof.isOpen) services.onRefused(address)
   } catch (error) {
-    if (error instanceof OperationalError && error.code === 'UNAUTHENTICATED') services.onRefused(address)
+    if (proof.isOpen || (error instanceof OperationalError && error.code === 'UNAUTHENTICATED'))
+      services.onRefused(address)
     const known = error instanceof z.ZodError ? new OperationalError('USAGE', 'that is no request to join') : error
     if (!socket.destroyed) socket.write(encodeFrame({ error: toWireError(known) }))
   } finally {
@@ -96,9 +97,49 @@ export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, se
   }
 }
 
+interface Asking {
+  readonly address: string
+  readonly peer: NodeIdentity | null
+  /** Of the certificate that it shows, good or not. */
+  readonly keyHash: string | null
+  readonly proof: ProofOfSecret
+  readonly services: JoinServices
+}
+
+function answerTo(message: z.infer<typeof asked>, { address, peer, keyHash, proof, services }: Asking): unknown {
+  switch (message.kind) {
+    case 'authorities':
+      return services.bundle()
+    case 'time':
+      return Date.now()
+    case 'leave':
+      if (peer === null) throw new OperationalError('FORBIDDEN', 'only a node of the cluster can leave it')
+      return services.leave(peer, message.machineId).then(() => true)
+    case 'renew':
+      if (keyHash === null)
+        throw new OperationalError('FORBIDDEN', 'only a node of the cluster can renew its certificate')
+      return services.renew({ identity: peer, keyHash }, message.request)
+    case 'join':
+      requireFree(address, services)
+      return services.admit(message, keyHash)
+    case 'hello':
+      requireFree(address, services)
+      return proof.challenge(message)
+    case 'prove':
+      return proof.check(message)
+    case 'enter':
+      return services.admitBySecret(proof.candidate(message), keyHash)
+  }
+}
+
+function requireFree(address: string, services: JoinServices): void {
+  if (services.blockedFor(address) === 0) return
+  throw new OperationalError('RATE_LIMITED', 'too many failed attempts to join came from this address')
+}
+
 export interface JoinOptions {
   readonly servers: readonly string[]
-  /** Text of the join token. */
+  /** Text of a join token, or the cluster secret. */
   readonly token: string
   readonly role: Role
   readonly name: string
@@ -107,17 +148,29 @@ export interface JoinOptions {
   readonly present?: StoredIdentity | null
 }
 
+/** What a machine has become by joining. */
+export interface Joined {
+  readonly clusterId: string
+  readonly nodeId: number
+  readonly identity: StoredIdentity
+}
+
 /**
  * Joins a cluster: learns the authority, checks it against the token, shows the token to a server that the authority
- * vouches for, and gets an identity. Tries one server after the other. Throws UNAUTHENTICATED, CONFLICT, UNAVAILABLE.
+ * vouches for, and gets an identity; or proves the cluster secret, and has the server prove it, before anything is
+ * believed. Tries one server after the other. Throws UNAUTHENTICATED, CONFLICT, UNAVAILABLE.
  */
-export async function joinCluster(
-  options: JoinOptions,
-): Promise<{ readonly clusterId: string; readonly nodeId: number; readonly identity: StoredIdentity }> {
+export async function joinCluster(options: JoinOptions): Promise<Joined> {
+  const given = parseJoinSecret(options.token)
   let failure: unknown = new OperationalError('USAGE', 'cannot join: no server is named')
   for (const server of options.servers) {
     try {
-      return await joinAt(server, options)
+      if (given.kind === 'token') return await joinAt(server, given.token, options)
+      const { key, request } = await newKeyAndRequest()
+      const { role, name, addresses } = options
+      const asking = { role, name, addresses: [...addresses], request }
+      const talk = (conversation: Conversation): Promise<Admitted> => joinBySecret(conversation, given.secret, asking)
+      return joinedWith(key, await converse(server, { ...NOBODY, ...shownBy(options.present ?? null) }, talk))
     } catch (error) {
       if (!(error instanceof OperationalError) || error.traits.retry === 'never') throw error
       failure = error
@@ -126,25 +179,25 @@ export async function joinCluster(
   throw failure
 }
 
-async function joinAt(
-  server: string,
-  { token: text, role, name, addresses, present = null }: JoinOptions,
-): Promise<{ readonly clusterId: string; readonly nodeId: number; readonly identity: StoredIdentity }> {
-  const token = parseJoinToken(text)
+async function joinAt(server: string, token: JoinToken, options: JoinOptions): Promise<Joined> {
+  const { role, name, addresses, present = null } = options
   const bundle = z.string().parse(await ask(server, NOBODY, { kind: 'authorities' }))
   const pinned = pinAuthority(bundle, token.authorityHash)
   const { key, request } = await newKeyAndRequest()
   const { id: tokenId, secret } = token
-  const trust = { ...trustOf(pinned), ...(present !== null && { key: present.key, cert: present.certificate }) }
+  const trust = { ...trustOf(pinned), ...shownBy(present) }
   const answer = await ask(server, trust, { kind: 'join', tokenId, secret, role, name, addresses, request })
-  const { clusterId, nodeId, certificate, bundle: trusted, clusterKey } = admitted.parse(answer)
-  const identity = {
-    key,
-    certificate,
-    bundle: trusted,
-    clusterKey: clusterKey === null ? null : Buffer.from(clusterKey, 'hex'),
-  }
-  return { clusterId, nodeId, identity }
+  return joinedWith(key, admitted.parse(answer))
+}
+
+/** The certificate that a machine had before, with the proof that it has its key. */
+function shownBy(present: StoredIdentity | null): ConnectionOptions {
+  return present === null ? {} : { key: present.key, cert: present.certificate }
+}
+
+function joinedWith(key: string, { clusterId, nodeId, certificate, bundle, clusterKey }: Admitted): Joined {
+  const kept = clusterKey === null ? null : Buffer.from(clusterKey, 'hex')
+  return { clusterId, nodeId, identity: { key, certificate, bundle, clusterKey: kept } }
 }
 
 /**
@@ -169,8 +222,44 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
 /** Whoever answers; nothing secret may be said to him. */
 const NOBODY: ConnectionOptions = { rejectUnauthorized: false }
 
+/**
+ * Takes this node out of its cluster: it runs nothing any more. Asks one server after the other. Throws UNAVAILABLE, or what
+ * the last one said.
+ */
+export async function leaveCluster(
+  servers: readonly string[],
+  present: StoredIdentity,
+  machineId: string | null,
+): Promise<void> {
+  let failure: unknown = new OperationalError('UNAVAILABLE', 'no other server is known')
+  for (const server of servers) {
+    try {
+      await ask(server, mutualTls(present), { kind: 'leave', machineId })
+      return
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** What a server's clock says, in milliseconds since 1970; nobody vouches for it. Throws UNAVAILABLE where no server answers. */
+export async function timeAt(server: string): Promise<Millis> {
+  return z.number().parse(await ask(server, NOBODY, { kind: 'time' }))
+}
+
 /** One question to a server; `trust`: whom to believe, and what to show. */
 function ask(server: string, trust: ConnectionOptions, question: object): Promise<unknown> {
+  return converse(server, trust, (conversation) => conversation.ask(question))
+}
+
+/** Talks to a server over one connection. `trust`: whom to believe, and what to show. */
+function converse<T>(
+  server: string,
+  trust: ConnectionOptions,
+  talk: (conversation: Conversation) => Promise<T>,
+): Promise<T> {
   const { host, port } = hostAndPort(server)
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, ALPNProtocols: [JOIN_PROTOCOL], minVersion: 'TLSv1.3', ...trust })
@@ -185,8 +274,16 @@ function ask(server: string, trust: ConnectionOptions, question: object): Promis
         fail(new OperationalError('FORBIDDEN', `what answers at ${server} is no server of the cluster`))
         return
       }
-      socket.write(encodeFrame(question))
-      void answerOf(socket).then(resolve, fail)
+      const answers = framesOf(socket)
+      talk({
+        socket,
+        ask: (question) => {
+          socket.write(encodeFrame(question))
+          return nextOf(answers)
+        },
+      })
+        .then(resolve, fail)
+        .finally(() => socket.end())
     })
   })
 }
@@ -201,14 +298,12 @@ function isServer(socket: TLSSocket): boolean {
   return uri !== null && parseIdentity(uri)?.role === 'server'
 }
 
-async function answerOf(socket: TLSSocket): Promise<unknown> {
-  for await (const frame of framesOf(socket)) {
-    socket.end()
-    const { value, error } = frame as { value?: unknown; error?: unknown }
-    if (error !== undefined) throw fromWireError(error)
-    return value
-  }
-  throw new Error('the connection was closed')
+async function nextOf(answers: AsyncGenerator<unknown>): Promise<unknown> {
+  const { done, value: frame } = await answers.next()
+  if (done === true) throw new Error('the connection was closed')
+  const { value, error } = frame as { value?: unknown; error?: unknown }
+  if (error !== undefined) throw fromWireError(error)
+  return value
 }
 
 function unreachable(server: string, error: unknown): OperationalError {

@@ -35,6 +35,8 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     placement: word,
     address: word.nullable(),
     publicAddress: word.nullable(),
+    region: word.nullable().exactOptional(),
+    zone: word.nullable().exactOptional(),
     labels: wordMap,
     capacity: resources,
     runtimes: z.array(runtime).max(10),

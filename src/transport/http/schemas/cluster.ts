@@ -27,6 +27,8 @@ const runtime = z.strictObject({
 const settings = z.strictObject({
   placement: text.nullable(),
   publicAddress: text.nullable(),
+  region: text.nullable().exactOptional(),
+  zone: text.nullable().exactOptional(),
   labels: z.record(z.string(), text.nullable()),
 })
 
