@@ -29,7 +29,6 @@ export function agentCommand(context: Context): Command {
       '--discovery-secret-file <file>',
       'file with the secret that searches are signed with, if the servers have one',
     )
-    .option('-c, --config <file>', 'the agent’s own settings; options count more')
     .option(
       '--master-url <url>',
       'a server: the URL of its API, or where it listens for machines; --token-file has a join token',
