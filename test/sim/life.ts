@@ -1,15 +1,18 @@
 import type { Resources } from '../../src/core/model/service.ts'
-import { createRng, type Rng } from '../../src/lib/rng.ts'
+import { createRng } from '../../src/lib/rng.ts'
 import { type CalmDeps, islandUnrest, unrest } from './calm.ts'
 import { beginChaos, drawFaults, placeStranger } from './chaos.ts'
 import { Checks } from './checks.ts'
 import { VirtualClock } from './clock.ts'
+import { CLUSTER_STRIKES, drawClusterFaults } from './cluster-chaos.ts'
 import type { SimContainer } from './container.ts'
 import { describeFact } from './describe-fact.ts'
 import type { Fact } from './facts.ts'
 import { Faults } from './faults.ts'
+import { SimNetwork } from './network.ts'
 import { CLUSTER_ID, SimNode } from './node.ts'
 import { NodeUser } from './node-user.ts'
+import { drawProfile, type Profile, type Shape, shapeOf } from './profile.ts'
 import { SimServer } from './server.ts'
 import { Shadow } from './shadow.ts'
 import { StoreBackend } from './store-backend.ts'
@@ -17,8 +20,6 @@ import type { Surroundings } from './surroundings.ts'
 import { Trace } from './trace.ts'
 import { type Request, Workload } from './workload.ts'
 
-/** Faults and users for so long, then calm. */
-const SAFETY_MS = 40_000
 /** Calm begins when the longest pauses of what failed before are over, and a task of a lost machine takes its pauses along: life 2958 came to rest after 250 s. */
 const CALM_WITHIN_MS = 360_000
 /** Programs that fail for good are given up after retries with up to a minute between them. */
@@ -35,6 +36,8 @@ const CAPACITY: Resources = { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3, disk
 
 export interface LifeOptions {
   readonly rngSeed: number
+  /** As the number says, if it is left out. */
+  readonly shape?: Shape
   /** Gets every line of the trace as it happens. */
   readonly onLine?: (line: string) => void
 }
@@ -50,35 +53,9 @@ export interface LifeOutcome {
   readonly failure: { readonly message: string; readonly trace: readonly string[] } | null
 }
 
-/** What a life draws before it begins. */
-interface Profile {
-  readonly nodes: number
-  readonly servers: number
-  readonly withFailures: boolean
-  readonly tight: boolean
-  readonly copies: boolean
-  /** A user drains and pauses nodes, and machines are lost for good. */
-  readonly steered: boolean
-  /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
-  readonly end: 'whole' | 'island' | 'regressed'
-}
-
-function drawProfile(rng: Rng): Profile {
-  const end = rng.below(20)
-  return {
-    nodes: rng.pick([1, 2, 2, 2, 3]),
-    servers: rng.pick([1, 1, 2, 3, 5]),
-    withFailures: rng.chance(0.5),
-    tight: rng.chance(0.15),
-    copies: rng.chance(0.15),
-    steered: rng.split('steered').chance(0.4),
-    end: end < 2 ? 'island' : end < 3 ? 'regressed' : 'whole',
-  }
-}
-
 /** One life of a cluster: a time of faults and changes, then calm. Everything follows from `rngSeed`. */
-export async function live({ rngSeed, onLine }: LifeOptions): Promise<LifeOutcome> {
-  const life = new Life(rngSeed, onLine ?? (() => undefined))
+export async function live({ rngSeed, shape, onLine }: LifeOptions): Promise<LifeOutcome> {
+  const life = new Life(rngSeed, shape ?? shapeOf(rngSeed), onLine ?? (() => undefined))
   const onRejection = (error: unknown): void =>
     life.fail(`a process died: ${error instanceof Error ? error.stack : error}`)
   process.on('unhandledRejection', onRejection)
@@ -92,6 +69,7 @@ export async function live({ rngSeed, onLine }: LifeOptions): Promise<LifeOutcom
 class Life {
   readonly #rngSeed: number
   readonly #clock = new VirtualClock()
+  readonly #network = new SimNetwork(this.#clock)
   readonly #faults = new Faults()
   readonly #shadow = new Shadow()
   readonly #requests = new Map<string, Request>()
@@ -108,20 +86,25 @@ class Life {
   #commits = 0
   #failure: string | null = null
 
-  constructor(rngSeed: number, onLine: (line: string) => void) {
+  constructor(rngSeed: number, shape: Shape, onLine: (line: string) => void) {
     this.#rngSeed = rngSeed
     const rng = createRng(rngSeed)
     this.#begin = this.#clock.now()
     this.#trace = new Trace(onLine)
-    this.#profile = drawProfile(rng.split('profile'))
+    this.#profile = drawProfile(rng.split('profile'), shape)
     drawFaults(rng.split('faults'), this.#faults)
+    if (shape === 'cluster') drawClusterFaults(rng.split('faults between machines'), this.#faults)
     const observe = (fact: Fact): void => this.#observe(fact)
     const reachable = (address: string): boolean =>
       this.#nodes.some((node) => node.name === address && node.isReachable)
-    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies: this.#profile.copies, reachable }
+    const { copies, nodes, servers, withFailures, tight, together, placements } = this.#profile
+    const [clock, network, faults] = [this.#clock, this.#network, this.#faults]
+    this.#around = { clock, rng, faults, network, observe, copies, reachable }
     this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
-    const { nodes, servers, withFailures, tight } = this.#profile
-    this.#servers = range(servers).map((i) => new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend))
+    this.#servers = range(servers).map((i) => {
+      const machine = together ? `node-${((i - 1) % nodes) + 1}` : `server-${i}`
+      return new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend, machine)
+    })
     this.#nodes = range(nodes).map((i) => this.#aNode(i))
     this.#checks = new Checks({
       shadow: this.#shadow,
@@ -140,7 +123,7 @@ class Life {
     this.#workload = new Workload({
       around: this.#around,
       servers: this.#servers,
-      taste: { nodes, withFailures, tight },
+      taste: { nodes, withFailures, tight, wide: shape === 'cluster', placements: [...new Set(placements)] },
       onRequest: (request) => {
         this.#say(`${request.id} asks: ${describeChange(request)}`)
         this.#requests.set(request.id, request)
@@ -153,7 +136,9 @@ class Life {
   }
 
   #aNode(i: number): SimNode {
-    return new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers)
+    const { placements } = this.#profile
+    const placement = placements[(i - 1) % placements.length]
+    return new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers, placement)
   }
 
   #addNode(): SimNode {
@@ -189,10 +174,11 @@ class Life {
       this.#shadow,
     ]
     beginChaos({ around, nodes, servers, backend, shadow })
-    await this.#pass(SAFETY_MS)
+    if (this.#profile.shape === 'cluster') beginChaos({ around, nodes, servers, backend, shadow }, CLUSTER_STRIKES)
+    await this.#pass(this.#profile.safetyMs)
     this.#workload.end()
     this.#nodeUser.end()
-    this.#faults.end()
+    this.#endFaults()
     this.#say('calm')
     await this.#end()
     const trace = this.#failure === null ? [] : this.#trace.last(400)
@@ -204,6 +190,15 @@ class Life {
       faults: this.#faults.counts,
       failure: this.#failure === null ? null : { message: this.#failure, trace },
     }
+  }
+
+  #endFaults(): void {
+    this.#faults.end()
+    if (this.#profile.shape !== 'cluster') return
+    this.#backend.isFull = false
+    this.#backend.lagging.clear()
+    this.#network.heal()
+    for (const one of [...this.#servers, ...this.#nodes]) one.thaw()
   }
 
   async #end(): Promise<void> {

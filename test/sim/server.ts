@@ -3,7 +3,9 @@ import { Server } from '../../src/control/server.ts'
 import { OperationalError } from '../../src/core/errors.ts'
 import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
+import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
+import { hazardOf, skewOf } from './hazard.ts'
 import { Mortal } from './mortal.ts'
 import { simReach } from './reach.ts'
 import { simLog } from './sim-log.ts'
@@ -14,20 +16,29 @@ import type { Surroundings } from './surroundings.ts'
 /** One server of the cluster: its process comes and goes, the store stays. */
 export class SimServer {
   readonly name: string
+  /** Where it runs. */
+  readonly machine: string
   /** Id of the cluster that it would create. */
   clusterId: string
   readonly #around: Surroundings
   readonly #backend: StoreBackend
+  readonly #hazards: Rng
+  readonly #skewMs: number
   #process: Mortal | null = null
   #server: Server | null = null
+  #store: SimStore | null = null
+  #isServing = false
   #runs = 0
   #keptDown = false
 
-  constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend) {
+  constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend, machine = name) {
     this.name = name
+    this.machine = machine
     this.clusterId = clusterId
     this.#around = around
     this.#backend = backend
+    this.#hazards = around.rng.split(`hazards of ${name}`)
+    this.#skewMs = skewOf(machine, around)
   }
 
   get process(): Mortal | null {
@@ -36,7 +47,7 @@ export class SimServer {
 
   /** Whether agents can connect to it. */
   get accepts(): boolean {
-    return this.#server !== null
+    return this.#server !== null && this.#process?.isPaused === false
   }
 
   /** Its API while it leads; null while it is down or waits for its turn. */
@@ -44,19 +55,28 @@ export class SimServer {
     return this.#server?.leads ? this.#server.api : null
   }
 
+  /** Its API whether it leads or not; null while it is down or has no view yet. */
+  get anyApi(): Api | null {
+    return this.#isServing ? (this.#server?.api ?? null) : null
+  }
+
   start(): void {
     if (this.#process !== null) return
     const { clock, rng, observe } = this.#around
     this.#runs += 1
     this.#keptDown = false
-    const user = new Mortal(`${this.name} run ${this.#runs}`, clock)
+    const user = new Mortal(`${this.name} run ${this.#runs}`, clock, {
+      hazard: hazardOf(this.#around.faults, this.#hazards, () => this.kill()),
+      skewMs: this.#skewMs,
+    })
     this.#process = user
+    this.#isServing = false
     const server = new Server({
-      store: new SimStore(this.#backend, user, clock),
+      store: this.#openStore(user),
       clock: user.clock,
       rng: rng.split(user.name),
       log: simLog(user, observe),
-      reach: simReach(user, this.#around, () => false),
+      reach: simReach(user, this.machine, this.#around, () => false),
       certifier: () => null,
       config: {
         name: this.name,
@@ -68,11 +88,26 @@ export class SimServer {
       },
     })
     this.#server = server
-    server.start().catch((error: unknown) => {
+    const serving = (): void => {
+      if (this.#process === user) this.#isServing = true
+    }
+    server.start().then(serving, (error: unknown) => {
       // What a process meets before it serves ends it; whoever started it starts it again.
       if (!(error instanceof OperationalError)) throw error
       if (this.#process === user) this.kill()
     })
+  }
+
+  #openStore(user: Mortal): SimStore {
+    const { clock, network } = this.#around
+    this.#store = new SimStore(this.#backend, user, clock, this.machine, network)
+    return this.#store
+  }
+
+  /** The process stands still for so long: to everybody else it is silent. */
+  pause(ms: number): void {
+    this.#process?.pause(ms)
+    this.#store?.fallSilent()
   }
 
   accept(connection: AgentConnection): void {
@@ -80,11 +115,17 @@ export class SimServer {
     else this.#server.accept(connection)
   }
 
+  /** What it waits for goes on now. */
+  thaw(): void {
+    if (this.#process?.isPaused) this.#process.resume()
+  }
+
   kill(): void {
     const user = this.#process
     if (user === null) return
     this.#process = null
     this.#server = null
+    this.#isServing = false
     user.kill()
     const { lease } = this.#backend
     const { clock, rng } = this.#around
@@ -97,6 +138,7 @@ export class SimServer {
   /** Ends leading and serving in an orderly way. */
   async stop(): Promise<void> {
     const [user, server] = [this.#process, this.#server]
+    if (user?.isPaused) return this.kill()
     await server?.stop()
     if (this.#process === user) this.kill()
   }
