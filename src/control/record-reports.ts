@@ -25,8 +25,10 @@ export async function recordReports(inbox: Inbox, deps: PassDeps): Promise<Milli
       continue
     }
     basis.push([id, status])
+    const ends = isTerminal(status.state) && !isTerminal(task.status.state)
+    const next: Task = ends ? { ...task, endedAt: clock.now(), status } : { ...task, status }
     steps.push({
-      writes: [{ put: keyOf('task', id), value: { ...task, status } }],
+      writes: [{ put: keyOf('task', id), value: next }],
       events: eventsOf(task, status, node, deps),
     })
   }

@@ -204,7 +204,10 @@ export class SimConnection {
   #carry(giveUp: (error: Error) => void, arrive: () => void): void {
     if (this.#broken) return
     const { network, node, serverMachine, clock } = this.#deps
-    if (network.isWhole(node, serverMachine)) return arrive()
+    if (network.isWhole(node, serverMachine)) {
+      arrive()
+      return
+    }
     this.#held.push(() => this.#carry(giveUp, arrive))
     clock.after(ANSWER_WITHIN_MS, () => giveUp(gone(node)))
   }

@@ -296,6 +296,8 @@ class Life {
     const rng = this.#around.rng.split('service manager')
     const look = (): void => {
       for (const server of this.#servers) server.lookAfter()
+      // Whoever asked for the lease while it stood still is heard by now.
+      this.#backend.lease.offer()
       this.#clock.after(300 + rng.below(1_500), look)
     }
     this.#clock.after(1_000, look)

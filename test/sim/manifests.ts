@@ -1,4 +1,11 @@
-import type { HealthCheck, Mount, PlacementVariant, Port, RuntimeKind, ServiceSpec } from '../../src/core/model/service.ts'
+import type {
+  HealthCheck,
+  Mount,
+  PlacementVariant,
+  Port,
+  RuntimeKind,
+  ServiceSpec,
+} from '../../src/core/model/service.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import { aService } from '../builders.ts'
 import { type Program, programCommand, programOf } from './program.ts'

@@ -79,11 +79,7 @@ export class SimStore implements Store {
     const slowMs = faults.hit('commit slow', rng) ? this.#ms(1_500) : 0
     // Commits of one server arrive in the order in which they were sent.
     this.#arrivesAt = Math.max(this.#arrivesAt, this.#clock.now() + this.#ms(4) + slowMs)
-    const outcome = await this.#user.ask(
-      this.#arrivesAt - this.#clock.now(),
-      () => this.#send(commit),
-      this.#ms(4),
-    )
+    const outcome = await this.#user.ask(this.#arrivesAt - this.#clock.now(), () => this.#send(commit), this.#ms(4))
     if (outcome === null) throw new OperationalError('STORE_FULL', 'the store has no room; nothing was written')
     if (outcome.kind === 'unknown') await this.#user.ask(this.#ms(500), () => undefined, 0)
     return outcome
