@@ -130,6 +130,8 @@ export function islandUnrest({ nodes }: CalmDeps): string | null {
     const statuses = new Map(records.map(({ taskId, status }) => [taskId, status]))
     for (const task of tasks) {
       const status = statuses.get(task.id) ?? task.status
+      // Whether an exclusive one may start again only a leader knows.
+      if (task.spec.exclusive) continue
       if (task.desired !== 'running' || isTerminal(status.state) || fateOf(task.spec) !== 'serves') continue
       const ours = [...node.machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
       const container = ours.find(({ order }) => order.taskId === task.id)

@@ -76,11 +76,13 @@ export class SimConnection {
   readonly #takeWire: () => void
   #arrivalAtServer = 0
   #arrivalAtAgent = 0
+  readonly #openedAt: number
   #silences = 0
   #broken = false
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
+    this.#openedAt = deps.clock.now()
     this.#atServer = new End(deps.server)
     this.#atAgent = new End(deps.agent)
     this.#atServer.onClose.push(() => {
@@ -114,6 +116,20 @@ export class SimConnection {
   #goOn(): void {
     if (!this.#isSilent) this.#silences += 1
     for (const deliver of this.#held.splice(0)) deliver()
+  }
+
+  /** Whether it leads to that process. */
+  isOf(server: Mortal | null): boolean {
+    return this.#deps.server === server
+  }
+
+  /** Whether the server has not noticed its end yet, if it has ended at all. */
+  get isOpenAtServer(): boolean {
+    return !this.#atServer.closed && this.#atServer.owner.alive
+  }
+
+  get openForMs(): number {
+    return this.#broken ? 0 : this.#deps.clock.now() - this.#openedAt
   }
 
   get isBroken(): boolean {

@@ -18,6 +18,7 @@ import { Shadow } from './shadow.ts'
 import { StoreBackend } from './store-backend.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Trace } from './trace.ts'
+import { truthOf } from './truth.ts'
 import { type Request, Workload } from './workload.ts'
 
 /** Calm begins when the longest pauses of what failed before are over, and a task of a lost machine takes its pauses along: life 2958 came to rest after 250 s. */
@@ -109,6 +110,7 @@ class Life {
     this.#checks = new Checks({
       shadow: this.#shadow,
       now: () => this.#clock.now(),
+      net: truthOf(this.#around, this.#servers, this.#nodes),
       broken: (what) => this.fail(what),
       requests: this.#requests,
       isGivenUp: (name) => this.#nodes.some((node) => node.name === name && node.givenUp),

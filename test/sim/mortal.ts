@@ -27,12 +27,14 @@ export class Mortal {
   readonly #hazard: Hazard | null
   readonly #onDeath: (() => void)[] = []
   #backlog: (() => void)[] | null = null
+  #awakeSince: Millis
   #alive = true
 
   constructor(name: string, clock: VirtualClock, { hazard = null, skewMs = 0 }: MortalOptions = {}) {
     this.name = name
     this.#clock = clock
     this.#hazard = hazard
+    this.#awakeSince = clock.now()
     this.clock = {
       now: () => clock.now() + skewMs,
       callAt: (at, call) => {
@@ -48,6 +50,11 @@ export class Mortal {
 
   get alive(): boolean {
     return this.#alive
+  }
+
+  /** For how long it has been at work without a pause; 0: it is not. */
+  get awakeForMs(): Millis {
+    return this.#alive && this.#backlog === null ? this.#clock.now() - this.#awakeSince : 0
   }
 
   get isPaused(): boolean {
@@ -74,6 +81,7 @@ export class Mortal {
   resume(): void {
     const next = this.#backlog?.shift()
     if (next === undefined) {
+      if (this.#backlog !== null) this.#awakeSince = this.#clock.now()
       this.#backlog = null
       return
     }

@@ -46,8 +46,10 @@ export class SimNode {
   #process: Mortal | null = null
   #agent: Agent | null = null
   #connection: SimConnection | null = null
+  #connections: SimConnection[] = []
   #partitionedUntil = 0
   #isOn = true
+  #onSince = 0
 
   constructor(
     name: string,
@@ -71,6 +73,16 @@ export class SimNode {
     this.cache = new SimFile((text) => observe({ kind: 'cached', node: name, text }))
   }
 
+  get awakeForMs(): number {
+    return this.#process?.awakeForMs ?? 0
+  }
+
+  /** For how long it has answered other machines; 0: it does not. */
+  get answeringForMs(): number {
+    if (!this.isReachable) return 0
+    return this.#around.clock.now() - Math.max(this.#onSince, this.#partitionedUntil)
+  }
+
   /** Whether other machines get an answer from this one. */
   get isReachable(): boolean {
     return this.#isOn && this.#around.clock.now() >= this.#partitionedUntil
@@ -80,12 +92,19 @@ export class SimNode {
     return this.#process !== null
   }
 
+  /** Whether that server has a connection of this node which it takes for open. */
+  isTakenForConnected(server: Mortal | null): boolean {
+    this.#connections = this.#connections.filter((one) => one.isOpenAtServer)
+    return this.#connections.some((one) => one.isOf(server))
+  }
+
   get connection(): SimConnection | null {
     return this.#connection?.isBroken ? null : this.#connection
   }
 
   startAgent(): void {
     if (this.#process !== null || (this.lost && !this.#mayStart)) return
+    if (!this.#isOn) this.#onSince = this.#around.clock.now()
     this.#isOn = true
     const { clock, faults, observe } = this.#around
     const user = new Mortal(`agent ${this.name}`, clock, {
@@ -139,7 +158,7 @@ export class SimNode {
 
   /** What it waits for goes on now. */
   thaw(): void {
-    this.#partitionedUntil = 0
+    this.#partitionedUntil = Math.min(this.#partitionedUntil, this.#around.clock.now())
     if (this.#process?.isPaused) this.#process.resume()
   }
 
@@ -219,6 +238,7 @@ export class SimNode {
       calls,
       copies,
     })
+    this.#connections.push(this.#connection)
     server.accept(this.#connection.forServer())
     return this.#connection.forAgent()
   }

@@ -45,6 +45,10 @@ export class SimServer {
     return this.#process
   }
 
+  get awakeForMs(): number {
+    return this.#process?.awakeForMs ?? 0
+  }
+
   /** Whether agents can connect to it. */
   get accepts(): boolean {
     return this.#server !== null && this.#process?.isPaused === false

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { aService, aTask } from '../../../test/builders.ts'
-import { retryVerdict } from './restart.ts'
+import { askedAt, retryVerdict } from './restart.ts'
 
 const DAY = 86_400_000
 const NOW = 10 * DAY
@@ -16,4 +16,9 @@ test('the pause before another attempt counts from when the leader heard of the 
 test('an end that a leader with a wrong clock told of holds nothing up for a day', () => {
   const last = aTask({ endedAt: NOW + DAY, status: { state: 'failed', ready: false, failures: 3, finishedAt: NOW } })
   expect(retryVerdict(spec, last, null, NOW).kind).toBe('now')
+})
+
+test('what was asked for by a server whose clock is ahead is not tried again after every end', () => {
+  expect(askedAt(NOW + 1_000, NOW)).toBe(NOW + 1_000)
+  expect(askedAt(NOW + DAY, NOW)).toBe(null)
 })

@@ -49,6 +49,14 @@ export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Mill
   }
 }
 
+/**
+ * When a user asked for ended attempts again. null: never, or through a server whose clock was wrong by far: what lies ahead
+ * would be obeyed again after every end.
+ */
+export function askedAt(retryAt: Millis | null, now: Millis): Millis | null {
+  return retryAt === null || retryAt - now > LONGEST_PAUSE_MS ? null : retryAt
+}
+
 function askedAgain(last: Task, retryAt: Millis | null): RetryVerdict {
   if (retryAt === null || endOf(last) >= retryAt) return { kind: 'leave' }
   return { kind: 'now', because: 'it was asked for again' }
