@@ -19,6 +19,7 @@ import { StoreBackend } from './store-backend.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Trace } from './trace.ts'
 import { truthOf } from './truth.ts'
+import { UpgradeUser } from './upgrade-user.ts'
 import { type Request, Workload } from './workload.ts'
 
 /** Calm begins when the longest pauses of what failed before are over, and a task of a lost machine takes its pauses along: life 2958 came to rest after 250 s. */
@@ -82,6 +83,7 @@ class Life {
   readonly #nodes: SimNode[]
   readonly #workload: Workload
   readonly #nodeUser: NodeUser
+  readonly #upgradeUser: UpgradeUser
   readonly #checks: Checks
   readonly #begin: number
   #commits = 0
@@ -120,6 +122,12 @@ class Life {
       servers: this.#servers,
       nodes: this.#nodes,
       addNode: () => this.#addNode(),
+      say: (what) => this.#say(what),
+    })
+    this.#upgradeUser = new UpgradeUser({
+      around: this.#around,
+      servers: this.#servers,
+      nodes: this.#nodes,
       say: (what) => this.#say(what),
     })
     this.#workload = new Workload({
@@ -168,6 +176,7 @@ class Life {
     this.#lookAfterServers()
     this.#workload.start()
     if (this.#profile.steered) this.#nodeUser.start()
+    if (this.#profile.upgraded) this.#upgradeUser.start()
     const [around, nodes, servers, backend, shadow] = [
       this.#around,
       this.#nodes,
@@ -208,7 +217,9 @@ class Life {
     switch (this.#profile.end) {
       case 'whole':
         await this.#settle(() =>
-          this.#workload.waits || this.#nodeUser.waits ? 'a user still waits' : (unrest(deps) ?? this.#openRevision()),
+          this.#workload.waits || this.#nodeUser.waits || this.#upgradeUser.waits
+            ? 'a user still waits'
+            : (unrest(deps) ?? this.#openRevision()),
         )
         await this.#stayQuiet()
         return

@@ -26,6 +26,8 @@ export interface Profile {
   readonly copies: boolean
   /** A user drains and pauses nodes, and machines are lost for good. */
   readonly steered: boolean
+  /** Its machines get another version. */
+  readonly upgraded: boolean
   /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
   readonly end: 'whole' | 'island' | 'regressed'
   /** Faults and users for so long, then calm. */
@@ -51,13 +53,14 @@ export function drawProfile(rng: Rng, shape: Shape): Profile {
     tight: rng.chance(0.15),
     copies: rng.chance(0.15),
     steered: rng.split('steered').chance(0.4),
+    upgraded: rng.split('upgraded').chance(0.15),
     end: end < 2 ? 'island' : end < 3 ? 'regressed' : 'whole',
     safetyMs: SAFETY_MS,
     together: false,
     placements: ['default'],
   }
   if (shape === 'small') return small
-  if (shape === 'smoke') return { ...small, nodes: 2, servers: 1, end: 'whole', safetyMs: 60_000 }
+  if (shape === 'smoke') return { ...small, nodes: 2, servers: 1, upgraded: false, end: 'whole', safetyMs: 60_000 }
   return { ...small, ...drawCluster(rng.split('cluster')) }
 }
 

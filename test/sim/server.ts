@@ -7,6 +7,7 @@ import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { hazardOf, skewOf } from './hazard.ts'
 import { Mortal } from './mortal.ts'
+import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
 import { simLog } from './sim-log.ts'
 import { SimStore } from './store.ts'
@@ -20,6 +21,8 @@ export class SimServer {
   readonly machine: string
   /** Id of the cluster that it would create. */
   clusterId: string
+  /** What it runs when it is started next. */
+  program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
   readonly #backend: StoreBackend
   readonly #hazards: Rng
@@ -88,7 +91,8 @@ export class SimServer {
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
         patience: DEFAULT_PATIENCE,
-        version: '0.1.0',
+        version: this.program.version,
+        level: this.program.level,
       },
     })
     this.#server = server
