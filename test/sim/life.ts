@@ -142,6 +142,7 @@ class Life {
         this.#say(`${request.id} is told: ${describeAnswer(request)}`)
         this.#checks.onAnswer(request)
       },
+      broken: (what) => this.fail(what),
     })
   }
 
@@ -213,7 +214,7 @@ class Life {
   }
 
   async #end(): Promise<void> {
-    const deps: CalmDeps = { shadow: this.#shadow, nodes: this.#nodes }
+    const deps: CalmDeps = { shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers }
     switch (this.#profile.end) {
       case 'whole':
         await this.#settle(() =>
@@ -237,7 +238,7 @@ class Life {
 
   /** A cluster at rest, whose store is then replaced by an older one, or by none: nothing that runs may end. */
   async #regress(): Promise<void> {
-    await this.#settle(() => unrest({ shadow: this.#shadow, nodes: this.#nodes }))
+    await this.#settle(() => unrest({ shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers }))
     this.#faults.count('smaller world')
     const rng = this.#around.rng.split('regress')
     const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
@@ -295,7 +296,7 @@ class Life {
     if (this.#profile.withFailures || crowded) return
     const before = this.#commits
     await this.#pass(QUIET_MS)
-    const after = unrest({ shadow: this.#shadow, nodes: this.#nodes })
+    const after = unrest({ shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers })
     if (this.#commits !== before) this.fail(`${this.#commits - before} commits although nothing was left to do`)
     else if (after !== null) this.fail(`after a calm that had come: ${after}`)
   }

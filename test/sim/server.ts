@@ -31,6 +31,7 @@ export class SimServer {
   #server: Server | null = null
   #store: SimStore | null = null
   #isServing = false
+  #hasLed = false
   #runs = 0
   #keptDown = false
 
@@ -60,6 +61,11 @@ export class SimServer {
   /** Its API while it leads; null while it is down or waits for its turn. */
   get api(): Api | null {
     return this.#server?.leads ? this.#server.api : null
+  }
+
+  /** Whether this run of it has never led. */
+  get neverLed(): boolean {
+    return this.#process !== null && !this.#hasLed
   }
 
   /** Its API whether it leads or not; null while it is down or has no view yet. */
@@ -96,6 +102,16 @@ export class SimServer {
       },
     })
     this.#server = server
+    this.#hasLed = false
+    const led = (): void => {
+      if (this.#process === user) this.#hasLed = true
+    }
+    // What keeps it from leading now may be over next time.
+    const awaitLead = (): void =>
+      void server.untilLeading().then(led, () => {
+        if (this.#process === user) awaitLead()
+      })
+    awaitLead()
     const serving = (): void => {
       if (this.#process === user) this.#isServing = true
     }
