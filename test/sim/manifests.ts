@@ -167,7 +167,7 @@ export function randomService(name: string, rng: Rng, taste: Taste): ServiceSpec
     restart: rng.pick(RETRYING),
     health: ports.length > 0 && rng.chance(0.5) ? randomCheck(rng) : null,
     update: randomUpdate(rng),
-    exclusive: rng.chance(0.1),
+    ...drawExclusive(rng),
     resources: taste.tight
       ? { cpuMillis: 500 * rng.below(4), memoryBytes: 0, diskBytes: 0 }
       : { cpuMillis: 20 * rng.below(4), memoryBytes: 0, diskBytes: 0 },
@@ -190,6 +190,11 @@ function widened(spec: ServiceSpec, rng: Rng, { placements }: Taste): ServiceSpe
 
 function variantOf({ container, resources }: ServiceSpec, rng: Rng): PlacementVariant {
   return { ports: container.ports, limits: container.limits, resources, seeds: rng.below(2) }
+}
+
+function drawExclusive(rng: Rng): Pick<ServiceSpec, 'exclusive' | 'leaseMs'> {
+  const exclusive = rng.chance(0.12)
+  return { exclusive, leaseMs: exclusive && rng.chance(0.5) ? rng.pick([10_000, 12_000, 20_000]) : null }
 }
 
 /** An exclusive service stops first: the loader sees to that. */

@@ -34,6 +34,7 @@ export class SimServer {
   #hasLed = false
   #runs = 0
   #keptDown = false
+  #retired = false
 
   constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend, machine = name) {
     this.name = name
@@ -74,7 +75,7 @@ export class SimServer {
   }
 
   start(): void {
-    if (this.#process !== null) return
+    if (this.#process !== null || this.#retired) return
     const { clock, rng, observe } = this.#around
     this.#runs += 1
     this.#keptDown = false
@@ -170,6 +171,12 @@ export class SimServer {
   /** Down until `start` is called again. */
   keepDown(): void {
     this.#keptDown = true
+    this.kill()
+  }
+
+  /** Down for good. */
+  retire(): void {
+    this.#retired = true
     this.kill()
   }
 
