@@ -20,8 +20,8 @@ export async function recordReports(inbox: Inbox, deps: PassDeps): Promise<Milli
       continue
     }
     if (task.status.state === 'lost') {
-      if (!task.gone) steps.push(isGone(task, node, clock.now()))
-      inbox.delete(id)
+      // It stays in the inbox until that has landed: then it is no news any more.
+      steps.push(isGone(task, node, clock.now()))
       continue
     }
     basis.push([id, status])
