@@ -23,8 +23,8 @@ const { values } = parseArgs({
   },
 })
 
-/** From this number on a bug needs several servers or nodes, and is looked for in lives about clusters. */
-const FIRST_OF_CLUSTERS = 38
+/** Bugs of these numbers need several servers or nodes, and are looked for in lives about clusters. */
+const needsCluster = (number: number): boolean => (number >= 38 && number < 60) || number >= 67
 /** So many of those find each of them; one takes as long as three small ones. */
 const CLUSTER_LIVES = '600'
 
@@ -57,7 +57,7 @@ function hunt(patch: string): Verdict {
     cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
     const applied = spawnSync('git', ['apply', join(here, patch)], { cwd: tree, encoding: 'utf8' })
     if (applied.status !== 0) return { caughtBy: null, problem: `does not apply: ${applied.stderr.trim()}` }
-    const byLives = askLives(tree, Number(patch.slice(0, 2)) < FIRST_OF_CLUSTERS ? 'small' : 'cluster')
+    const byLives = askLives(tree, needsCluster(Number(patch.slice(0, 2))) ? 'cluster' : 'small')
     if (byLives.problem !== null || (byLives.caughtBy !== null && !values.all)) return byLives
     const byTests = askTests(tree)
     const both = [byLives.caughtBy, byTests.caughtBy].filter((one) => one !== null)
