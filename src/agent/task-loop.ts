@@ -194,6 +194,7 @@ export class TaskLoop {
       const notBefore = this.#notBefore.get(task.id) ?? 0
       // A stop waits for the program more than it works, and may free what others need.
       const mayAct = step.action === null || (notBefore <= now && (step.action.kind === 'stop' || this.#mayCall()))
+      if (step.action !== null && step.action.kind !== 'stop' && this.#needsWord(task)) continue
       if (!mayAct) {
         if (notBefore > now) wakeAt = earlier(wakeAt, notBefore)
         continue
@@ -206,6 +207,11 @@ export class TaskLoop {
     this.#removeStrays()
     this.#cancelWake?.()
     this.#cancelWake = wakeAt === null ? null : this.#deps.clock.callAt(wakeAt, () => this.wake())
+  }
+
+  /** Whether only a leader knows if it may start here: another one may run elsewhere since this agent was last told. */
+  #needsWord({ spec }: Task): boolean {
+    return spec.exclusive && !this.#confirmed
   }
 
   #note(record: TaskRecord): void {

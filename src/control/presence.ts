@@ -3,7 +3,7 @@ import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { Node } from '../core/model/node.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { isAlive, type Task } from '../core/model/task.ts'
-import { type Absence, type AbsenceVerdict, judgeAbsences, type Patience } from '../core/node/absence.ts'
+import { type Absence, type Absences, type AbsenceVerdict, judgeAbsences, type Patience } from '../core/node/absence.ts'
 import { isLeased } from '../core/node/lease.ts'
 import { hasDataThere, isHeldWhereItWas } from '../core/schedule/need.ts'
 import { earlier } from '../lib/collections.ts'
@@ -47,6 +47,9 @@ export class Presence {
   readonly #probed = new Set<NodeId>()
   /** Machines that did not answer while their agent did: a firewall, so that their silence says nothing. */
   readonly #mute = new Set<NodeId>()
+  /** Nodes that went together with many others, and until when they may return. */
+  readonly #spared = new Set<NodeId>()
+  #spareUntil: Millis = 0
   #held: string | null = null
   #ended = false
 
@@ -67,6 +70,7 @@ export class Presence {
     this.#goneSince.delete(id)
     this.#silentSince.delete(id)
     this.#evicted.delete(id)
+    this.#spared.delete(id)
     if (address === null) return
     void this.#deps.reach.answers(address, PROBE_WITHIN_MS).then((answers) => {
       if (answers) this.#mute.delete(id)
@@ -95,7 +99,7 @@ export class Presence {
     const absent = nodes.filter(({ id }) => this.#deps.connection(id) === null)
     const absences = absent.map((node) => this.#absenceOf(node))
     for (const node of absent) this.#probe(node)
-    const { verdicts, held, wakeAt } = judgeAbsences(absences, nodes.length, patience, clock.now())
+    const { verdicts, held, wakeAt } = this.#sparing(judgeAbsences(absences, nodes.length, patience, clock.now()))
     if (held !== null && held !== this.#held) pass.log.warn('nothing is moved', { reason: held })
     const steps = verdicts.flatMap((verdict) =>
       this.#stepsFor(verdict, held !== null && held !== this.#held ? held : null),
@@ -105,6 +109,19 @@ export class Presence {
     const again = await commitPart(pass, [], [...steps, ...releases.steps], wakeAt)
     for (const { node, evict } of verdicts) if (evict && this.#isEmptied(node)) this.#evicted.add(node)
     return earlier(earlier(again, wakeAt), releases.wakeAt)
+  }
+
+  /** What kept many away is over when the first of them return: the others are given time to. */
+  #sparing({ verdicts, held, wakeAt }: Absences): Absences {
+    const { pass, patience } = this.#deps
+    const now = pass.clock.now()
+    if (this.#held !== null && held === null) {
+      this.#spareUntil = now + patience.unreachableAfterMs
+      for (const { node } of verdicts) this.#spared.add(node)
+    }
+    if (now >= this.#spareUntil) return { verdicts, held, wakeAt }
+    const spared = verdicts.map((one) => (this.#spared.has(one.node) ? { ...one, evict: false } : one))
+    return { verdicts: spared, held, wakeAt: earlier(wakeAt, this.#spareUntil) }
   }
 
   #absenceOf({ id: node }: Node): Absence {

@@ -2,6 +2,7 @@ import type { EventDraft } from '../core/model/event.ts'
 import type { Millis } from '../core/model/ids.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { isAlive } from '../core/model/task.ts'
+import { askedAt } from '../core/service/restart.ts'
 import { judgeRevision } from '../core/service/revision.ts'
 import type { Write } from '../ports/store.ts'
 import { collect } from './collect.ts'
@@ -20,7 +21,7 @@ export async function reconcileManifest(deps: PassDeps): Promise<Millis | null> 
     spec,
     specHash: world.hash(spec),
     tasks: world.tasksOf(spec.name),
-    retryAt: world.mirror.get(keyOf('service', spec.name))?.value.retryAt ?? null,
+    retryAt: askedAt(world.mirror.get(keyOf('service', spec.name))?.value.retryAt ?? null, now),
   }))
   const verdict = judgeRevision({ revision, services, leftovers, nodes: world.nodes() }, now)
   if (verdict.kind === 'progressing') return verdict.wakeAt

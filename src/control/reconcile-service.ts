@@ -4,7 +4,7 @@ import type { Dispatch } from '../core/model/manifest.ts'
 import { DESIRED_KEY, type Key, keyOf, type ServiceRecord } from '../core/model/objects.ts'
 import { isAlive, NEW_STATUS, newestOf, type Task } from '../core/model/task.ts'
 import { planService, type ServiceAction } from '../core/service/plan-service.ts'
-import { endedAs } from '../core/service/restart.ts'
+import { askedAt, endedAs } from '../core/service/restart.ts'
 import { invariant } from '../lib/assert.ts'
 import type { Write } from '../ports/store.ts'
 import { commitPart, type PassDeps } from './pass.ts'
@@ -29,7 +29,7 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
       tasks: world.tasksOf(name),
       nodes: world.nodes(),
       attemptFloor: record.attemptFloor,
-      retryAt: record.retryAt,
+      retryAt: askedAt(record.retryAt, clock.now()),
       hold: wanted === null ? null : world.hold(wanted.spec),
     },
     clock.now(),

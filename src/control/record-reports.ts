@@ -20,13 +20,15 @@ export async function recordReports(inbox: Inbox, deps: PassDeps): Promise<Milli
       continue
     }
     if (task.status.state === 'lost') {
-      if (!task.gone) steps.push(isGone(task, node, clock.now()))
-      inbox.delete(id)
+      // It stays in the inbox until that has landed: then it is no news any more.
+      steps.push(isGone(task, node, clock.now()))
       continue
     }
     basis.push([id, status])
+    const ends = isTerminal(status.state) && !isTerminal(task.status.state)
+    const next: Task = ends ? { ...task, endedAt: clock.now(), status } : { ...task, status }
     steps.push({
-      writes: [{ put: keyOf('task', id), value: { ...task, status } }],
+      writes: [{ put: keyOf('task', id), value: next }],
       events: eventsOf(task, status, node, deps),
     })
   }

@@ -23,6 +23,11 @@ const { values } = parseArgs({
   },
 })
 
+/** Bugs of these numbers need several servers or nodes, and are looked for in lives about clusters. */
+const needsCluster = (number: number): boolean => (number >= 38 && number < 60) || number >= 67
+/** So many of those find each of them; one takes as long as three small ones. */
+const CLUSTER_LIVES = '600'
+
 const root = process.cwd()
 /** The tree as it was at the beginning, whatever happens to it meanwhile. */
 const base = mkdtempSync(join(tmpdir(), 'seeded-bugs-'))
@@ -30,7 +35,7 @@ for (const part of COPIED) cpSync(join(root, part), join(base, part), { recursiv
 symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'))
 const here = join(root, 'test', 'seeded-bugs')
 const patches = readdirSync(here).filter((name) => name.endsWith('.patch') && name.startsWith(values.only ?? ''))
-const sound = askLives(base)
+const sound = askLives(base, 'small')
 let missed = 0
 if (sound.caughtBy !== null || sound.problem !== null) {
   process.stdout.write(`without any bug: ${sound.caughtBy ?? sound.problem}\n`)
@@ -52,7 +57,7 @@ function hunt(patch: string): Verdict {
     cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
     const applied = spawnSync('git', ['apply', join(here, patch)], { cwd: tree, encoding: 'utf8' })
     if (applied.status !== 0) return { caughtBy: null, problem: `does not apply: ${applied.stderr.trim()}` }
-    const byLives = askLives(tree)
+    const byLives = askLives(tree, needsCluster(Number(patch.slice(0, 2))) ? 'cluster' : 'small')
     if (byLives.problem !== null || (byLives.caughtBy !== null && !values.all)) return byLives
     const byTests = askTests(tree)
     const both = [byLives.caughtBy, byTests.caughtBy].filter((one) => one !== null)
@@ -62,8 +67,9 @@ function hunt(patch: string): Verdict {
   }
 }
 
-function askLives(tree: string): Verdict {
-  const run = spawnSync(process.execPath, [join('test', 'sim', 'main.ts'), '--lives', values.lives], {
+function askLives(tree: string, shape: 'small' | 'cluster'): Verdict {
+  const lives = shape === 'small' ? values.lives : CLUSTER_LIVES
+  const run = spawnSync(process.execPath, [join('test', 'sim', 'main.ts'), '--lives', lives, '--shape', shape], {
     cwd: tree,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

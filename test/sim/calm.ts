@@ -3,15 +3,17 @@ import { isTerminal, type Task } from '../../src/core/model/task.ts'
 import type { SimContainer } from './container.ts'
 import { type Fate, fateOf } from './manifests.ts'
 import { CLUSTER_ID, type SimNode } from './node.ts'
+import type { SimServer } from './server.ts'
 import type { Shadow } from './shadow.ts'
 
 export interface CalmDeps {
   readonly shadow: Shadow
   readonly nodes: readonly SimNode[]
+  readonly servers: readonly SimServer[]
 }
 
 /** What is not yet as it should be when nothing goes wrong any more; null: all is well. */
-export function unrest({ shadow, nodes }: CalmDeps): string | null {
+export function unrest({ shadow, nodes, servers }: CalmDeps): string | null {
   const members = nodes.filter(({ lost }) => !lost)
   const lonely = members.find(({ connection, isUp }) => !isUp || connection === null)
   if (lonely !== undefined) return `${lonely.name} has no server`
@@ -33,7 +35,29 @@ export function unrest({ shadow, nodes }: CalmDeps): string | null {
     const wrong = node.lost ? lostUnrest(node) : nodeUnrest(node, shadow)
     if (wrong !== null) return wrong
   }
-  return revisionUnrest(shadow)
+  return revisionUnrest(shadow) ?? lostUnheardOf(shadow, nodes) ?? viewUnrest(shadow, servers)
+}
+
+/** What was given up with a node that is back by now is known to be gone there. */
+function lostUnheardOf(shadow: Shadow, nodes: readonly SimNode[]): string | null {
+  const back = new Set(nodes.filter(({ lost }) => !lost).map(({ name }) => shadow.nodeNamed(name)?.id))
+  const kept = [...shadow.tasks.values()].find(
+    ({ status, gone, node }) => status.state === 'lost' && !gone && back.has(node ?? 0),
+  )
+  return kept === undefined ? null : `${kept.id} is still taken for lost, although node ${kept.node} is back`
+}
+
+/** One server leads, and every one sees what is there. */
+function viewUnrest(shadow: Shadow, servers: readonly SimServer[]): string | null {
+  const leaders = servers.filter(({ api }) => api !== null).length
+  if (leaders !== 1) return `${leaders} servers lead`
+  const there = [...shadow.tasks.values()].map(({ id, status }) => `${id} ${status.state}`).sort()
+  for (const { name, anyApi } of servers) {
+    if (anyApi === null) continue
+    const seen = anyApi.tasks({ service: null, all: true }).map(({ id, state }) => `${id} ${state}`)
+    if (seen.sort().join() !== there.join()) return `${name} sees other tasks than there are`
+  }
+  return null
 }
 
 function serviceUnrest(spec: ServiceSpec, shadow: Shadow): string | null {
@@ -130,6 +154,8 @@ export function islandUnrest({ nodes }: CalmDeps): string | null {
     const statuses = new Map(records.map(({ taskId, status }) => [taskId, status]))
     for (const task of tasks) {
       const status = statuses.get(task.id) ?? task.status
+      // Whether an exclusive one may start again only a leader knows.
+      if (task.spec.exclusive) continue
       if (task.desired !== 'running' || isTerminal(status.state) || fateOf(task.spec) !== 'serves') continue
       const ours = [...node.machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
       const container = ours.find(({ order }) => order.taskId === task.id)

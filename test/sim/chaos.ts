@@ -41,10 +41,10 @@ export function drawFaults(rng: Rng, faults: Faults): void {
 }
 
 /** Lets the world go wrong at random times until the faults end. */
-export function beginChaos(deps: ChaosDeps): void {
+export function beginChaos(deps: ChaosDeps, strikes = STRIKES): void {
   const { clock, faults } = deps.around
-  const rng = deps.around.rng.split('chaos')
-  const known = Object.entries(STRIKES).filter(([fault]) => faults.rate(fault as FaultClass) > 0)
+  const rng = deps.around.rng.split(strikes === STRIKES ? 'chaos' : 'chaos between machines')
+  const known = Object.entries(strikes).filter(([fault]) => faults.rate(fault as FaultClass) > 0)
   if (known.length === 0) return
   const meanMs = rng.pick([1_000, 3_000, 8_000])
   const next = (): void => {
@@ -59,7 +59,7 @@ export function beginChaos(deps: ChaosDeps): void {
 }
 
 /** Whether it struck: there may be nothing to strike. */
-type Strike = (deps: ChaosDeps, rng: Rng) => boolean
+export type Strike = (deps: ChaosDeps, rng: Rng) => boolean
 
 const STRIKES: Partial<Record<FaultClass, Strike>> = {
   'engine down': (deps, rng) => strikeEngine(deps, rng, (engine) => engine.goDown(500 + rng.below(8_000), true)),
@@ -96,9 +96,10 @@ const STRIKES: Partial<Record<FaultClass, Strike>> = {
     around.clock.after(rng.below(4_000), () => node.startAgent())
     return true
   },
-  'machine reboot': ({ nodes, around }, rng) => {
+  'machine reboot': ({ nodes, servers, around }, rng) => {
     const node = rng.pick(nodes)
     node.reboot()
+    for (const server of servers) if (server.machine === node.name) server.kill()
     around.clock.after(1_000 + rng.below(8_000), () => node.startAgent())
     return true
   },

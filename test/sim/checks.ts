@@ -1,7 +1,8 @@
 import type { Millis } from '../../src/core/model/ids.ts'
 import { appliesAreWhole } from './checks/applies.ts'
 import { agentsObeyTheHighest, epochsFence } from './checks/authority.ts'
-import { atMostOne, namesAreNeverReused, strangersAreLeftAlone } from './checks/containers.ts'
+import { atMostOne, exclusiveIsOne, namesAreNeverReused, strangersAreLeftAlone } from './checks/containers.ts'
+import { evictionsRestOnTruth, halfIsNeverEvicted, returnsAreNoted } from './checks/evictions.ts'
 import { causesAreTold, statesOnlyGrow } from './checks/history.ts'
 import { closedNodesStayClosed } from './checks/nodes.ts'
 import { noHotLoops, retriesBackOff } from './checks/pace.ts'
@@ -11,10 +12,24 @@ import type { Fact } from './facts.ts'
 import type { Shadow, Written } from './shadow.ts'
 import type { Request } from './workload.ts'
 
+/** How the machines really stand to each other. */
+export interface Net {
+  /**
+   * Whether the machine of that server, or every other agent that is connected to it, has heard the node's machine for
+   * so long without interruption, so that whoever says that it is silent is wrong.
+   */
+  isHeardFor(server: string, node: string, ms: Millis): boolean
+  /** Whether the server takes the node's agent for connected, rightly or not. */
+  isTakenForConnected(server: string, node: string): boolean
+  /** Whether the node's agent has been connected to that server, both at work, for so long. */
+  isConnectedFor(server: string, node: string, ms: Millis): boolean
+}
+
 /** What every check may look at. */
 export interface CheckContext {
   readonly shadow: Shadow
   readonly now: () => Millis
+  readonly net: Net
   /** Whether the machine of that name was given up by a user. */
   readonly isGivenUp: (node: string) => boolean
   /** Says that a promise was broken; the first one ends the life. */
@@ -43,12 +58,16 @@ const PROMISES: readonly MakeCheck[] = [
   /* 5 */ namesAreNeverReused,
   /* 5 */ strangersAreLeftAlone,
   /* 6 */ atMostOne,
+  /* 6 */ exclusiveIsOne,
+  /* 6 */ evictionsRestOnTruth,
+  /* 6 */ halfIsNeverEvicted,
   /* 7 */ rolloutsKeepTheirPromise,
   /* 7 */ revisionsTellTheTruth,
   /* 8 */ nothingIsGivenTwice,
   /* 9 */ causesAreTold,
   statesOnlyGrow,
   closedNodesStayClosed,
+  returnsAreNoted,
   noHotLoops,
   retriesBackOff,
   noInternalErrors,

@@ -5,12 +5,16 @@ import type { AgentCalls, AgentConnection, ServerConnection } from '../../src/po
 import type { VirtualClock } from './clock.ts'
 import type { Observe } from './facts.ts'
 import type { Mortal } from './mortal.ts'
+import type { SimNetwork, Way } from './network.ts'
 
 export interface ConnectionDeps {
   readonly clock: VirtualClock
   readonly rng: Rng
   readonly observe: Observe
   readonly node: string
+  /** The machine of the server. */
+  readonly serverMachine: string
+  readonly network: SimNetwork
   readonly agent: Mortal
   readonly server: Mortal
   readonly calls: AgentCalls
@@ -36,31 +40,49 @@ class End<M> {
   }
 
   arrive(message: M): void {
-    if (this.closed || !this.owner.alive) return
-    if (this.#handle === null) this.#waiting.push(message)
-    else this.#handle(message)
+    if (this.closed) return
+    this.owner.whenAwake(() => {
+      if (this.closed) return
+      if (this.#handle === null) this.#waiting.push(message)
+      else this.#handle(message)
+    })
   }
 
   close(): void {
-    if (this.closed || !this.owner.alive) return
-    this.closed = true
-    for (const call of this.onClose) call()
+    if (this.closed) return
+    this.owner.whenAwake(() => {
+      if (this.closed) return
+      this.closed = true
+      for (const call of this.onClose) call()
+    })
   }
 }
 
-/** A connection of an agent to a server: messages arrive in order, or never when it breaks. */
+/** Both ends ask each other for a sign of life; a few that stay out end a connection. */
+const SILENCE_MS = { least: 2_000, more: 4_000 } as const
+
+/**
+ * A connection of an agent to a server: messages arrive in order, or never when it breaks. While the network between the two
+ * is cut they wait; it breaks when that lasts, or when the process at one end stands still for as long.
+ */
 export class SimConnection {
   readonly #deps: ConnectionDeps
   readonly #atServer: End<AgentMessage>
   readonly #atAgent: End<ServerMessage>
   /** Calls that fail when the server learns that the connection is gone. */
   readonly #asked = new Set<(error: Error) => void>()
+  /** What waits for the network, in order. */
+  readonly #held: (() => void)[] = []
+  readonly #takeWire: () => void
   #arrivalAtServer = 0
   #arrivalAtAgent = 0
+  readonly #openedAt: number
+  #silences = 0
   #broken = false
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
+    this.#openedAt = deps.clock.now()
     this.#atServer = new End(deps.server)
     this.#atAgent = new End(deps.agent)
     this.#atServer.onClose.push(() => {
@@ -68,6 +90,46 @@ export class SimConnection {
     })
     deps.agent.onDeath(() => this.break(deps.rng.below(200)))
     deps.server.onDeath(() => this.break(deps.rng.below(200)))
+    this.#takeWire = deps.network.lay({
+      ends: [deps.node, deps.serverMachine],
+      onCut: () => this.fallSilent(),
+      onHeal: () => this.#goOn(),
+    })
+  }
+
+  /** One end hears nothing of the other, and ends the connection if that lasts. */
+  fallSilent(): void {
+    const { clock, rng } = this.#deps
+    this.#silences += 1
+    const silence = this.#silences
+    clock.after(SILENCE_MS.least + rng.below(SILENCE_MS.more), () => {
+      if (silence === this.#silences && this.#isSilent) this.break(2_000)
+    })
+  }
+
+  get #isSilent(): boolean {
+    const { network, node, serverMachine, agent, server } = this.#deps
+    return !network.isWhole(node, serverMachine) || agent.isPaused || server.isPaused
+  }
+
+  /** What waited arrives, as far as its way is open. */
+  #goOn(): void {
+    if (!this.#isSilent) this.#silences += 1
+    for (const deliver of this.#held.splice(0)) deliver()
+  }
+
+  /** Whether it leads to that process. */
+  isOf(server: Mortal | null): boolean {
+    return this.#deps.server === server
+  }
+
+  /** Whether the server has not noticed its end yet, if it has ended at all. */
+  get isOpenAtServer(): boolean {
+    return !this.#atServer.closed && this.#atServer.owner.alive
+  }
+
+  get openForMs(): number {
+    return this.#broken ? 0 : this.#deps.clock.now() - this.#openedAt
   }
 
   get isBroken(): boolean {
@@ -78,6 +140,7 @@ export class SimConnection {
   break(noticedWithinMs: number): void {
     if (this.#broken) return
     this.#broken = true
+    this.#takeWire()
     const { clock, rng } = this.#deps
     for (const end of [this.#atServer, this.#atAgent]) clock.after(rng.below(noticedWithinMs + 1), () => end.close())
   }
@@ -97,7 +160,8 @@ export class SimConnection {
     return {
       send: (message) => {
         if (this.#atAgent.closed) return
-        this.#arrivalAtServer = this.#send(message, this.#atServer, this.#arrivalAtServer, (sent) =>
+        const way = { from: this.#deps.node, to: this.#deps.serverMachine }
+        this.#arrivalAtServer = this.#send(message, this.#atServer, way, this.#arrivalAtServer, (sent) =>
           this.#deps.observe({
             kind: 'to-server',
             node: this.#deps.node,
@@ -117,7 +181,8 @@ export class SimConnection {
     return {
       send: (message) => {
         if (this.#atServer.closed) return
-        this.#arrivalAtAgent = this.#send(message, this.#atAgent, this.#arrivalAtAgent, (sent) =>
+        const way = { from: this.#deps.serverMachine, to: this.#deps.node }
+        this.#arrivalAtAgent = this.#send(message, this.#atAgent, way, this.#arrivalAtAgent, (sent) =>
           this.#deps.observe({
             kind: 'to-agent',
             node: this.#deps.node,
@@ -134,39 +199,60 @@ export class SimConnection {
     }
   }
 
-  #send<M>(message: M, to: End<M>, after: number, tell: (message: M) => void): number {
-    const { clock, rng, copies } = this.#deps
+  #send<M>(message: M, to: End<M>, way: Way, after: number, tell: (message: M) => void): number {
+    const { clock, rng, copies, network } = this.#deps
     const sent = copies ? (JSON.parse(JSON.stringify(message)) as M) : message
     const at = Math.max(after, clock.now() + rng.below(rng.chance(0.05) ? 150 : 8))
-    clock.callAt(at, () => {
+    const deliver = (): void => {
       if (this.#broken || !to.owner.alive) return
+      if (!network.isOpen(way.from, way.to)) {
+        this.#held.push(deliver)
+        return
+      }
       tell(sent)
       to.arrive(sent)
-    })
+    }
+    clock.callAt(at, deliver)
     return at
   }
 
+  /** Takes a part of a call over the network: now, when it is whole again, or not when it is too late by then. */
+  #carry(giveUp: (error: Error) => void, arrive: () => void): void {
+    if (this.#broken) return
+    const { network, node, serverMachine, clock } = this.#deps
+    if (network.isWhole(node, serverMachine)) {
+      arrive()
+      return
+    }
+    this.#held.push(() => this.#carry(giveUp, arrive))
+    clock.after(ANSWER_WITHIN_MS, () => giveUp(gone(node)))
+  }
+
   #remoteCalls(): AgentCalls {
-    const { calls, server, clock } = this.#deps
+    const { calls, server, agent, clock } = this.#deps
     const remote = <T>(work: () => Promise<T>): Promise<T> =>
       server.await(
         new Promise((resolve, reject) => {
           if (this.#atServer.closed) return reject(gone(this.#deps.node))
           this.#asked.add(reject)
           const answer = (give: () => void): void => {
-            clock.after(3, () => {
-              if (this.#broken) return
-              this.#asked.delete(reject)
-              give()
-            })
-          }
-          clock.after(3, () => {
-            if (this.#broken) return
-            work().then(
-              (value) => answer(() => resolve(value)),
-              (error: unknown) => answer(() => reject(error as Error)),
+            clock.after(3, () =>
+              this.#carry(reject, () => {
+                this.#asked.delete(reject)
+                give()
+              }),
             )
-          })
+          }
+          clock.after(3, () =>
+            this.#carry(reject, () =>
+              agent.whenAwake(() => {
+                work().then(
+                  (value) => answer(() => resolve(value)),
+                  (error: unknown) => answer(() => reject(error as Error)),
+                )
+              }),
+            ),
+          )
         }),
       )
     return {
@@ -180,6 +266,9 @@ export class SimConnection {
     }
   }
 }
+
+/** What a call waits for its answer at most. */
+const ANSWER_WITHIN_MS = 30_000
 
 function gone(node: string): OperationalError {
   return new OperationalError('UNAVAILABLE', `the connection to ${node} is gone`)

@@ -38,11 +38,13 @@ export class SimContainer {
     this.program = programOf(order.spec)
   }
 
-  /** What a runtime tells of it. */
-  seen(): Container {
-    const { id, state, exitCode, message, pid, address, startedAt, finishedAt } = this
+  /** What a runtime tells of it, on a machine whose clock is wrong by so much. */
+  seen(skewMs: Millis): Container {
+    const { id, state, exitCode, message, pid, address } = this
+    const [startedAt, finishedAt] = [this.startedAt, this.finishedAt].map((at) => (at === null ? null : at + skewMs))
     const { taskId, specHash } = this.order
-    return { id, taskId, specHash, state, exitCode, outOfMemory: false, message, pid, address, startedAt, finishedAt }
+    const times = { startedAt: startedAt ?? null, finishedAt: finishedAt ?? null }
+    return { id, taskId, specHash, state, exitCode, outOfMemory: false, message, pid, address, ...times }
   }
 
   /** Whether its program answers on its ports at that time. */

@@ -15,6 +15,8 @@ export interface Machine {
   readonly clock: VirtualClock
   readonly rng: Rng
   readonly observe: Observe
+  /** What its clock shows beyond the true time. */
+  readonly skewMs: Millis
 }
 
 /**

@@ -3,13 +3,20 @@ import type { Mortal } from './mortal.ts'
 
 interface Candidate {
   readonly user: Mortal
+  /** Whether the store hears of it now. */
+  readonly isHeard: () => boolean
   readonly win: (lease: Lease) => void
+}
+
+interface Held {
+  readonly user: Mortal
+  readonly lost: AbortController
 }
 
 /** The lock of the simulated store: who waits for it, who has it, and the ways in which it is lost. */
 export class SimLease {
   readonly #waiting: Candidate[] = []
-  #holder: { readonly user: Mortal; readonly lost: AbortController } | null = null
+  #holder: Held | null = null
 
   get holder(): Mortal | null {
     return this.#holder?.user ?? null
@@ -19,11 +26,12 @@ export class SimLease {
     return this.#waiting.some(({ user }) => user.alive)
   }
 
-  campaign(user: Mortal, signal: AbortSignal): Promise<Lease> {
+  campaign(user: Mortal, signal: AbortSignal, isHeard: () => boolean = () => true): Promise<Lease> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error)
       const candidate: Candidate = {
         user,
+        isHeard,
         win: (lease) => {
           signal.removeEventListener('abort', onAbort)
           resolve(lease)
@@ -35,7 +43,7 @@ export class SimLease {
       }
       signal.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push(candidate)
-      if (this.#holder === null) this.#next()
+      this.offer()
     })
   }
 
@@ -43,20 +51,29 @@ export class SimLease {
   takeAway(tell: boolean): void {
     const held = this.#holder
     this.#holder = null
-    this.#next()
+    this.offer()
     if (tell) held?.lost.abort(new Error('the lease is lost'))
   }
 
-  #next(): void {
-    for (let candidate = this.#waiting.shift(); candidate !== undefined; candidate = this.#waiting.shift()) {
-      if (!candidate.user.alive) continue
-      const holder = { user: candidate.user, lost: new AbortController() }
-      this.#holder = holder
-      const release = async (): Promise<void> => {
-        if (this.#holder === holder) this.takeAway(false)
-      }
-      candidate.win({ lost: holder.lost.signal, release })
-      return
+  /** Like `takeAway`, but its holder hears of it when the returned function is called. */
+  takeQuietly(): () => void {
+    const held = this.#holder
+    this.takeAway(false)
+    return () => held?.user.whenAwake(() => held.lost.abort(new Error('the lease was lost a while ago')))
+  }
+
+  /** Gives a lease that is free to the first candidate that the store hears. */
+  offer(): void {
+    if (this.#holder !== null) return
+    const living = this.#waiting.filter(({ user }) => user.alive)
+    const next = living.find(({ isHeard }) => isHeard())
+    this.#waiting.splice(0, this.#waiting.length, ...living.filter((one) => one !== next))
+    if (next === undefined) return
+    const holder: Held = { user: next.user, lost: new AbortController() }
+    this.#holder = holder
+    const release = async (): Promise<void> => {
+      if (this.#holder === holder) this.takeAway(false)
     }
+    next.win({ lost: holder.lost.signal, release })
   }
 }

@@ -1,25 +1,27 @@
 import type { Resources } from '../../src/core/model/service.ts'
-import { createRng, type Rng } from '../../src/lib/rng.ts'
+import { createRng } from '../../src/lib/rng.ts'
 import { type CalmDeps, islandUnrest, unrest } from './calm.ts'
 import { beginChaos, drawFaults, placeStranger } from './chaos.ts'
 import { Checks } from './checks.ts'
 import { VirtualClock } from './clock.ts'
+import { CLUSTER_STRIKES, drawClusterFaults } from './cluster-chaos.ts'
 import type { SimContainer } from './container.ts'
 import { describeFact } from './describe-fact.ts'
 import type { Fact } from './facts.ts'
 import { Faults } from './faults.ts'
+import { SimNetwork } from './network.ts'
 import { CLUSTER_ID, SimNode } from './node.ts'
 import { NodeUser } from './node-user.ts'
+import { drawProfile, type Profile, type Shape, shapeOf } from './profile.ts'
 import { SimServer } from './server.ts'
 import { Shadow } from './shadow.ts'
 import { StoreBackend } from './store-backend.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Trace } from './trace.ts'
+import { truthOf } from './truth.ts'
 import { UpgradeUser } from './upgrade-user.ts'
 import { type Request, Workload } from './workload.ts'
 
-/** Faults and users for so long, then calm. */
-const SAFETY_MS = 40_000
 /** Calm begins when the longest pauses of what failed before are over, and a task of a lost machine takes its pauses along: life 2958 came to rest after 250 s. */
 const CALM_WITHIN_MS = 360_000
 /** Programs that fail for good are given up after retries with up to a minute between them. */
@@ -36,6 +38,8 @@ const CAPACITY: Resources = { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3, disk
 
 export interface LifeOptions {
   readonly rngSeed: number
+  /** As the number says, if it is left out. */
+  readonly shape?: Shape
   /** Gets every line of the trace as it happens. */
   readonly onLine?: (line: string) => void
 }
@@ -51,38 +55,9 @@ export interface LifeOutcome {
   readonly failure: { readonly message: string; readonly trace: readonly string[] } | null
 }
 
-/** What a life draws before it begins. */
-interface Profile {
-  readonly nodes: number
-  readonly servers: number
-  readonly withFailures: boolean
-  readonly tight: boolean
-  readonly copies: boolean
-  /** A user drains and pauses nodes, and machines are lost for good. */
-  readonly steered: boolean
-  /** Its machines get another version. */
-  readonly upgraded: boolean
-  /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
-  readonly end: 'whole' | 'island' | 'regressed'
-}
-
-function drawProfile(rng: Rng): Profile {
-  const end = rng.below(20)
-  return {
-    nodes: rng.pick([1, 2, 2, 2, 3]),
-    servers: rng.pick([1, 1, 2, 3, 5]),
-    withFailures: rng.chance(0.5),
-    tight: rng.chance(0.15),
-    copies: rng.chance(0.15),
-    steered: rng.split('steered').chance(0.4),
-    upgraded: rng.split('upgraded').chance(0.15),
-    end: end < 2 ? 'island' : end < 3 ? 'regressed' : 'whole',
-  }
-}
-
 /** One life of a cluster: a time of faults and changes, then calm. Everything follows from `rngSeed`. */
-export async function live({ rngSeed, onLine }: LifeOptions): Promise<LifeOutcome> {
-  const life = new Life(rngSeed, onLine ?? (() => undefined))
+export async function live({ rngSeed, shape, onLine }: LifeOptions): Promise<LifeOutcome> {
+  const life = new Life(rngSeed, shape ?? shapeOf(rngSeed), onLine ?? (() => undefined))
   const onRejection = (error: unknown): void =>
     life.fail(`a process died: ${error instanceof Error ? error.stack : error}`)
   process.on('unhandledRejection', onRejection)
@@ -96,6 +71,7 @@ export async function live({ rngSeed, onLine }: LifeOptions): Promise<LifeOutcom
 class Life {
   readonly #rngSeed: number
   readonly #clock = new VirtualClock()
+  readonly #network = new SimNetwork(this.#clock)
   readonly #faults = new Faults()
   readonly #shadow = new Shadow()
   readonly #requests = new Map<string, Request>()
@@ -113,24 +89,30 @@ class Life {
   #commits = 0
   #failure: string | null = null
 
-  constructor(rngSeed: number, onLine: (line: string) => void) {
+  constructor(rngSeed: number, shape: Shape, onLine: (line: string) => void) {
     this.#rngSeed = rngSeed
     const rng = createRng(rngSeed)
     this.#begin = this.#clock.now()
     this.#trace = new Trace(onLine)
-    this.#profile = drawProfile(rng.split('profile'))
+    this.#profile = drawProfile(rng.split('profile'), shape)
     drawFaults(rng.split('faults'), this.#faults)
+    if (shape === 'cluster') drawClusterFaults(rng.split('faults between machines'), this.#faults)
     const observe = (fact: Fact): void => this.#observe(fact)
     const reachable = (address: string): boolean =>
       this.#nodes.some((node) => node.name === address && node.isReachable)
-    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies: this.#profile.copies, reachable }
+    const { copies, nodes, servers, withFailures, tight, together, placements } = this.#profile
+    const [clock, network, faults] = [this.#clock, this.#network, this.#faults]
+    this.#around = { clock, rng, faults, network, observe, copies, reachable }
     this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
-    const { nodes, servers, withFailures, tight } = this.#profile
-    this.#servers = range(servers).map((i) => new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend))
+    this.#servers = range(servers).map((i) => {
+      const machine = together ? `node-${((i - 1) % nodes) + 1}` : `server-${i}`
+      return new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend, machine)
+    })
     this.#nodes = range(nodes).map((i) => this.#aNode(i))
     this.#checks = new Checks({
       shadow: this.#shadow,
       now: () => this.#clock.now(),
+      net: truthOf(this.#around, this.#servers, this.#nodes),
       broken: (what) => this.fail(what),
       requests: this.#requests,
       isGivenUp: (name) => this.#nodes.some((node) => node.name === name && node.givenUp),
@@ -151,7 +133,7 @@ class Life {
     this.#workload = new Workload({
       around: this.#around,
       servers: this.#servers,
-      taste: { nodes, withFailures, tight },
+      taste: { nodes, withFailures, tight, wide: shape === 'cluster', placements: [...new Set(placements)] },
       onRequest: (request) => {
         this.#say(`${request.id} asks: ${describeChange(request)}`)
         this.#requests.set(request.id, request)
@@ -160,11 +142,14 @@ class Life {
         this.#say(`${request.id} is told: ${describeAnswer(request)}`)
         this.#checks.onAnswer(request)
       },
+      broken: (what) => this.fail(what),
     })
   }
 
   #aNode(i: number): SimNode {
-    return new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers)
+    const { placements } = this.#profile
+    const placement = placements[(i - 1) % placements.length]
+    return new SimNode(`node-${i}`, CAPACITY, this.#around, () => this.#servers, placement)
   }
 
   #addNode(): SimNode {
@@ -201,10 +186,11 @@ class Life {
       this.#shadow,
     ]
     beginChaos({ around, nodes, servers, backend, shadow })
-    await this.#pass(SAFETY_MS)
+    if (this.#profile.shape === 'cluster') beginChaos({ around, nodes, servers, backend, shadow }, CLUSTER_STRIKES)
+    await this.#pass(this.#profile.safetyMs)
     this.#workload.end()
     this.#nodeUser.end()
-    this.#faults.end()
+    this.#endFaults()
     this.#say('calm')
     await this.#end()
     const trace = this.#failure === null ? [] : this.#trace.last(400)
@@ -218,8 +204,17 @@ class Life {
     }
   }
 
+  #endFaults(): void {
+    this.#faults.end()
+    if (this.#profile.shape !== 'cluster') return
+    this.#backend.isFull = false
+    this.#backend.lagging.clear()
+    this.#network.heal()
+    for (const one of [...this.#servers, ...this.#nodes]) one.thaw()
+  }
+
   async #end(): Promise<void> {
-    const deps: CalmDeps = { shadow: this.#shadow, nodes: this.#nodes }
+    const deps: CalmDeps = { shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers }
     switch (this.#profile.end) {
       case 'whole':
         await this.#settle(() =>
@@ -243,7 +238,7 @@ class Life {
 
   /** A cluster at rest, whose store is then replaced by an older one, or by none: nothing that runs may end. */
   async #regress(): Promise<void> {
-    await this.#settle(() => unrest({ shadow: this.#shadow, nodes: this.#nodes }))
+    await this.#settle(() => unrest({ shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers }))
     this.#faults.count('smaller world')
     const rng = this.#around.rng.split('regress')
     const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
@@ -312,7 +307,7 @@ class Life {
     if (this.#profile.withFailures || crowded) return
     const before = this.#commits
     await this.#pass(QUIET_MS)
-    const after = unrest({ shadow: this.#shadow, nodes: this.#nodes })
+    const after = unrest({ shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers })
     if (this.#commits !== before) this.fail(`${this.#commits - before} commits although nothing was left to do`)
     else if (after !== null) this.fail(`after a calm that had come: ${after}`)
   }
@@ -326,6 +321,8 @@ class Life {
     const rng = this.#around.rng.split('service manager')
     const look = (): void => {
       for (const server of this.#servers) server.lookAfter()
+      // Whoever asked for the lease while it stood still is heard by now.
+      this.#backend.lease.offer()
       this.#clock.after(300 + rng.below(1_500), look)
     }
     this.#clock.after(1_000, look)

@@ -4,6 +4,7 @@ import { linkContract } from '../contract/link.contract.ts'
 import { VirtualClock } from './clock.ts'
 import { SimConnection } from './connection.ts'
 import { Mortal } from './mortal.ts'
+import { SimNetwork } from './network.ts'
 
 linkContract('between simulated machines', async () => {
   // The suite's own programs and logs take real turns.
@@ -17,6 +18,8 @@ linkContract('between simulated machines', async () => {
           rng: createRng(1),
           observe: () => undefined,
           node: 'node-1',
+          serverMachine: 'server-1',
+          network: new SimNetwork(clock),
           agent: new Mortal('agent', clock),
           server: new Mortal('server', clock),
           calls,

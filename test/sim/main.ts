@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { FAULT_CLASSES } from './faults.ts'
 import { live } from './life.ts'
+import { SHAPES } from './profile.ts'
 
 /** Every so often a life is lived twice: it must go the same way. */
 const TWICE_EVERY = 100
@@ -10,11 +11,16 @@ const { values } = parseArgs({
     lives: { type: 'string', default: '1000' },
     first: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    /** `small`, `cluster` or `smoke`; as each number says if it is left out. */
+    shape: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
 })
 
+const shape = SHAPES.find((one) => one === values.shape)
+if (values.shape !== undefined && shape === undefined) throw new Error(`there is no shape ${values.shape}`)
+const shaped = shape === undefined ? {} : { shape }
 const first = Number(values.seed ?? values.first)
 const lives = values.seed === undefined ? Number(values.lives) : 1
 const faults = new Map<string, number>(FAULT_CLASSES.map((fault) => [fault, 0]))
@@ -25,7 +31,7 @@ let lastedMs = 0
 let failures = 0
 
 for (let rngSeed = first; rngSeed < first + lives; rngSeed++) {
-  const outcome = await live({ rngSeed, ...(values.verbose ? { onLine: out } : {}) })
+  const outcome = await live({ rngSeed, ...shaped, ...(values.verbose ? { onLine: out } : {}) })
   events += outcome.events
   lastedMs += outcome.lastedMs
   for (const [fault, count] of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + count)
@@ -34,10 +40,10 @@ for (let rngSeed = first; rngSeed < first + lives; rngSeed++) {
     const { message, trace } = outcome.failure
     if (!values.verbose && !values['keep-going']) for (const line of trace.slice(-60)) out(`    ${line}`)
     out(`life ${rngSeed} failed: ${message}`)
-    out(`    npm run sim -- --seed ${rngSeed} --verbose`)
+    out(`    npm run sim -- --seed ${rngSeed} ${shape === undefined ? '' : `--shape ${shape} `}--verbose`)
     if (!values['keep-going']) break
   } else if (rngSeed % TWICE_EVERY === 0) {
-    const again = await live({ rngSeed })
+    const again = await live({ rngSeed, ...shaped })
     if (again.hash !== outcome.hash) {
       failures += 1
       out(`life ${rngSeed} went another way the second time: ${outcome.hash}, then ${again.hash}`)

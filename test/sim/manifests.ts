@@ -1,4 +1,11 @@
-import type { HealthCheck, Port, RuntimeKind, ServiceSpec } from '../../src/core/model/service.ts'
+import type {
+  HealthCheck,
+  Mount,
+  PlacementVariant,
+  Port,
+  RuntimeKind,
+  ServiceSpec,
+} from '../../src/core/model/service.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import { aService } from '../builders.ts'
 import { type Program, programCommand, programOf } from './program.ts'
@@ -87,6 +94,10 @@ export interface Taste {
   readonly withFailures: boolean
   /** Tasks are so large that not all fit at all times. */
   readonly tight: boolean
+  /** Everything that a service can be is among them: data, roles of nodes, host networks, many replicas. */
+  readonly wide: boolean
+  /** Roles that nodes have. */
+  readonly placements: readonly string[]
 }
 
 /** What becomes of the tasks of this spec, from what its program does and how it is to be restarted. */
@@ -161,8 +172,24 @@ export function randomService(name: string, rng: Rng, taste: Taste): ServiceSpec
       ? { cpuMillis: 500 * rng.below(4), memoryBytes: 0, diskBytes: 0 }
       : { cpuMillis: 20 * rng.below(4), memoryBytes: 0, diskBytes: 0 },
   })
-  const whole = alone({ ...base, ...spec })
+  const whole = alone(taste.wide ? widened({ ...base, ...spec }, rng, taste) : { ...base, ...spec })
   return { ...whole, replicas: initialReplicas(whole, rng, taste) }
+}
+
+/** What only matters where there are several machines. */
+function widened(spec: ServiceSpec, rng: Rng, { placements }: Taste): ServiceSpec {
+  const mounts: Mount[] = []
+  if (rng.chance(0.1)) mounts.push({ kind: 'data', target: '/data' })
+  if (rng.chance(0.05)) mounts.push({ kind: 'volume', source: `${spec.name}-data`, target: '/volume', readOnly: false })
+  const container = { ...spec.container, mounts }
+  const roles = rng.chance(0.3) ? [rng.pick(placements)] : []
+  const variants = rng.chance(0.1) ? { [rng.pick(placements)]: variantOf(spec, rng) } : {}
+  const exclusive = spec.exclusive || rng.chance(0.1)
+  return { ...spec, container, placements: roles, variants, exclusive }
+}
+
+function variantOf({ container, resources }: ServiceSpec, rng: Rng): PlacementVariant {
+  return { ports: container.ports, limits: container.limits, resources, seeds: rng.below(2) }
 }
 
 function drawExclusive(rng: Rng): Pick<ServiceSpec, 'exclusive' | 'leaseMs'> {
@@ -218,7 +245,7 @@ function withVariable(spec: ServiceSpec, rng: Rng): ServiceSpec['container'] {
 }
 
 /** A fixed host port has room for one task on each node, and a rollout that starts first needs one more. */
-function replicasFor(spec: ServiceSpec, rng: Rng, { nodes }: Taste): number {
+function replicasFor(spec: ServiceSpec, rng: Rng, { nodes, wide }: Taste): number {
   const fixed = spec.container.ports.some(({ host }) => host !== null)
-  return fixed ? Math.max(1, rng.below(nodes)) : 1 + rng.below(4)
+  return fixed ? Math.max(1, rng.below(nodes)) : 1 + rng.below(wide ? Math.max(4, nodes) : 4)
 }

@@ -7,6 +7,7 @@ import type { AgentCalls, ServerConnection } from '../../src/ports/link.ts'
 import { SimConnection } from './connection.ts'
 import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
+import { hazardOf, skewOf } from './hazard.ts'
 import { SimHost } from './host.ts'
 import { SimIdentity, type SimIdentityFiles } from './identity.ts'
 import { Mortal } from './mortal.ts'
@@ -45,24 +46,50 @@ export class SimNode {
   lost = false
   /** A user has given it up: another machine has its place, or none. */
   givenUp = false
+  /** What a user calls its role. */
+  readonly #placement: string
+  readonly #hazards: Rng
+  readonly #skewMs: number
   #mayStart = false
   #process: Mortal | null = null
   #agent: Agent | null = null
   #connection: SimConnection | null = null
+  #connections: SimConnection[] = []
   #partitionedUntil = 0
   #isOn = true
+  #onSince = 0
 
-  constructor(name: string, capacity: Resources, around: Surroundings, servers: () => readonly SimServer[]) {
+  constructor(
+    name: string,
+    capacity: Resources,
+    around: Surroundings,
+    servers: () => readonly SimServer[],
+    placement = 'default',
+  ) {
     this.name = name
+    this.#placement = placement
     this.#around = around
     this.#rng = around.rng.split(name)
     this.#capacity = capacity
     this.#servers = servers
+    this.#hazards = this.#rng.split('hazards')
+    this.#skewMs = skewOf(name, around)
     const { clock, observe } = around
-    this.machine = { name, containers: new Map(), clock, rng: this.#rng.split('engine'), observe }
+    const skewMs = this.#skewMs
+    this.machine = { name, containers: new Map(), clock, rng: this.#rng.split('engine'), observe, skewMs }
     this.engines = { docker: new SimEngine('docker', this.machine), process: new SimEngine('process', this.machine) }
     this.#watchdog = new SimWatchdog(Object.values(this.engines))
     this.cache = new SimFile((text) => observe({ kind: 'cached', node: name, text }))
+  }
+
+  get awakeForMs(): number {
+    return this.#process?.awakeForMs ?? 0
+  }
+
+  /** For how long it has answered other machines; 0: it does not. */
+  get answeringForMs(): number {
+    if (!this.isReachable) return 0
+    return this.#around.clock.now() - Math.max(this.#onSince, this.#partitionedUntil)
   }
 
   /** Whether other machines get an answer from this one. */
@@ -74,15 +101,25 @@ export class SimNode {
     return this.#process !== null
   }
 
+  /** Whether that server has a connection of this node which it takes for open. */
+  isTakenForConnected(server: Mortal | null): boolean {
+    this.#connections = this.#connections.filter((one) => one.isOpenAtServer)
+    return this.#connections.some((one) => one.isOf(server))
+  }
+
   get connection(): SimConnection | null {
     return this.#connection?.isBroken ? null : this.#connection
   }
 
   startAgent(): void {
     if (this.#process !== null || (this.lost && !this.#mayStart)) return
+    if (!this.#isOn) this.#onSince = this.#around.clock.now()
     this.#isOn = true
     const { clock, faults, observe } = this.#around
-    const user = new Mortal(`agent ${this.name}`, clock)
+    const user = new Mortal(`agent ${this.name}`, clock, {
+      hazard: hazardOf(faults, this.#hazards, () => this.#dieOverACall()),
+      skewMs: this.#skewMs,
+    })
     this.#process = user
     const part = (what: string): Rng => this.#rng.split(`${what} ${clock.now()}`)
     const runtimes = RUNTIME_KINDS.map(
@@ -95,7 +132,7 @@ export class SimNode {
       log: simLog(user, observe),
       host: new SimHost(this.machine, this.#capacity, user, part('host')),
       link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
-      reach: simReach(user, this.#around, () => !this.isReachable),
+      reach: simReach(user, this.name, this.#around, () => !this.isReachable),
       watchdog: this.#watchdog.seenBy(user),
       runtimes,
       identity: new SimIdentity({
@@ -106,7 +143,7 @@ export class SimNode {
       config: {
         name: `${this.name}:7946`,
         nodeId: null,
-        placement: 'default',
+        placement: this.#placement,
         address: this.name,
         publicAddress: null,
         region: null,
@@ -117,6 +154,29 @@ export class SimNode {
       },
     })
     void this.#agent.start()
+  }
+
+  #dieOverACall(): void {
+    this.killAgent()
+    this.#around.clock.after(this.#hazards.below(4_000), () => this.startAgent())
+  }
+
+  /** The agent stands still for so long; its machine answers all the same, and what it runs goes on. */
+  pause(ms: number): void {
+    this.#process?.pause(ms)
+    this.#connection?.fallSilent()
+  }
+
+  /** The whole machine stands still for so long, and answers nobody. */
+  freeze(ms: number): void {
+    this.#partitionedUntil = Math.max(this.#partitionedUntil, this.#around.clock.now() + ms)
+    this.pause(ms)
+  }
+
+  /** What it waits for goes on now. */
+  thaw(): void {
+    this.#partitionedUntil = Math.min(this.#partitionedUntil, this.#around.clock.now())
+    if (this.#process?.isPaused) this.#process.resume()
   }
 
   /** The agent's process is killed; what it runs goes on. */
@@ -131,7 +191,7 @@ export class SimNode {
   async stopAgent(park: boolean): Promise<void> {
     const [agent, user] = [this.#agent, this.#process]
     if (park) this.#around.observe({ kind: 'parking', node: this.name })
-    await agent?.stop({ park })
+    if (user?.isPaused !== true) await agent?.stop({ park })
     if (this.#process !== user) return
     this.killAgent()
     this.#around.clock.after(this.#rng.below(3_000), () => this.startAgent())
@@ -169,12 +229,12 @@ export class SimNode {
   }
 
   async #connect(calls: AgentCalls, user: Mortal): Promise<ServerConnection> {
-    const { clock, observe, copies } = this.#around
+    const { clock, observe, copies, network } = this.#around
     const rng = this.#rng
     const server = await user.ask(
       rng.below(10),
       () => {
-        const ready = this.#servers().filter((one) => one.accepts)
+        const ready = this.#servers().filter((one) => one.accepts && network.isWhole(this.name, one.machine))
         if (ready.length === 0 || clock.now() < this.#partitionedUntil)
           throw new OperationalError('UNAVAILABLE', 'no server answers')
         return rng.pick(ready)
@@ -189,11 +249,14 @@ export class SimNode {
       rng,
       observe,
       node: name,
+      serverMachine: server.machine,
+      network,
       agent: user,
       server: process,
       calls,
       copies,
     })
+    this.#connections.push(this.#connection)
     server.accept(this.#connection.forServer())
     return this.#connection.forAgent()
   }

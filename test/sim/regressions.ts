@@ -1,4 +1,4 @@
-/** rngSeeds of lives that once found a fault, oldest first, with what it was. They are lived before all others. */
+/** rngSeeds of small lives that once found a fault, oldest first, with what it was. They are lived before all others. */
 export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [2, 'an orderly end of an agent was broken off by one task that could not be stopped'],
   [5, 'three tasks in a slot when a newer spec overtook a rollout'],
@@ -22,4 +22,18 @@ export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [967, 'a rollout that waited for an outdated task that would never start'],
   [1117, 'a new task that completed at once left the old one in place'],
   [2992094805984, 'a rollout took two slots down because it did not count a third that no node could take anew'],
+]
+
+/** The same for lives about clusters. */
+export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
+  [2, 'a pause before another attempt ended early because the clock of the node was behind'],
+  [232, 'a slot stayed empty because the clock of the node that told of the end was a day ahead'],
+  [242, 'a revision was still open because the server that accepted it had a clock that was a day ahead'],
+  [213, 'when the first of many silent nodes returned, the others were given up in the same second'],
+  [
+    27,
+    'a new leader gave up some of many silent nodes, because it noticed their silence a moment before that of the others',
+  ],
+  [688, 'of many silent machines those that were asked first were given up'],
+  [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
 ]

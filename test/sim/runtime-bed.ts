@@ -13,7 +13,7 @@ import { SimRuntime } from './runtime.ts'
 export function simulatedRuntime(kind: 'docker' | 'process'): RuntimeUnderTest {
   const clock = new VirtualClock()
   const rng = createRng(1)
-  const machine: Machine = { name: 'node-1', containers: new Map(), clock, rng, observe: () => undefined }
+  const machine: Machine = { name: 'node-1', containers: new Map(), clock, rng, observe: () => undefined, skewMs: 0 }
   const engine = new SimEngine(kind, machine)
   let services = 0
   const open = (cluster: string): Runtime =>

@@ -59,12 +59,12 @@ export class SimRuntime implements Runtime {
 
   list(): Promise<readonly Container[]> {
     const { engine, cluster } = this.#deps
-    return this.#ask('look', () => engine.all(cluster).map((container) => container.seen()))
+    return this.#ask('look', () => engine.all(cluster).map((container) => container.seen(engine.machine.skewMs)))
   }
 
   inspect(containerId: string): Promise<Container | null> {
     const { engine, cluster } = this.#deps
-    return this.#ask('look', () => engine.find(containerId, cluster)?.seen() ?? null)
+    return this.#ask('look', () => engine.find(containerId, cluster)?.seen(engine.machine.skewMs) ?? null)
   }
 
   presentImages(images: readonly string[]): Promise<readonly string[]> {

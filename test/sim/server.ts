@@ -5,8 +5,10 @@ import { OperationalError } from '../../src/core/errors.ts'
 import type { NodeId } from '../../src/core/model/ids.ts'
 import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
+import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { plainAuthority } from '../plain-certifier.ts'
+import { hazardOf, skewOf } from './hazard.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
@@ -18,32 +20,46 @@ import type { Surroundings } from './surroundings.ts'
 /** One server of the cluster: its process comes and goes, the store stays. */
 export class SimServer {
   readonly name: string
+  /** Where it runs. */
+  readonly machine: string
   /** Id of the cluster that it would create. */
   clusterId: string
   /** What it runs when it is started next. */
   program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
   readonly #backend: StoreBackend
+  readonly #hazards: Rng
+  readonly #skewMs: number
   #process: Mortal | null = null
   #server: Server | null = null
+  #store: SimStore | null = null
+  #isServing = false
+  #hasLed = false
   #runs = 0
   #keptDown = false
   #retired = false
 
-  constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend) {
+  constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend, machine = name) {
     this.name = name
+    this.machine = machine
     this.clusterId = clusterId
     this.#around = around
     this.#backend = backend
+    this.#hazards = around.rng.split(`hazards of ${name}`)
+    this.#skewMs = skewOf(machine, around)
   }
 
   get process(): Mortal | null {
     return this.#process
   }
 
+  get awakeForMs(): number {
+    return this.#process?.awakeForMs ?? 0
+  }
+
   /** Whether agents can connect to it. */
   get accepts(): boolean {
-    return this.#server !== null
+    return this.#server !== null && this.#process?.isPaused === false
   }
 
   /** Its API while it leads; null while it is down or waits for its turn. */
@@ -51,19 +67,33 @@ export class SimServer {
     return this.#server?.leads ? this.#server.api : null
   }
 
+  /** Whether this run of it has never led. */
+  get neverLed(): boolean {
+    return this.#process !== null && !this.#hasLed
+  }
+
+  /** Its API whether it leads or not; null while it is down or has no view yet. */
+  get anyApi(): Api | null {
+    return this.#isServing ? (this.#server?.api ?? null) : null
+  }
+
   start(): void {
     if (this.#process !== null || this.#retired) return
     const { clock, rng, observe } = this.#around
     this.#runs += 1
     this.#keptDown = false
-    const user = new Mortal(`${this.name} run ${this.#runs}`, clock)
+    const user = new Mortal(`${this.name} run ${this.#runs}`, clock, {
+      hazard: hazardOf(this.#around.faults, this.#hazards, () => this.kill()),
+      skewMs: this.#skewMs,
+    })
     this.#process = user
+    this.#isServing = false
     const server = new Server({
-      store: new SimStore(this.#backend, user, clock),
+      store: this.#openStore(user),
       clock: user.clock,
       rng: rng.split(user.name),
       log: simLog(user, observe),
-      reach: simReach(user, this.#around, () => false),
+      reach: simReach(user, this.machine, this.#around, () => false),
       certifier: () => this.#backend.certifier,
       config: {
         name: this.name,
@@ -76,7 +106,20 @@ export class SimServer {
       },
     })
     this.#server = server
-    server.start().catch((error: unknown) => {
+    this.#hasLed = false
+    const led = (): void => {
+      if (this.#process === user) this.#hasLed = true
+    }
+    // What keeps it from leading now may be over next time.
+    const awaitLead = (): void =>
+      void server.untilLeading().then(led, () => {
+        if (this.#process === user) awaitLead()
+      })
+    awaitLead()
+    const serving = (): void => {
+      if (this.#process === user) this.#isServing = true
+    }
+    server.start().then(serving, (error: unknown) => {
       // What a process meets before it serves ends it; whoever started it starts it again.
       if (!(error instanceof OperationalError)) throw error
       if (this.#process === user) this.kill()
@@ -99,6 +142,18 @@ export class SimServer {
     if (this.#server?.authority === null) await this.#server.foundAuthority(plainAuthority(), node, issued)
   }
 
+  #openStore(user: Mortal): SimStore {
+    const { clock, network } = this.#around
+    this.#store = new SimStore(this.#backend, user, clock, this.machine, network)
+    return this.#store
+  }
+
+  /** The process stands still for so long: to everybody else it is silent. */
+  pause(ms: number): void {
+    this.#process?.pause(ms)
+    this.#store?.fallSilent()
+  }
+
   accept(connection: AgentConnection): void {
     if (this.#server === null) connection.close()
     else this.#server.accept(connection)
@@ -109,11 +164,17 @@ export class SimServer {
     await this.#server?.leave({ nodeId }, machineId)
   }
 
+  /** What it waits for goes on now. */
+  thaw(): void {
+    if (this.#process?.isPaused) this.#process.resume()
+  }
+
   kill(): void {
     const user = this.#process
     if (user === null) return
     this.#process = null
     this.#server = null
+    this.#isServing = false
     user.kill()
     const { lease } = this.#backend
     const { clock, rng } = this.#around
@@ -126,6 +187,7 @@ export class SimServer {
   /** Ends leading and serving in an orderly way. */
   async stop(): Promise<void> {
     const [user, server] = [this.#process, this.#server]
+    if (user?.isPaused) return this.kill()
     await server?.stop()
     if (this.#process === user) this.kill()
   }

@@ -5,6 +5,7 @@ import type { Node } from '../../src/core/model/node.ts'
 import { DESIRED_KEY, type Key, LEADERSHIP_KEY, type ObjectTypes } from '../../src/core/model/objects.ts'
 import type { ServiceSpec } from '../../src/core/model/service.ts'
 import { isTerminal, type Task } from '../../src/core/model/task.ts'
+import { matchesPlacement } from '../../src/core/service/slots.ts'
 import type { ChangeBatch } from '../../src/ports/store.ts'
 
 type Value = ObjectTypes[keyof ObjectTypes]
@@ -101,7 +102,9 @@ export class Shadow {
   /** The slots that a spec asks for. */
   slots(spec: ServiceSpec): number[] {
     if (spec.mode !== 'global') return Array.from({ length: spec.replicas }, (_, i) => i + 1)
-    return [...this.nodes.values()].filter(({ availability }) => availability !== 'drain').map(({ id }) => id)
+    return [...this.nodes.values()]
+      .filter((node) => node.availability !== 'drain' && matchesPlacement(spec, node))
+      .map(({ id }) => id)
   }
 
   /** Whether a task is on a node that is to be emptied. */

@@ -19,6 +19,8 @@ export class StoreBackend {
   readonly #records = new Map<Key, StoreRecord>()
   #memory = new MemoryStore()
   #revision = 0
+  /** It takes no commit that writes while its disk is full. */
+  isFull = false
   #present: { readonly author: string; readonly commit: Commit } | null = null
 
   constructor(rng: Rng, faults: Faults, observe: Observe) {
@@ -54,6 +56,9 @@ export class StoreBackend {
       return { kind: 'unknown', cause: 'the reply was lost' }
     return outcome
   }
+
+  /** Servers to which news do not come for a while, although they can write. */
+  readonly lagging = new Set<string>()
 
   /** The state goes back to what it was so many commits ago, as after a restore that tells nobody; 0 left: empty. */
   regressBy(commits: number): void {

@@ -3,6 +3,7 @@ import { storeContract } from '../contract/store.contract.ts'
 import { VirtualClock } from './clock.ts'
 import { Faults } from './faults.ts'
 import { Mortal } from './mortal.ts'
+import { SimNetwork } from './network.ts'
 import { SimStore } from './store.ts'
 import { StoreBackend } from './store-backend.ts'
 
@@ -15,7 +16,7 @@ storeContract('simulated', async () => {
     while (open) await clock.runUntil(clock.now() + 1_000, () => open)
   })()
   return {
-    store: new SimStore(backend, new Mortal('server', clock), clock),
+    store: new SimStore(backend, new Mortal('server', clock), clock, 'server-1', new SimNetwork(clock)),
     dispose: async () => {
       open = false
       await passing

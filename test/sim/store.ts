@@ -4,7 +4,13 @@ import type { ChangeBatch, Commit, CommitOutcome, Lease, Snapshot, Store } from 
 import { requireBounded } from '../../src/store/judge-commit.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Mortal } from './mortal.ts'
+import { type SimNetwork, STORE } from './network.ts'
 import type { StoreBackend } from './store-backend.ts'
+
+/** Until a lease that its holder does not renew is given to somebody else. */
+const LEASE_MS = 3_000
+/** What a call to a store that does not answer takes. */
+const SILENT_MS = 2_000
 
 /** One server's way to the store: commits take time, their answers get lost, and news comes late. */
 export class SimStore implements Store {
@@ -12,17 +18,54 @@ export class SimStore implements Store {
   readonly #backend: StoreBackend
   readonly #user: Mortal
   readonly #clock: VirtualClock
+  readonly #machine: string
+  readonly #network: SimNetwork
   #closed = false
   #arrivesAt = 0
+  #silences = 0
 
-  constructor(backend: StoreBackend, user: Mortal, clock: VirtualClock) {
+  /** `machine`: where the server runs. */
+  constructor(backend: StoreBackend, user: Mortal, clock: VirtualClock, machine: string, network: SimNetwork) {
     this.#backend = backend
     this.#user = user
     this.#clock = clock
+    this.#machine = machine
+    this.#network = network
+    const takeWire = network.lay({
+      ends: [machine, STORE],
+      onCut: () => this.fallSilent(),
+      onHeal: () => {
+        this.#silences += 1
+        this.#backend.lease.offer()
+      },
+    })
+    user.onDeath(takeWire)
   }
 
-  load(): Promise<Snapshot> {
-    return this.#user.ask(this.#ms(3), () => this.#backend.snapshot(), this.#ms(3))
+  /** The lease is not renewed any more. Whoever still holds it then hears of that late, or only from the next epoch. */
+  fallSilent(): void {
+    const { lease, rng, faults } = this.#backend
+    this.#silences += 1
+    const silence = this.#silences
+    this.#clock.after(LEASE_MS, () => {
+      const isBack = silence !== this.#silences && !this.#user.isPaused
+      if (isBack || lease.holder !== this.#user) return
+      const tell = lease.takeQuietly()
+      // An honest client looks at its own clock; one that stood still does so when it goes on.
+      const late = faults.hit('lease loss unnoticed', rng) ? rng.below(20_000) : rng.below(200)
+      this.#clock.after(late, tell)
+    })
+  }
+
+  async load(): Promise<Snapshot> {
+    const whole = await this.#user.ask(
+      this.#ms(3),
+      () => (this.#network.isWhole(this.#machine, STORE) ? this.#backend.snapshot() : null),
+      this.#ms(3),
+    )
+    if (whole !== null) return whole
+    await this.#user.ask(SILENT_MS, () => undefined, 0)
+    throw new OperationalError('UNAVAILABLE', 'the store does not answer')
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
@@ -36,13 +79,21 @@ export class SimStore implements Store {
     const slowMs = faults.hit('commit slow', rng) ? this.#ms(1_500) : 0
     // Commits of one server arrive in the order in which they were sent.
     this.#arrivesAt = Math.max(this.#arrivesAt, this.#clock.now() + this.#ms(4) + slowMs)
-    const outcome = await this.#user.ask(
-      this.#arrivesAt - this.#clock.now(),
-      () => this.#backend.commit(commit, this.#user.name),
-      this.#ms(4),
-    )
+    const outcome = await this.#user.ask(this.#arrivesAt - this.#clock.now(), () => this.#send(commit), this.#ms(4))
+    if (outcome === null) throw new OperationalError('STORE_FULL', 'the store has no room; nothing was written')
     if (outcome.kind === 'unknown') await this.#user.ask(this.#ms(500), () => undefined, 0)
     return outcome
+  }
+
+  /** What becomes of a commit that arrives now, and of the answer. null: the store has no room. */
+  async #send(commit: Commit): Promise<CommitOutcome | null> {
+    if (!this.#network.isOpen(this.#machine, STORE)) return { kind: 'unknown', cause: 'the store was not reached' }
+    if (this.#backend.isFull && commit.writes.length > 0) {
+      this.#backend.faults.count('store full')
+      return null
+    }
+    const outcome = await this.#backend.commit(commit, this.#user.name)
+    return this.#network.isOpen(STORE, this.#machine) ? outcome : { kind: 'unknown', cause: 'the store did not answer' }
   }
 
   watch(after: StoreRevision, onBatch: (batch: ChangeBatch) => void, onGap: (whole: Snapshot) => void): () => void {
@@ -51,8 +102,23 @@ export class SimStore implements Store {
     let ended = false
     const later = (ms: number, call: () => void): void => {
       nextAt = Math.max(nextAt, this.#clock.now() + ms)
-      this.#clock.callAt(nextAt, () => {
-        if (!ended && this.#user.alive) call()
+      this.#clock.callAt(nextAt, () => arrive(call))
+    }
+    const held: (() => void)[] = []
+    const isLate = (): boolean =>
+      !this.#network.isOpen(STORE, this.#machine) || this.#backend.lagging.has(this.#user.name)
+    // News of one server keep their order, however long they wait.
+    const arrive = (call: () => void): void => {
+      if (ended) return
+      if (held.length > 0 || isLate()) held.push(call)
+      else this.#user.whenAwake(() => !ended && call())
+      if (held.length === 1) lookAgain()
+    }
+    const lookAgain = (): void => {
+      this.#clock.after(100, () => {
+        if (ended || held.length === 0) return
+        if (isLate()) return lookAgain()
+        for (const call of held.splice(0)) this.#user.whenAwake(() => !ended && call())
       })
     }
     const tellAll = (): void => {
@@ -86,7 +152,8 @@ export class SimStore implements Store {
 
   async campaign(_holder: string, signal: AbortSignal): Promise<Lease> {
     signal.throwIfAborted()
-    return this.#user.await(this.#backend.lease.campaign(this.#user, signal))
+    const isHeard = (): boolean => this.#network.isWhole(this.#machine, STORE) && !this.#user.isPaused
+    return this.#user.await(this.#backend.lease.campaign(this.#user, signal, isHeard))
   }
 
   async close(): Promise<void> {

@@ -28,6 +28,8 @@ export interface WorkloadDeps {
   readonly taste: Taste
   readonly onRequest: (request: Request) => void
   readonly onAnswer: (request: Request) => void
+  /** A promise was broken to this user. */
+  readonly broken: (what: string) => void
 }
 
 /** Answers that mean that nothing was written, whatever the store did. */
@@ -137,22 +139,34 @@ export class Workload {
 
   /** One try with some server. null: it went away before it answered. */
   async #reach(ask: (api: Api) => Promise<Accepted>): Promise<NonNullable<Request['answer']> | null> {
-    const server = this.#aServer()
+    const follower = this.#aFollower()
+    const server = follower ?? this.#aServer()
     if (server === null) return null
-    const { api, process } = server
+    const { anyApi: api, process } = server
     if (api === null || process === null) return null
     await this.#user.ask(this.#rng.below(5), () => undefined, 0)
     if (!process.alive) return null
     return new Promise((resolve) => {
       process.onDeath(() => resolve(null))
       ask(api).then(
-        (accepted) => resolve({ kind: 'accepted', accepted }),
+        (accepted) => {
+          if (follower?.neverLed === true) this.#deps.broken(`${process.name} made a change, and never led`)
+          resolve({ kind: 'accepted', accepted })
+        },
         (error: unknown) => {
           if (!(error instanceof OperationalError)) throw error
           resolve({ kind: 'refused', code: error.code })
         },
       )
     })
+  }
+
+  /** Now and then somebody asks a server that does not lead. */
+  #aFollower(): SimServer | null {
+    const { servers, around } = this.#deps
+    const following = servers.filter(({ api, anyApi }) => api === null && anyApi !== null)
+    if (following.length === 0 || !around.faults.hit('follower asked', this.#rng)) return null
+    return this.#rng.pick(following)
   }
 
   #aServer(): SimServer | null {

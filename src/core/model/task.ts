@@ -115,7 +115,14 @@ export interface Task {
   /** Of a lost task: its node has come back and nothing of it runs there. Until then its record is kept. */
   readonly gone: boolean
   readonly createdAt: Millis
+  /** When its leader heard of its end, by the leader's clock: that of its node may be wrong. Absent until then. */
+  readonly endedAt?: Millis | undefined
   readonly status: TaskStatus
+}
+
+/** When a task ended, as far as times of other machines can be told from it; 0: it has not. */
+export function endOf({ endedAt, status }: Task): Millis {
+  return endedAt ?? status.finishedAt ?? 0
 }
 
 /** The status of a task that nobody has touched yet. */

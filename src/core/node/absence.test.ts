@@ -62,6 +62,14 @@ test.each<{
     unreachable: [2],
   },
   {
+    name: 'silences that began together count together, however short some of them are',
+    absences: [silent(2), silent(3, { silentSince: 4_900 }), silent(4, { silentSince: 4_900 })],
+    members: 6,
+    now: 5_000,
+    evicted: [],
+    unreachable: [2],
+  },
+  {
     name: 'the other of two nodes may be lost',
     absences: [silent(2)],
     members: 2,

@@ -66,7 +66,10 @@ export function judgeAbsences(
   })
   // Those that were lost before, one by one, say nothing about the network of today.
   const there = members - absences.filter(({ evicted }) => evicted).length
-  const together = judged.filter(({ unreachable, absence }) => unreachable && !absence.evicted).length
+  // Silences that began together are not noticed in the same moment: one that is short counts as well.
+  const isSilent = ({ unreachable, absence }: (typeof judged)[number]): boolean =>
+    !absence.evicted && (unreachable || absence.silentSince !== null)
+  const together = judged.filter(isSilent).length
   const mass = there >= FEWEST_TO_HOLD && together * 2 >= there
   const held =
     mass && judged.some(({ due }) => due)

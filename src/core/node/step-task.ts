@@ -95,7 +95,8 @@ const still = (record: TaskRecord, wakeAt: Millis | null = null): TaskStep => ({
 function endedStep(record: TaskRecord, container: SeenContainer | null, now: Millis): TaskStep {
   if (container?.state !== 'running') {
     // Its leader waits for the word that it runs no more.
-    return record.status.state === 'lost' ? still(ended(record, 'stopped', { message: '' }, now)) : still(record)
+    if (record.status.state !== 'lost') return still(record)
+    return still(withStatus(record, { state: 'stopped', ready: false, finishedAt: now, message: '' }))
   }
   return {
     record,

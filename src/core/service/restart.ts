@@ -2,7 +2,9 @@ import { unreachable } from '../../lib/assert.ts'
 import { retryDelayMs } from '../../lib/backoff.ts'
 import type { Millis } from '../model/ids.ts'
 import type { ServiceSpec } from '../model/service.ts'
-import type { Task } from '../model/task.ts'
+import { endOf, type Task } from '../model/task.ts'
+
+const LONGEST_PAUSE_MS: Millis = retryDelayMs(Number.MAX_SAFE_INTEGER)
 
 /** Whether a slot whose newest attempt has ended gets another one. */
 export type RetryVerdict =
@@ -47,14 +49,24 @@ export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Mill
   }
 }
 
+/**
+ * When a user asked for ended attempts again. null: never, or through a server whose clock was wrong by far: what lies ahead
+ * would be obeyed again after every end.
+ */
+export function askedAt(retryAt: Millis | null, now: Millis): Millis | null {
+  return retryAt === null || retryAt - now > LONGEST_PAUSE_MS ? null : retryAt
+}
+
 function askedAgain(last: Task, retryAt: Millis | null): RetryVerdict {
-  if (retryAt === null || (last.status.finishedAt ?? 0) >= retryAt) return { kind: 'leave' }
+  if (retryAt === null || endOf(last) >= retryAt) return { kind: 'leave' }
   return { kind: 'now', because: 'it was asked for again' }
 }
 
 function afterBackoff(last: Task, because: string, now: Millis): RetryVerdict {
-  const at = (last.status.finishedAt ?? 0) + retryDelayMs(last.status.failures)
-  return at <= now ? { kind: 'now', because } : { kind: 'later', at }
+  const at = endOf(last) + retryDelayMs(last.status.failures)
+  // An end that lies so far ahead was told by a leader whose clock was wrong.
+  const isWrong = endOf(last) - now > LONGEST_PAUSE_MS
+  return at <= now || isWrong ? { kind: 'now', because } : { kind: 'later', at }
 }
 
 /** How a task ended, in words: `failed: exit code 3`. */

@@ -2,7 +2,7 @@ import type { Millis } from '../model/ids.ts'
 import type { ManifestRevision } from '../model/manifest.ts'
 import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
-import { isAlive, type Task } from '../model/task.ts'
+import { endOf, isAlive, type Task } from '../model/task.ts'
 import { endedAs, retryVerdict } from './restart.ts'
 import { lastAttempt, type SlotTasks, sortSlots, wantedSlots } from './slots.ts'
 
@@ -64,8 +64,9 @@ export function judgeRevision(input: RevisionInput, now: Millis): RevisionVerdic
     }
   }
   if (hindrances[0] !== undefined) return { kind: 'failed', message: hindrances[0] }
-  if (unplaceable !== '' && !waiting && now >= createdAt + REFUSAL_GRACE_MS)
-    return { kind: 'failed', message: unplaceable }
+  // A beginning that lies so far ahead was told by a server whose clock was wrong; nobody waits for that.
+  const graceIsOver = now >= createdAt + REFUSAL_GRACE_MS || createdAt - now > DEADLINE_MS
+  if (unplaceable !== '' && !waiting && graceIsOver) return { kind: 'failed', message: unplaceable }
   if (unplaceable === '' && !waiting) return { kind: 'applied' }
   if (now >= createdAt + DEADLINE_MS)
     return { kind: 'failed', message: unplaceable || 'it was not reached within ten minutes' }
@@ -100,7 +101,7 @@ function endedSentence(task: Task): string {
 function failureSince(since: Millis, specHash: string, ended: readonly Task[]): string | null {
   const newest = ended[0]
   if (newest === undefined || newest.specHash !== specHash || isAlive(newest)) return null
-  if ((newest.status.finishedAt ?? 0) < since) return null
+  if (endOf(newest) < since) return null
   // What may mend by itself is tried again before anybody calls it a failure.
   if (newest.status.failures < triesFor(newest)) return null
   const failed = newest.status.state === 'failed' || newest.status.state === 'rejected'

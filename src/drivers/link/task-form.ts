@@ -37,6 +37,7 @@ const keys = z.object({
   stoppedByUser: z.boolean(),
   gone: z.boolean(),
   createdAt: count,
+  endedAt: count.optional(),
   status: taskStatus,
 } satisfies Forms<Task>)
 

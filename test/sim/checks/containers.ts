@@ -79,3 +79,31 @@ export function atMostOne({ broken, isGivenUp }: CheckContext): Check {
     },
   }
 }
+
+/**
+ * Promise 6: of an exclusive service never two run in one slot, wherever that is and whoever is believed to be lost: not
+ * even when a machine comes back that a person gave up.
+ */
+export function exclusiveIsOne({ broken }: CheckContext): Check {
+  const exclusive = new Set<string>()
+  const running = new Map<string, Set<SimContainer>>()
+  return {
+    onCommit: (written) => {
+      for (const { key, after } of written) {
+        if (key.startsWith('task/') && (after as Task | null)?.spec.exclusive) exclusive.add(key.slice('task/'.length))
+      }
+    },
+    onFact: (fact) => {
+      if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
+      const { container } = fact
+      const { taskId, service, slot } = container.order
+      if (!exclusive.has(taskId)) return
+      const there = running.get(`${service}.${slot}`) ?? new Set()
+      running.set(`${service}.${slot}`, there)
+      if (fact.kind === 'ended') there.delete(container)
+      else there.add(container)
+      if (there.size > 1)
+        broken(`${[...there].map(({ order }) => order.taskId).join(', ')} run at once, and the service is exclusive`)
+    },
+  }
+}

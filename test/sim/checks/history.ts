@@ -11,8 +11,11 @@ export function causesAreTold({ broken }: CheckContext): Check {
         if (key.startsWith('event/') || before === after || told.has(key)) continue
         if (key.startsWith('task/') && differs(before as Task | null, after as Task | null))
           broken(`${key} changed without an event`)
-        if (key.startsWith('manifest/') && stateOf(before) !== stateOf(after) && stateOf(after) !== 'staged')
-          broken(`${key} changed from ${stateOf(before)} to ${stateOf(after)} without an event`)
+        const [was, is] = [stateOf(before), stateOf(after)]
+        // What was never desired may be given up in silence.
+        const given = was === 'staged' && is === 'superseded'
+        if (key.startsWith('manifest/') && was !== is && is !== 'staged' && !given)
+          broken(`${key} changed from ${was} to ${is} without an event`)
         if (key.startsWith('node/') || key.startsWith('dispatch/')) broken(`${key} changed without an event`)
       }
       for (const { message, by } of commit.events) if (message === '' || by === '') broken('an event without a cause')

@@ -1,5 +1,6 @@
 import type { Node } from '../../../src/core/model/node.ts'
 import { isTerminal, type Task } from '../../../src/core/model/task.ts'
+import { matchesPlacement } from '../../../src/core/service/slots.ts'
 import type { Check, CheckContext } from '../checks.ts'
 
 /** What a user closed stays closed: no task gets a node that drains or pauses, or that is not in the cluster. */
@@ -13,6 +14,8 @@ export function closedNodesStayClosed({ shadow, broken }: CheckContext): Check {
           if (node === null || node === ((before as Task | null)?.node ?? null)) continue
           const there = shadow.nodes.get(node)
           if (there === undefined) broken(`${id} went to node ${node}, which is not in the cluster`)
+          else if (!matchesPlacement((after as Task).spec, there))
+            broken(`${id} went to node ${node}, whose placement is ${there.placement}`)
           else if (there.availability !== 'active')
             broken(`${id} went to node ${node}, which is to ${there.availability}`)
         }

@@ -1,4 +1,5 @@
 import type { ManifestRevision } from '../../../src/core/model/manifest.ts'
+import type { Node } from '../../../src/core/model/node.ts'
 import type { ServiceSpec } from '../../../src/core/model/service.ts'
 import { isTerminal, type Task } from '../../../src/core/model/task.ts'
 import type { Check, CheckContext } from '../checks.ts'
@@ -14,10 +15,13 @@ const NEWS_MS = 4_000
 export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckContext): Check {
   /** When a slot ceased to be served by itself. */
   const failedAt = new Map<string, number>()
+  /** When a user changed a node, and with it which slots a global service has. */
+  const changedAt = new Map<number, number>()
   return {
     onCommit: (written) => {
       const touched = new Set<string>()
       for (const { key, before, after } of written) {
+        if (key.startsWith('node/') && after !== null) changedAt.set((after as Node).id, time())
         if (!key.startsWith('task/') || before === null || after === null) continue
         const [old, now] = [before as Task, after as Task]
         if (serves(old) && !serves(now) && now.desired === 'running') failedAt.set(`${now.service}.${now.slot}`, time())
@@ -39,7 +43,10 @@ export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckCon
       }
       for (const service of touched) {
         const spec = shadow.wanted().get(service)
-        const isNews = (slot: number): boolean => time() - (failedAt.get(`${service}.${slot}`) ?? 0) < NEWS_MS
+        const isNews = (slot: number): boolean => {
+          const node = spec?.mode === 'global' ? (changedAt.get(slot) ?? 0) : 0
+          return time() - Math.max(failedAt.get(`${service}.${slot}`) ?? 0, node) < NEWS_MS
+        }
         const unserved = spec === undefined ? [] : unservedSlots(spec, shadow).filter((slot) => !isNews(slot))
         const most = spec?.update.parallelism ?? 0
         if (unserved.length > most) broken(`${service} has ${unserved.length} slots unserved, ${most} may be`)
