@@ -127,6 +127,11 @@ export class Lab {
     ])
   }
 
+  /** How many packets were lost by cuts, partitions and losses since the last of them began or ended. */
+  lostPackets(): Promise<number> {
+    return this.#lan.lost()
+  }
+
   /** Lets no more bytes pass to a machine, and from it. */
   async limitRate(machine: Machine, bytesPerSecond: number): Promise<Undo> {
     return this.undoneAtEnd(await this.#lan.limit(this.#outlet(machine), bytesPerSecond))

@@ -19,8 +19,8 @@ test('a loss names its ports and its share, and spares ARP', () => {
   expect(lossRules(losses)).toBe(
     [
       ...EMPTY,
-      'add rule bridge faults forward ether type { ip, ip6 } iifname "p1" drop',
-      'add rule bridge faults forward ether type { ip, ip6 } iifname "p1" oifname "p2" numgen random mod 10000 < 1250 drop',
+      'add rule bridge faults forward ether type { ip, ip6 } iifname "p1" counter drop',
+      'add rule bridge faults forward ether type { ip, ip6 } iifname "p1" oifname "p2" numgen random mod 10000 < 1250 counter drop',
     ].join('; '),
   )
 })
