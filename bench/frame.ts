@@ -3,8 +3,16 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 
-/** Fewer rounds than this say nothing on a machine that is shared. */
-const MIN_ROUNDS = 7
+/** Fewer rounds than this say little on a machine that is shared. */
+const USUAL_ROUNDS = 7
+
+/** What the command line asks of every bench. */
+export interface BenchOptions {
+  /** Those that watch for some time watch for longer. */
+  readonly long: boolean
+  /** null: as many as the bench thinks fit. */
+  readonly rounds: number | null
+}
 
 /** What one side did in one round: the figure that is compared, and others that are only reported. */
 export interface Measured {
@@ -69,7 +77,7 @@ export async function contend(contest: Contest): Promise<BenchResult> {
   const rounds: BenchResult['rounds'][number][] = []
   await contest.ours()
   await contest.peer()
-  for (let round = 0; round < Math.max(contest.rounds ?? MIN_ROUNDS, MIN_ROUNDS); round++) {
+  for (let round = 0; round < (contest.rounds ?? USUAL_ROUNDS); round++) {
     const first = round % 2 === 0 ? await contest.ours() : await contest.peer()
     const second = round % 2 === 0 ? await contest.peer() : await contest.ours()
     const [ours, peer] = round % 2 === 0 ? [first, second] : [second, first]

@@ -99,6 +99,11 @@ export class LabCluster {
   /** Switches a host on that was off, with what ran there. */
   async powerOn(host: Host): Promise<void> {
     await host.powerOn()
+    await this.bringBack(host)
+  }
+
+  /** Starts on a host that is on again what ran there. */
+  async bringBack(host: Host): Promise<void> {
     await this.etcd.startOn(host)
     await host.restartGantry()
   }
