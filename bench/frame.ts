@@ -57,8 +57,8 @@ export interface BenchResult {
   readonly text: string
 }
 
-/** A result with what it was measured on. */
-export interface SavedResult extends BenchResult {
+/** What something was measured on, and when. */
+export interface MeasuredOn {
   /** null where there was no commit to name. */
   readonly commit: { readonly id: string; readonly changed: boolean } | null
   readonly machine: {
@@ -71,6 +71,9 @@ export interface SavedResult extends BenchResult {
   }
   readonly at: string
 }
+
+/** A result with what it was measured on. */
+export interface SavedResult extends BenchResult, MeasuredOn {}
 
 /** Runs both sides in turn, the order swapped from round to round, after one round that is not counted. */
 export async function contend(contest: Contest): Promise<BenchResult> {
@@ -110,8 +113,13 @@ export function quantile(sorted: readonly number[], part: number): number {
 export function saveResult(result: BenchResult): void {
   const directory = join(process.cwd(), 'bench/results')
   mkdirSync(directory, { recursive: true })
-  const document: SavedResult = { ...result, commit: commit(), machine: machine(), at: new Date().toISOString() }
+  const document: SavedResult = { ...result, ...measuredOn() }
   writeFileSync(join(directory, `${result.name}.json`), `${JSON.stringify(document, null, 2)}\n`)
+}
+
+/** The commit, the machine and the moment. */
+export function measuredOn(): MeasuredOn {
+  return { commit: commit(), machine: machine(), at: new Date().toISOString() }
 }
 
 export function show({ median, low, high }: Spread): string {
@@ -122,7 +130,7 @@ function round(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 }
 
-function machine(): SavedResult['machine'] {
+function machine(): MeasuredOn['machine'] {
   const [cpu] = cpus()
   const memoryMb = Math.round(totalmem() / 2 ** 20)
   const common = { cpu: cpu?.model ?? '', cores: cpus().length, memoryMb, node: process.version }
@@ -135,7 +143,7 @@ function osName(): string {
   return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync(path, 'utf8'))?.[1] ?? type()
 }
 
-function commit(): SavedResult['commit'] {
+function commit(): MeasuredOn['commit'] {
   try {
     const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim()
     return { id: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain') !== '' }

@@ -33,7 +33,7 @@ watchedTests((bed) => {
   test(
     'a node that is cut off runs on; what was replaced stops when it is back, and what may run only once waited',
     async () => {
-      expectKept(await nodeCutOff(await bed()))
+      expectKept(await nodeCutOff(await bed(), 'agent'))
     },
     LONGEST_MS,
   )

@@ -7,14 +7,12 @@ import type { Lab } from './lab.ts'
 import { LabCluster } from './lab-cluster.ts'
 import { doubles, runsOf } from './runs.ts'
 import { type ContainerWatch, watchContainers } from './watch-containers.ts'
-import { WATCHED_MANIFEST, WEB_REPLICAS } from './watched-manifest.ts'
+import { isUnwritten, WATCHED_MANIFEST, WEB_REPLICAS } from './watched-manifest.ts'
 import { type Acknowledged, Writer } from './writer.ts'
 
 const SETTLED_WITHIN_MS = 90_000
 /** Older manifest revisions are forgotten; so many are kept at least. */
 const REMEMBERED = 45
-/** What the writer changes itself. */
-const WRITTEN = ['tide', 'ledger']
 
 /** What a scenario did, and what it means for the promises. */
 export interface Fault {
@@ -139,7 +137,7 @@ export class WatchedCluster {
         tasks.join() === running.join(),
       SETTLED_WITHIN_MS,
     )
-    return (await runningContainers(this.lab.hosts)).filter(({ service }) => !WRITTEN.includes(service))
+    return (await runningContainers(this.lab.hosts)).filter(({ service }) => isUnwritten(service))
   }
 
   async stop(): Promise<void> {

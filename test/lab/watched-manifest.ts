@@ -2,6 +2,11 @@ import { BUSYBOX_IMAGE } from '../engine/images.ts'
 
 export const WEB_REPLICAS = 8
 
+/** Whether a service is the same in every version of the manifest. */
+export function isUnwritten(service: string): boolean {
+  return service === 'web' || service === 'only'
+}
+
 /**
  * What runs in a watched cluster. `web` and `only` are the same in every version: no fault of a server may touch them. `ledger` runs
  * nothing and only carries the number; `tide` runs one to three.
