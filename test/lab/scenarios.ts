@@ -21,7 +21,7 @@ export function leaderKilled(bed: WatchedCluster): Promise<Verdict> {
     meant(program.isRunning === false, 'the leader lives')
     meant(next.since >= killedAt, 'it no longer led when it was killed')
     await leader.restartGantry()
-    return { touches: [], facts: { 'next leader after s': (next.since - killedAt) / 1_000 } }
+    return { touches: [], facts: nextLeader(next, killedAt) }
   })
 }
 
@@ -46,10 +46,7 @@ export function leaderPaused(bed: WatchedCluster, pausedMs: number): Promise<Ver
     await waiting
     return {
       touches: [],
-      facts: {
-        'next leader after s': (next.since - pausedAt) / 1_000,
-        'believed it led for ms': (end ?? 0) - resumedAt,
-      },
+      facts: { ...nextLeader(next, pausedAt), 'believed it led for ms': (end ?? 0) - resumedAt },
     }
   })
 }
@@ -61,11 +58,11 @@ export function nodeLost(bed: WatchedCluster, who: 'leader' | 'agent'): Promise<
     const victim = who === 'leader' ? leader : await bed.fullestAgent()
     const lostAt = Date.now()
     await bed.powerOff(victim)
-    if (who === 'leader') await takenOver(bed, leader, epoch)
+    const led = who === 'leader' ? nextLeader(await takenOver(bed, leader, epoch), lostAt) : {}
     const movedAt = await movedFrom(bed, victim, lostAt)
     meant(!victim.isOn, 'the machine is on')
     await bed.cluster.powerOn(victim)
-    return { touches: [victim], facts: { 'replaced after s': (movedAt - lostAt) / 1_000 } }
+    return { touches: [victim], facts: { ...led, 'replaced after s': (movedAt - lostAt) / 1_000 } }
   })
 }
 
@@ -77,14 +74,15 @@ export function nodeCutOff(bed: WatchedCluster, who: 'leader' | 'agent'): Promis
     const before = (await runningContainers([victim])).filter(({ service }) => isUnwritten(service))
     const cutAt = Date.now()
     const mend = await bed.lab.cut(victim)
-    if (who === 'leader') await takenOver(bed, leader, epoch)
+    const led = who === 'leader' ? nextLeader(await takenOver(bed, leader, epoch), cutAt) : {}
     const movedAt = await movedFrom(bed, victim, cutAt)
     const lost = await bed.lab.lostPackets()
     meant(lost > 0, 'no packet was lost')
     const after = await runningContainers([victim])
     meant(before.length > 0 && changed(before, after).length === 0, 'it did not run on while it was cut off')
     await mend()
-    return { touches: [victim], facts: { 'replaced after s': (movedAt - cutAt) / 1_000, 'lost packets': lost } }
+    const facts = { ...led, 'replaced after s': (movedAt - cutAt) / 1_000, 'lost packets': lost }
+    return { touches: [victim], facts }
   })
 }
 
@@ -167,6 +165,10 @@ async function leading(
   if (program === null) throw new Error(`${leader.name} runs no server`)
   meant(reignOf(program, leadership.epoch)?.until === null, `${leader.name} itself does not say that it leads`)
   return { leader, program, epoch: leadership.epoch }
+}
+
+function nextLeader({ since }: { readonly since: number }, at: number): Verdict['facts'] {
+  return { 'next leader after s': (since - at) / 1_000 }
 }
 
 /** Resolves when a server other than this one leads in a later epoch, with the moment. */
