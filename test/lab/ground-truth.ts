@@ -45,8 +45,13 @@ interface LogLine {
 
 /** When a server believed that it led, as its own log says. */
 export function reignsOf({ output }: LabProcess): Reign[] {
+  return reignsIn(output)
+}
+
+/** The same, of a log. */
+export function reignsIn(log: string): Reign[] {
   const reigns: Reign[] = []
-  for (const { time = '', message, epoch } of output.split('\n').flatMap(parsed)) {
+  for (const { time = '', message, epoch } of log.split('\n').flatMap(parsed)) {
     if (epoch === undefined) continue
     if (message === 'leading') reigns.push({ epoch, from: Date.parse(time), until: null })
     const at = reigns.findIndex((reign) => reign.epoch === epoch)
