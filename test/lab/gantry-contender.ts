@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { OperationalError } from '../../src/core/errors.ts'
+import type { ChangeRequest } from '../../src/transport/wire.ts'
 import { BUSYBOX_IMAGE } from '../engine/images.ts'
 import { until } from '../system/gantry.ts'
 import { type Contender, REPLICAS } from './contender.ts'
@@ -21,6 +23,18 @@ export async function gantryContender(lab: Lab, upArgs: readonly string[] = []):
   const cluster = await LabCluster.start(lab, { servers: 3, etcd: 'servers', upArgs })
   const { id: clusterId } = (await cluster.view()).cluster
   const client = (): ReturnType<LabCluster['client']> => cluster.client()
+  /** Changes say what is to be, so one that a change of the leader kept from an answer is asked for again. */
+  const write = async (change: ChangeRequest): Promise<void> => {
+    for (const deadline = Date.now() + WHOLE_WITHIN_MS; ; await pause(100)) {
+      try {
+        await client().apply(change, null)
+        return
+      } catch (error) {
+        const again = error instanceof OperationalError && error.traits.retry !== 'never'
+        if (!again || Date.now() > deadline) throw error
+      }
+    }
+  }
   return {
     name: 'Gantry',
     lab,
@@ -29,14 +43,12 @@ export async function gantryContender(lab: Lab, upArgs: readonly string[] = []):
       for (const { id, name, availability: now } of await client().nodes()) {
         const availability = only === null || only.name === name ? 'active' : 'pause'
         if (now === availability) continue
-        await client().apply({ kind: 'node', node: id, set: { availability }, force: false }, null)
+        await write({ kind: 'node', node: id, set: { availability }, force: false })
       }
     },
-    deploy: async () => {
-      await client().apply({ kind: 'apply', text: MANIFEST, file: null }, null)
-    },
+    deploy: () => write({ kind: 'apply', text: MANIFEST, file: null }),
     clear: async () => {
-      await client().apply({ kind: 'destroy' }, null)
+      await write({ kind: 'destroy' })
       await untilNone(lab.hosts, `gantry.cluster=${clusterId}`)
     },
     leader: () => cluster.leader(),
