@@ -66,10 +66,14 @@ export interface LabResult extends MeasuredOn {
 export async function labCampaign(milliseconds: number, rngSeed: number, say: (line: string) => void): Promise<void> {
   const until = Date.now() + milliseconds
   const { scenarios, leftOut } = await runScenarios(until, say)
-  const losses = await runLosses(until, createRng(rngSeed), say)
-  const result: LabResult = { ...measuredOn(), rngSeed, scenarios, leftOut, losses }
-  mkdirSync(dirname(RESULT), { recursive: true })
-  writeFileSync(RESULT, `${JSON.stringify(result, null, 2)}\n`)
+  const losses: Losses = { agent: [], leader: [] }
+  try {
+    await runLosses(losses, until, createRng(rngSeed), say)
+  } finally {
+    const result: LabResult = { ...measuredOn(), rngSeed, scenarios, leftOut, losses }
+    mkdirSync(dirname(RESULT), { recursive: true })
+    writeFileSync(RESULT, `${JSON.stringify(result, null, 2)}\n`)
+  }
   const broken = Object.entries(scenarios).flatMap(([name, verdict]) =>
     verdict.broken.map((what) => `${name}: ${what}`),
   )
@@ -103,9 +107,8 @@ async function runScenarios(
   }
 }
 
-async function runLosses(until: number, rng: Rng, say: (line: string) => void): Promise<Losses> {
-  const losses: Losses = { agent: [], leader: [] }
-  if (Date.now() + 2 * TRIAL_MS > until) return losses
+async function runLosses(losses: Losses, until: number, rng: Rng, say: (line: string) => void): Promise<void> {
+  if (Date.now() + 2 * TRIAL_MS > until) return
   const lab = await Lab.start({ hosts: LOSS_HOSTS })
   try {
     const contender = await gantryContender(lab)
@@ -121,7 +124,6 @@ async function runLosses(until: number, rng: Rng, say: (line: string) => void): 
       )
     }
     await events.stop()
-    return losses
   } finally {
     await lab.stop()
   }
