@@ -3,8 +3,16 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 
-/** Fewer rounds than this say nothing on a machine that is shared. */
-const MIN_ROUNDS = 7
+/** Fewer rounds than this say little on a machine that is shared. */
+const USUAL_ROUNDS = 7
+
+/** What the command line asks of every bench. */
+export interface BenchOptions {
+  /** Those that watch for some time watch for longer. */
+  readonly long: boolean
+  /** null: as many as the bench thinks fit. */
+  readonly rounds: number | null
+}
 
 /** What one side did in one round: the figure that is compared, and others that are only reported. */
 export interface Measured {
@@ -49,8 +57,8 @@ export interface BenchResult {
   readonly text: string
 }
 
-/** A result with what it was measured on. */
-export interface SavedResult extends BenchResult {
+/** What something was measured on, and when. */
+export interface MeasuredOn {
   /** null where there was no commit to name. */
   readonly commit: { readonly id: string; readonly changed: boolean } | null
   readonly machine: {
@@ -64,12 +72,15 @@ export interface SavedResult extends BenchResult {
   readonly at: string
 }
 
+/** A result with what it was measured on. */
+export interface SavedResult extends BenchResult, MeasuredOn {}
+
 /** Runs both sides in turn, the order swapped from round to round, after one round that is not counted. */
 export async function contend(contest: Contest): Promise<BenchResult> {
   const rounds: BenchResult['rounds'][number][] = []
   await contest.ours()
   await contest.peer()
-  for (let round = 0; round < Math.max(contest.rounds ?? MIN_ROUNDS, MIN_ROUNDS); round++) {
+  for (let round = 0; round < (contest.rounds ?? USUAL_ROUNDS); round++) {
     const first = round % 2 === 0 ? await contest.ours() : await contest.peer()
     const second = round % 2 === 0 ? await contest.peer() : await contest.ours()
     const [ours, peer] = round % 2 === 0 ? [first, second] : [second, first]
@@ -102,8 +113,13 @@ export function quantile(sorted: readonly number[], part: number): number {
 export function saveResult(result: BenchResult): void {
   const directory = join(process.cwd(), 'bench/results')
   mkdirSync(directory, { recursive: true })
-  const document: SavedResult = { ...result, commit: commit(), machine: machine(), at: new Date().toISOString() }
+  const document: SavedResult = { ...result, ...measuredOn() }
   writeFileSync(join(directory, `${result.name}.json`), `${JSON.stringify(document, null, 2)}\n`)
+}
+
+/** The commit, the machine and the moment. */
+export function measuredOn(): MeasuredOn {
+  return { commit: commit(), machine: machine(), at: new Date().toISOString() }
 }
 
 export function show({ median, low, high }: Spread): string {
@@ -114,7 +130,7 @@ function round(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 }
 
-function machine(): SavedResult['machine'] {
+function machine(): MeasuredOn['machine'] {
   const [cpu] = cpus()
   const memoryMb = Math.round(totalmem() / 2 ** 20)
   const common = { cpu: cpu?.model ?? '', cores: cpus().length, memoryMb, node: process.version }
@@ -127,7 +143,7 @@ function osName(): string {
   return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync(path, 'utf8'))?.[1] ?? type()
 }
 
-function commit(): SavedResult['commit'] {
+function commit(): MeasuredOn['commit'] {
   try {
     const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim()
     return { id: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain') !== '' }

@@ -1,17 +1,23 @@
 import { globSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 import { benchmarksPage } from './document.ts'
-import type { BenchResult } from './frame.ts'
-import { saveResult } from './frame.ts'
+import { type BenchOptions, type BenchResult, saveResult } from './frame.ts'
 
 /**
  * Runs the benches named on the command line, or all: every `bench/<name>.bench.ts` exports `run`. `--long`: those that
- * watch for some time watch for longer. Results go to bench/results and docs/benchmarks.md. Ends with 1 when a goal is
+ * watch for some time watch for longer. `--rounds N`: those that take so long that one may want fewer take so many. Results go to bench/results and docs/benchmarks.md. Ends with 1 when a goal is
  * missed.
  */
-const words = process.argv.slice(2)
-const named = words.filter((word) => word !== '--long')
+const { values, positionals: named } = parseArgs({
+  allowPositionals: true,
+  options: { long: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+})
+const options: BenchOptions = {
+  long: values.long,
+  rounds: values.rounds === undefined ? null : Number(values.rounds),
+}
 const files = globSync('bench/*.bench.ts').sort()
 const known = files.map((file) => basename(file, '.bench.ts'))
 const unknown = named.filter((name) => !known.includes(name))
@@ -24,9 +30,9 @@ const results: BenchResult[] = []
 for (const name of known.filter((one) => named.length === 0 || named.includes(one))) {
   process.stderr.write(`${name} ...\n`)
   const module = (await import(pathToFileURL(join(process.cwd(), `bench/${name}.bench.ts`)).href)) as {
-    run: (options: { readonly long: boolean }) => Promise<BenchResult | readonly BenchResult[]>
+    run: (options: BenchOptions) => Promise<BenchResult | readonly BenchResult[]>
   }
-  const result = await module.run({ long: words.includes('--long') })
+  const result = await module.run(options)
   results.push(...(Array.isArray(result) ? result : [result as BenchResult]))
 }
 for (const result of results) saveResult(result)

@@ -19,6 +19,7 @@ export interface HostOptions {
   /** Control group of its containers, below the root of each hierarchy. */
   readonly cgroup: string
   readonly hasOwnClock: boolean
+  readonly liveRestore: boolean
 }
 
 /** A machine with a Docker Engine, and Gantry where a test starts it. */
@@ -34,13 +35,13 @@ export class Host extends Machine {
   gantryProcess: LabProcess | null = null
   #lastStart: { readonly args: readonly string[]; readonly says: string } | null = null
 
-  constructor({ name, directory, cgroup, hasOwnClock }: HostOptions, lan: Lan, outlet: Outlet) {
+  constructor({ name, directory, cgroup, hasOwnClock, liveRestore }: HostOptions, lan: Lan, outlet: Outlet) {
     super({ name, address: outlet.address, namespace: outlet.namespace })
     this.#lan = lan
     this.outlet = outlet
     this.directory = directory
     this.cgroup = cgroup
-    this.engine = new LabEngine(this, join(directory, 'engine'), cgroup)
+    this.engine = new LabEngine(this, join(directory, 'engine'), cgroup, liveRestore)
     this.clockFile = hasOwnClock ? join(directory, 'clock') : null
     mkdirSync(this.dataDir, { recursive: true })
     if (this.clockFile !== null) setClock(this.clockFile, 0)

@@ -1,30 +1,41 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
+import { type Client, createClient } from '../../src/transport/client.ts'
 import { until } from '../system/gantry.ts'
 import type { Host } from './host.ts'
 import type { Lab } from './lab.ts'
+import { LabEtcd } from './lab-etcd.ts'
 
-const PORT = 2379
+export interface LabClusterOptions {
+  readonly servers: number
+  /** Where etcd runs: one member on the outside machine, which no fault of a host touches, or one on each server. */
+  readonly etcd?: 'outside' | 'servers'
+  /** Further words for each `gantry up`. */
+  readonly upArgs?: readonly string[]
+}
 
-/** A cluster on the hosts of a lab: the first are servers, all run agents; their etcd is on the outside machine. */
+/** A cluster on the hosts of a lab: the first are servers, all run agents. */
 export class LabCluster {
   readonly lab: Lab
   readonly servers: readonly Host[]
+  readonly etcd: LabEtcd
   readonly #directory: string
+  readonly #upArgs: readonly string[]
 
-  private constructor(lab: Lab, servers: readonly Host[], directory: string) {
+  private constructor(lab: Lab, { servers, etcd = 'outside', upArgs = [] }: LabClusterOptions) {
     this.lab = lab
-    this.servers = servers
-    this.#directory = directory
+    this.servers = lab.hosts.slice(0, servers)
+    this.#directory = mkdtempSync(join(lab.directory, 'cluster-'))
+    this.#upArgs = upArgs
+    this.etcd = new LabEtcd(etcd === 'outside' ? [lab.outside] : this.servers, join(this.#directory, 'etcd'))
   }
 
   /** Resolves when every node is ready. */
-  static async start(lab: Lab, options: { readonly servers: number }): Promise<LabCluster> {
-    const directory = mkdtempSync(join(lab.directory, 'cluster-'))
-    const servers = lab.hosts.slice(0, options.servers)
-    const cluster = new LabCluster(lab, servers, directory)
-    await cluster.#startEtcd()
+  static async start(lab: Lab, options: LabClusterOptions): Promise<LabCluster> {
+    const cluster = new LabCluster(lab, options)
+    const { servers } = cluster
+    await cluster.etcd.start()
     for (const host of lab.hosts) host.env['GANTRY_RUNTIME'] = 'docker'
     const [first, ...others] = servers
     if (first === undefined) throw new Error('a cluster needs a server')
@@ -80,23 +91,26 @@ export class LabCluster {
     return host
   }
 
-  #serverArgs(host: Host): string[] {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', `${this.lab.outside.address}:${PORT}`]
-    return ['--name', host.name, '--link', `${host.address}:7947`, ...store, '--leader-ttl', '3s']
+  /** Speaks to a server's own socket, so that a fault of the network does not come between. */
+  client(server: Host = this.voice): Client {
+    return createClient({ socketPath: join(server.dataDir, 'gantry.sock') })
   }
 
-  async #startEtcd(): Promise<void> {
-    const { address } = this.lab.outside
-    const data = join(this.#directory, 'etcd')
-    rmSync(data, { recursive: true, force: true })
-    const client = `http://${address}:${PORT}`
-    const peer = `http://${address}:${PORT + 1}`
-    const etcd = await this.lab.outside.spawn([
-      ...['/usr/bin/etcd', '--name', 'lab', '--data-dir', data, '--logger', 'zap'],
-      ...['--listen-client-urls', client, '--advertise-client-urls', client],
-      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `lab=${peer}`],
-    ])
-    await etcd.says('serving')
+  /** Switches a host on that was off, with what ran there. */
+  async powerOn(host: Host): Promise<void> {
+    await host.powerOn()
+    await this.bringBack(host)
+  }
+
+  /** Starts on a host that is on again what ran there. */
+  async bringBack(host: Host): Promise<void> {
+    await this.etcd.startOn(host)
+    await host.restartGantry()
+  }
+
+  #serverArgs(host: Host): string[] {
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', this.etcd.endpoints, '--leader-ttl', '3s']
+    return ['--name', host.name, '--link', `${host.address}:7947`, ...store, '--log-level', 'info', ...this.#upArgs]
   }
 
   async #token(by: Host, ...args: string[]): Promise<string> {

@@ -13,17 +13,19 @@ const PROGRAMS = ['dockerd', 'containerd']
 
 /**
  * The Docker Engine of a machine, as a package would run it: with its own bridge and firewall rules, so that containers
- * publish ports on the machine's address, and live-restore. Its state of this boot is in the machine's /run.
+ * publish ports on the machine's address, and live-restore unless told otherwise. Its state of this boot is in the machine's /run.
  */
 export class LabEngine {
   readonly socket: string
   readonly #machine: Machine
   readonly #directory: string
   readonly #cgroup: string
+  readonly #liveRestore: boolean
   #process: LabProcess | null = null
 
   /** The directory is the engine's own; the control group, below the root of each hierarchy, is its containers'. */
-  constructor(machine: Machine, directory: string, cgroup: string) {
+  constructor(machine: Machine, directory: string, cgroup: string, liveRestore: boolean) {
+    this.#liveRestore = liveRestore
     this.#machine = machine
     this.#directory = directory
     this.#cgroup = cgroup
@@ -87,7 +89,7 @@ export class LabEngine {
       ['--config-file', join(this.#directory, 'daemon.json')],
       ['--cgroup-parent', `/${this.#cgroup}`],
       ['--exec-opt', 'native.cgroupdriver=cgroupfs'],
-      ['--live-restore'],
+      this.#liveRestore ? ['--live-restore'] : [],
     ].flat()
   }
 

@@ -20,6 +20,8 @@ export interface LabOptions {
   readonly images?: string
   /** Gantry on each host has a wall clock that a test may move. */
   readonly clocks?: boolean
+  /** Containers outlive their engine. Default true; Docker Swarm cannot do with it. */
+  readonly liveRestore?: boolean
 }
 
 /**
@@ -49,7 +51,7 @@ export class Lab {
   }
 
   /** Starts the machines and their engines; clears away first what killed processes have left. */
-  static async start({ hosts, images, clocks = false }: LabOptions): Promise<Lab> {
+  static async start({ hosts, images, clocks = false, liveRestore = true }: LabOptions): Promise<Lab> {
     for (const claim of takeAbandoned()) await clear(claim)
     const claim = claimNumber()
     try {
@@ -58,7 +60,7 @@ export class Lab {
       const lab = new Lab(
         claim,
         lan,
-        Array.from({ length: hosts }, (_, i) => aHost(claim, lan, i + 1, clocks)),
+        Array.from({ length: hosts }, (_, i) => aHost(claim, lan, i + 1, { hasOwnClock: clocks, liveRestore })),
       )
       try {
         await lab.#powerOn(given)
@@ -125,6 +127,11 @@ export class Lab {
       { from: port, to: null, percent },
       { from: null, to: port, percent },
     ])
+  }
+
+  /** How many packets were lost by cuts, partitions and losses since the last of them began or ended. */
+  lostPackets(): Promise<number> {
+    return this.#lan.lost()
   }
 
   /** Lets no more bytes pass to a machine, and from it. */
@@ -194,12 +201,17 @@ export class Lab {
   }
 }
 
-function aHost(claim: Claim, lan: Lan, number: number, hasOwnClock: boolean): Host {
+function aHost(
+  claim: Claim,
+  lan: Lan,
+  number: number,
+  wish: { readonly hasOwnClock: boolean; readonly liveRestore: boolean },
+): Host {
   const options = {
     name: `node${number}`,
     directory: join(claim.directory, 'hosts', String(number)),
     cgroup: `${cgroupOf(claim)}/${number}`,
-    hasOwnClock,
+    ...wish,
   }
   return new Host(options, lan, lan.outlet(number))
 }

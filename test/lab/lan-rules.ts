@@ -27,6 +27,12 @@ function lossRule({ from, to, percent }: Loss): string {
     ...(from === null ? [] : [`iifname "${from}"`]),
     ...(to === null ? [] : [`oifname "${to}"`]),
     ...(percent >= 100 ? [] : [`numgen random mod 10000 < ${Math.round(percent * 100)}`]),
+    'counter',
     'drop',
   ].join(' ')
+}
+
+/** How many packets were lost since the losses changed last, as `nft list` tells. */
+export function lostPackets(listing: string): number {
+  return [...listing.matchAll(/counter packets (\d+)/g)].reduce((sum, [, packets]) => sum + Number(packets), 0)
 }

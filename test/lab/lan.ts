@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { runProgram } from '../engine/run-program.ts'
 import { type Claim, namespaceOf } from './claim.ts'
-import { type Loss, lossRules } from './lan-rules.ts'
+import { type Loss, lossRules, lostPackets } from './lan-rules.ts'
 
 const NAMESPACES = '/run/netns'
 
@@ -75,6 +75,12 @@ export class Lan {
     }
   }
 
+  /** How many packets were lost on purpose since that began or changed last. */
+  async lost(): Promise<number> {
+    await this.#changed
+    return lostPackets(await this.#nft('list', 'chain', 'bridge', 'faults', 'forward'))
+  }
+
   /** Lets no more than this pass in either direction; the result ends that. */
   async limit(outlet: Outlet, bytesPerSecond: number): Promise<() => Promise<void>> {
     this.#limits.set(outlet.number, bytesPerSecond)
@@ -106,11 +112,14 @@ export class Lan {
 
   #applyLosses(): Promise<void> {
     const change = this.#changed.then(async () => {
-      const rules = lossRules([...this.#losses])
-      await runProgram(['nsenter', `--net=${NAMESPACES}/${this.#namespace}`, 'nft', rules])
+      await this.#nft(lossRules([...this.#losses]))
     })
     this.#changed = change.catch(() => undefined)
     return change
+  }
+
+  #nft(...words: readonly string[]): Promise<string> {
+    return runProgram(['nsenter', `--net=${NAMESPACES}/${this.#namespace}`, 'nft', ...words])
   }
 
   #ip(...words: readonly string[]): Promise<string> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dockerCampaign } from './docker-campaign.ts'
 import { type Campaign, killCampaign } from './kill-campaign.ts'
+import { labCampaign } from './lab-campaign.ts'
 import { processCampaign } from './process-campaign.ts'
 import { storeCampaign } from './store-campaign.ts'
 import { STORES_UNDER_FIRE } from './stores-under-fire.ts'
@@ -79,7 +80,7 @@ async function script(file: string, args: readonly string[]): Promise<void> {
 const PARTS: readonly Part[] = [
   {
     name: 'lives',
-    share: 0.4,
+    share: 0.3,
     run: (milliseconds) => {
       // Sized for a slow machine: a fast one is done earlier.
       const lives = Math.max(100, Math.floor((milliseconds / 1_000) * LIVES_A_SECOND))
@@ -93,7 +94,8 @@ const PARTS: readonly Part[] = [
     run: (ms) => killsFor(async () => ({ campaign: processCampaign, close: async () => undefined }), ms),
   },
   { name: 'stores', share: 0.15, run: storesFor },
-  { name: 'docker', share: 0.2, run: (ms) => killsFor(dockerCampaign, ms) },
+  { name: 'docker', share: 0.15, run: (ms) => killsFor(dockerCampaign, ms) },
+  { name: 'lab', share: 0.15, run: (ms) => labCampaign(ms, rngSeed, say) },
 ]
 
 let failed = 0

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+import { leaderKilled, leaderPaused, nodeCutOff, nodeLost, serversGone, serversRolled, storeGone } from './scenarios.ts'
+import { starved } from './starvation.ts'
+import type { Verdict } from './watched-cluster.ts'
+import { watchedTests } from './watched-tests.ts'
+
+const LONGEST_MS = 240_000
+
+/** What was seen is told with what was broken, and beside it. */
+function expectKept({ broken, facts }: Verdict): void {
+  console.info(JSON.stringify(facts))
+  expect(broken, JSON.stringify(facts)).toEqual([])
+}
+
+// Three servers and five agents on real engines. Every promise that a scenario could break is judged by it: see WatchedCluster.
+watchedTests((bed) => {
+  test(
+    'a leader that is killed is replaced, and nothing that runs is touched',
+    async () => {
+      expectKept(await leaderKilled(await bed()))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'a leader that stood still for 20 s believes that it leads when it goes on, and does no harm',
+    async () => {
+      expectKept(await leaderPaused(await bed(), 20_000))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'a node that is cut off runs on; what was replaced stops when it is back, and what may run only once waited',
+    async () => {
+      expectKept(await nodeCutOff(await bed(), 'agent'))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'the tasks of a node that lost power run elsewhere, and what runs on other nodes is not touched',
+    async () => {
+      expectKept(await nodeLost(await bed(), 'agent'))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'the machine of the leader loses power, with a member of the store: another leads and replaces its tasks',
+    async () => {
+      expectKept(await nodeLost(await bed(), 'leader'))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'with every server gone, tasks run on while agents and engines are killed, and a crash is mended in place',
+    async () => {
+      expectKept(await serversGone(await bed(), 15_000))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'servers that are restarted one after the other touch nothing that runs',
+    async () => {
+      expectKept(await serversRolled(await bed()))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'while the store is gone everything runs on, and changes are taken again when it is back',
+    async () => {
+      expectKept(await storeGone(await bed(), 5_000))
+    },
+    LONGEST_MS,
+  )
+
+  test(
+    'nodes that are starved of processor time for 40 s are not taken for lost, and nothing moves',
+    async () => {
+      expectKept(await starved(await bed(), 40_000))
+    },
+    LONGEST_MS,
+  )
+})
