@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { OperationalError } from '../core/errors.ts'
@@ -68,6 +69,13 @@ export async function agentOptions(
 /** The text of the join token that was given; null: none. */
 export function joinToken({ joinTokenFile }: AgentFlags): string | null {
   return secretIn(joinTokenFile)
+}
+
+/** The same, when its file may be written later; null: none is named, or there is no such file yet. */
+export function joinTokenThatIsThere({ joinTokenFile }: AgentFlags): string | null {
+  if (joinTokenFile === undefined || (joinTokenFile !== '-' && !existsSync(joinTokenFile))) return null
+  const text = secretIn(joinTokenFile)
+  return text === '' ? null : text
 }
 
 /** What a file with a secret holds; null: none is named. */

@@ -13,6 +13,7 @@ import type {
   JoinTokenView,
   NodeView,
   RevisionProgress,
+  ServerView,
   ServiceDetail,
   ServiceView,
   TaskView,
@@ -106,6 +107,11 @@ export interface Api {
   createJoinToken(wish: JoinTokenWish, caller: Caller): Promise<NewJoinToken>
   joinTokens(): readonly JoinTokenView[]
   revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView>
+  /**
+   * Takes a server out of a store that the servers keep themselves, by name, address or id. GUARD_BLOCKED when the rest
+   * would be no majority; UNSUPPORTED with any other store.
+   */
+  removeServer(word: string, caller: Caller): Promise<ServerView>
   /** The lines of these tasks, merged by time as far as they arrive in order. */
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */

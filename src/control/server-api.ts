@@ -16,6 +16,7 @@ import type {
   JoinTokenView,
   NodeView,
   RevisionProgress,
+  ServerView,
   ServiceDetail,
   ServiceView,
   TaskView,
@@ -31,6 +32,7 @@ import type { AgentCalls } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
+import type { StoreMembers } from '../ports/store-members.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
@@ -39,6 +41,7 @@ import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatch
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
+import { removeServer } from './remove-server.ts'
 import type { Sessions } from './sessions.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
@@ -54,6 +57,8 @@ export interface ServerApiDeps {
   readonly term: () => Term | null
   readonly admission: () => AdmissionDeps
   readonly storeKind: string
+  /** null: the store is kept elsewhere. */
+  readonly storeMembers: StoreMembers | null
   readonly version: string
 }
 
@@ -72,7 +77,7 @@ export class ServerApi implements Api {
   }
 
   cluster(): ClusterView {
-    const { world, storeKind, version } = this.#deps
+    const { world, storeKind, storeMembers, version } = this.#deps
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
@@ -80,6 +85,8 @@ export class ServerApi implements Api {
       cluster,
       leadership,
       store: storeKind,
+      servers: storeMembers?.servers() ?? [],
+      conditions: storeMembers?.conditions() ?? [],
       storeRevision: world.mirror.revision,
       version,
       desiredRevision: world.desired,
@@ -273,6 +280,10 @@ export class ServerApi implements Api {
 
   async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
     return revokeJoinToken(id, caller, this.#deps.admission())
+  }
+
+  removeServer(word: string, caller: Caller): Promise<ServerView> {
+    return removeServer(word, caller, this.#deps)
   }
 
   explain(object: string): Explanation {

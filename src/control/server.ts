@@ -12,6 +12,7 @@ import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Lease, Store } from '../ports/store.ts'
+import type { StoreMembers } from '../ports/store-members.ts'
 import { Mirror } from '../store/mirror.ts'
 import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
 import type { Api } from './api.ts'
@@ -40,6 +41,8 @@ export interface ServerDeps {
   readonly reach: Reach
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
+  /** The servers that keep the store themselves; null: the store is kept elsewhere. */
+  readonly storeMembers?: StoreMembers | null
   readonly config: ServerConfig
 }
 
@@ -70,7 +73,7 @@ export class Server {
 
   /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { store, clock, log, config, storeMembers = null } = this.#deps
     this.#world = new World(await Mirror.open(store))
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
     this.#api = new ServerApi({
@@ -81,6 +84,7 @@ export class Server {
       term: () => this.#term,
       admission: () => this.#admission(),
       storeKind: store.kind,
+      storeMembers,
       version: config.version,
     })
     this.#campaigning = this.#campaign(this.#world)

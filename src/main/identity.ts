@@ -12,7 +12,6 @@ import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
-import { newClusterKey } from '../drivers/pki/seal.ts'
 
 /** Who this machine is in its cluster. */
 export interface Identity extends NodeIdentity {
@@ -51,7 +50,7 @@ export async function foundAuthority(
   now: number,
 ): Promise<Identity> {
   const clusterId = server.api.cluster().cluster.id
-  const clusterKey = newClusterKey()
+  const clusterKey = await new IdentityFiles(dataDir).foundingKey()
   const authority = await newAuthorityRecord(clusterKey, clusterId, now)
   const { key, request } = await newKeyAndRequest()
   const terms = { clusterId, role: 'server', nodeId, addresses, now } as const

@@ -27,6 +27,8 @@ export interface MembershipOptions {
   readonly name: string
   readonly link: LinkOptions | null
   readonly join: JoinOptions | null
+  /** Nobody else can answer: requests stay here. */
+  readonly isCutOff: () => boolean
 }
 
 /** What ties a server to the other machines of its cluster: who it is, and the port where they find it. */
@@ -113,8 +115,9 @@ export class Membership {
     const { link, dataDir, name } = this.#options
     if (link === null) return
     const server = this.#requireServer()
-    if (this.#identity === null) {
-      const nodeId = await ownNode(server, name)
+    // Without an authority a first start was cut off before the store knew of it.
+    if (this.#identity === null || server.authority === null) {
+      const nodeId = this.nodeId ?? (await ownNode(server, name))
       this.#identity = await foundAuthority(server, dataDir, nodeId, [hostOf(link)], Date.now())
     }
     const identity = this.#identity
@@ -156,6 +159,7 @@ export class Membership {
 
   readonly elsewhere = (): DialLeader | null => {
     const server = this.#server
+    if (this.#options.isCutOff()) return null
     const address = server?.leader?.address ?? null
     if (server === null || server.leads || address === null || address === this.address || this.#identity === null)
       return null

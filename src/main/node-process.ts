@@ -16,15 +16,18 @@ import { systemHost } from '../drivers/host.ts'
 import { ProcessRuntime } from '../drivers/process/runtime.ts'
 import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
+import { invariant } from '../lib/assert.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
+import type { StoreMembers } from '../ports/store-members.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
+import type { ManagedEtcd } from './managed-etcd/managed-etcd.ts'
 import type { Membership } from './membership.ts'
-import { openStore, type StoreOptions } from './open-store.ts'
+import { type ManagedEtcdOptions, openStore, type StoreOptions } from './open-store.ts'
 
 /** What an agent is told of its machine. */
 export interface AgentOptions {
@@ -43,11 +46,13 @@ export interface AgentOptions {
 export interface NodeOptions extends AgentOptions {
   readonly clusterName: string
   readonly strategy: Strategy
-  readonly store: StoreOptions
+  readonly store: StoreOptions | ManagedEtcdOptions
   /** Where other machines of the cluster find this one; null: it is alone. */
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
   readonly join: JoinOptions | null
+  /** What a server that keeps the store itself joins with; null: there is nothing yet. */
+  readonly joinText?: () => string | null
 }
 
 export interface LinkOptions {
@@ -79,12 +84,14 @@ export interface NodeProcess {
 }
 
 /** Starts the control plane and the agent of a machine. On failure nothing is left running. */
-export async function startNode(options: NodeOptions, log: Log): Promise<NodeProcess> {
+export async function startNode(options: NodeOptions, log: Log, say: (line: string) => void): Promise<NodeProcess> {
   makeDataDir(options.dataDir)
   const { Membership } = await import('./membership.ts')
-  const membership = await Membership.open({ ...options, name: nodeName(options) }, log)
-  const store = await openStore(options.store, { clock: systemClock(), rng: systemRng() })
-  const server = newServer(store, membership, options, log)
+  const managed = await openManaged(options, log, say)
+  const isCutOff = (): boolean => managed?.isCutOff() ?? false
+  const membership = await Membership.open({ ...options, name: nodeName(options), isCutOff }, log)
+  const store = await theStore(options.store, managed)
+  const server = newServer(store, membership, managed, options, log)
   try {
     await server.start()
     await membership.takeServer(server)
@@ -102,6 +109,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
         await server.stop()
         await Promise.all(runtimes.map((runtime) => runtime.close()))
         await store.close()
+        await managed?.close()
         return left
       },
     }
@@ -109,11 +117,31 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
     await membership.close()
     await server.stop()
     await store.close()
+    await managed?.close()
     throw error
   }
 }
 
-function newServer(store: Store, membership: Membership, options: NodeOptions, log: Log): Server {
+async function openManaged(options: NodeOptions, log: Log, say: (line: string) => void): Promise<ManagedEtcd | null> {
+  const { store, link, dataDir, joinText = () => null } = options
+  if (store.kind !== 'managed-etcd') return null
+  const { ManagedEtcd } = await import('./managed-etcd/managed-etcd.ts')
+  return ManagedEtcd.open({ store, link, dataDir, name: nodeName(options), joinText }, log, say)
+}
+
+async function theStore(options: NodeOptions['store'], managed: ManagedEtcd | null): Promise<Store> {
+  if (managed !== null) return managed.store
+  invariant(options.kind !== 'managed-etcd', 'what manages etcd has the store')
+  return openStore(options, { clock: systemClock(), rng: systemRng() })
+}
+
+function newServer(
+  store: Store,
+  membership: Membership,
+  storeMembers: StoreMembers | null,
+  options: NodeOptions,
+  log: Log,
+): Server {
   const clock = systemClock()
   const config = {
     name: nodeName(options),
@@ -129,7 +157,7 @@ function newServer(store: Store, membership: Membership, options: NodeOptions, l
     version: options.version,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
-  return new Server({ store, clock, rng: systemRng(), log, reach: tcpReach(), certifier, config })
+  return new Server({ store, clock, rng: systemRng(), log, reach: tcpReach(), certifier, storeMembers, config })
 }
 
 interface StartedAgent {

@@ -35,6 +35,22 @@ export interface EtcdStoreOptions {
   readonly requestTimeoutMs: Millis | null
 }
 
+/** An etcd that the servers run themselves. */
+export interface ManagedEtcdOptions {
+  readonly kind: 'managed-etcd'
+  /** All servers, `host` or `host:port` of their links. The first one founds the cluster. */
+  readonly seeds: readonly string[]
+  /** The same on every server. */
+  readonly clientPort: number
+  readonly peerPort: number
+  /** Name or path of etcd's program. */
+  readonly program: string
+  readonly namespace: string
+  readonly leaseTtlSeconds: number
+  readonly renewIntervalMs: Millis | null
+  readonly requestTimeoutMs: Millis | null
+}
+
 export interface ZooKeeperStoreOptions {
   readonly kind: 'zookeeper'
   /** `host:port` of servers of one ensemble, at least one. */

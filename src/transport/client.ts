@@ -12,6 +12,7 @@ import type {
   JoinTokenView,
   NodeView,
   RevisionProgress,
+  ServerView,
   ServiceDetail,
   ServiceView,
   TaskView,
@@ -55,6 +56,8 @@ export interface Client {
     readonly uses?: number | null
   }): Promise<{ readonly text: string; readonly token: JoinTokenView }>
   joinTokens(): Promise<readonly JoinTokenView[]>
+  servers(): Promise<readonly ServerView[]>
+  removeServer(word: string): Promise<ServerView>
   revokeJoinToken(id: string): Promise<JoinTokenView>
   services(): Promise<readonly ServiceView[]>
   service(name: ServiceName): Promise<ServiceDetail>
@@ -131,7 +134,7 @@ function taskCalls(connection: Connection): Pick<Client, TaskCalls | DispatchCal
 }
 
 type ClusterCalls = 'health' | 'cluster' | 'nodes' | 'node' | 'nodeStats' | 'samples' | 'explain'
-type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken'
+type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken' | 'servers' | 'removeServer'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
@@ -146,6 +149,8 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinC
     watchEvents: (query, signal) => watchEvents(connection, query, signal),
     createJoinToken: (wish) => write('/join-tokens', wish),
     joinTokens: () => get('/join-tokens'),
+    servers: () => get('/servers'),
+    removeServer: (word) => write(`/servers/${segment(word)}/remove`, {}),
     revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
   }

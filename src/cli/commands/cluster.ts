@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { clusterText, healthText, isHindered, leaderText } from '../render/cluster.ts'
+import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
   return new Command('cluster')
@@ -21,10 +21,11 @@ export function healthCommand(context: Context): Command {
     .description('whether everything that is wanted serves; ends with 1 if not')
     .addHelpText('after', '\nExample:\n  gantry health && echo fine')
     .action(async () => {
-      const services = await context.client().services()
-      const healthy = !services.some(isHindered)
+      const client = context.client()
+      const [services, { conditions }] = await Promise.all([client.services(), client.cluster()])
+      const healthy = !services.some(isHindered) && !conditions.some(isFailure)
       if (!healthy) context.exitCode = 1
-      context.print({ healthy, services }, (_, format) => healthText(services, format))
+      context.print({ healthy, services, conditions }, (_, format) => healthText(services, conditions, format))
     })
 }
 

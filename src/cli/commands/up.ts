@@ -4,7 +4,7 @@ import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
 import type { AgentFile } from '../agent-file.ts'
-import { type AgentFlags, agentOptions, joinToken, secretIn, withAgentFlags } from '../agent-flags.ts'
+import { type AgentFlags, agentOptions, joinToken, joinTokenThatIsThere, secretIn, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
@@ -29,6 +29,7 @@ const EXAMPLES = [
   '--data /srv/gantry --listen 127.0.0.1:9000 --runtime docker',
   '--config agent.yaml --leave',
   '--link 10.0.0.1:7947 --backend-type etcd --etcd-endpoints 10.0.0.9:2379',
+  '--link 10.0.0.1:7947 --backend-type managed-etcd --seeds 10.0.0.1,10.0.0.2,10.0.0.3',
 ]
 
 /** `up`: server and agent of this machine in the foreground. */
@@ -66,7 +67,9 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const dataDir = globals.dataOption === null && file?.dataDir ? resolve(file.dataDir) : globals.dataDir
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file?.store ?? {}, dataDir }, warn)
-  const token = joinToken(flags)
+  const isManaged = store.kind === 'managed-etcd'
+  // Servers that are installed at the same time have no token yet: they wait for the file.
+  const token = isManaged ? null : joinToken(flags)
   return {
     ...(await agentOptions(flags, file?.nodeName ?? null, dataDir, context)),
     clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
@@ -74,6 +77,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     store,
     link: linkOptions(flags),
     join: token === null ? null : { servers: flags.servers ?? [], token },
+    joinText: () => joinTokenThatIsThere(flags),
     listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
     socketPath: socketPath({ ...globals, dataDir }),
     auth: flags.auth,

@@ -309,7 +309,9 @@ const CASES: Readonly<Record<string, () => string>> = {
       {
         cluster: { id: '0123456789abcdef', name: 'shop', incarnation: 1, createdAt: ago(400_000) },
         leadership: { epoch: 2, holder: 'node-1:7946', address: null, since: ago(50) },
-        store: 'sqlite',
+        store: 'etcd',
+        servers: SERVERS,
+        conditions: CONDITIONS,
         storeRevision: 512,
         version: '0.1.0',
         desiredRevision: 3,
@@ -317,7 +319,12 @@ const CASES: Readonly<Record<string, () => string>> = {
       },
       plain,
     ),
-  health: () => `${healthText([WEB, PAUSED], plain)}\n---\n${healthText(SERVICES, plain)}`,
+  health: () =>
+    [
+      healthText([WEB, PAUSED], [], plain),
+      healthText(SERVICES, [], plain),
+      healthText([WEB], CONDITIONS, plain),
+    ].join('\n---\n'),
   events: () => EVENTS.map((event) => eventText(event, plain.style)).join('\n'),
   explain: () =>
     explanationText(

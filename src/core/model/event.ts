@@ -9,6 +9,7 @@ export const EVENT_KINDS = [
   'node.removed',
   'node.fenced',
   'node.replaced',
+  'server.removed',
   'manifest.accepted',
   'manifest.applied',
   'manifest.failed',

@@ -77,10 +77,40 @@ export interface NodeView extends Node {
   readonly tasks: number
 }
 
+/** A lasting state of the store that people should know of. */
+export interface StoreCondition {
+  readonly kind: string
+  /** A failure keeps something from working now. */
+  readonly severity: 'warning' | 'failure'
+  readonly message: string
+  /** What helps. */
+  readonly hint: string
+}
+
+/** A server whose own etcd is a member of the store. */
+export interface ServerView {
+  /** Empty until its etcd has run once. */
+  readonly name: string
+  /** Where the others reach its etcd: a host. */
+  readonly address: string
+  /** Id of the member, in hex. */
+  readonly id: string
+  /** It has a vote; otherwise it is still learning. */
+  readonly isVoting: boolean
+  /** It leads the members of the store. */
+  readonly leads: boolean
+  readonly alive: boolean
+  /** Of etcd; null: it has never answered. */
+  readonly version: string | null
+}
+
 export interface ClusterView {
   readonly cluster: Cluster
   readonly leadership: Leadership
   readonly store: string
+  /** Servers that keep the store themselves; none with any other store. */
+  readonly servers: readonly ServerView[]
+  readonly conditions: readonly StoreCondition[]
   readonly storeRevision: number
   readonly version: string
   readonly desiredRevision: number

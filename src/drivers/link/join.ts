@@ -18,6 +18,7 @@ import { fromWireError, toWireError } from './wire-error.ts'
 export const JOIN_PROTOCOL = 'gantry-join/1'
 
 const ANSWER_WITHIN_MS: Millis = 15_000
+const PROBE_WITHIN_MS: Millis = 3_000
 
 const joining = z.object({
   kind: z.literal('join'),
@@ -156,11 +157,26 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
   throw failure
 }
 
+/** Whether a server that has a cluster answers there. Whoever answers proves nothing. */
+export async function isServerThere(server: string): Promise<boolean> {
+  try {
+    return z.string().parse(await ask(server, null, { kind: 'authorities' }, PROBE_WITHIN_MS)) !== ''
+  } catch (error) {
+    if (error instanceof OperationalError || error instanceof z.ZodError) return false
+    throw error
+  }
+}
+
 /**
  * One question to a server. `trust`: the authority to believe, PEM, or our identity; null: nobody is believed yet, so nothing
  * secret may be said.
  */
-function ask(server: string, trusted: string | StoredIdentity | null, question: object): Promise<unknown> {
+function ask(
+  server: string,
+  trusted: string | StoredIdentity | null,
+  question: object,
+  withinMs: Millis = ANSWER_WITHIN_MS,
+): Promise<unknown> {
   const { host, port } = hostAndPort(server)
   const trust = trustOf(trusted)
   return new Promise((resolve, reject) => {
@@ -169,7 +185,7 @@ function ask(server: string, trusted: string | StoredIdentity | null, question: 
       socket.destroy()
       reject(error instanceof OperationalError ? error : unreachable(server, error))
     }
-    socket.setTimeout(ANSWER_WITHIN_MS, () => fail(new Error('no answer')))
+    socket.setTimeout(withinMs, () => fail(new Error('no answer')))
     socket.once('error', fail)
     socket.once('secureConnect', () => {
       if (trusted !== null && !isServer(socket)) {

@@ -3,7 +3,7 @@ import type { Api } from '../../../control/api.ts'
 import { OperationalError } from '../../../core/errors.ts'
 import { EVENT_ID } from '../../../core/model/event.ts'
 import type { NodeView } from '../../../core/model/view.ts'
-import { clusterView, event, explanation, health, hostStats, node } from '../schemas/cluster.ts'
+import { clusterView, event, explanation, health, hostStats, node, server } from '../schemas/cluster.ts'
 import { listOf } from '../schemas/named.ts'
 import { taskSample } from '../schemas/task.ts'
 import { byId, flag, wholeText } from './params.ts'
@@ -41,6 +41,7 @@ export function clusterRoutes(version: string): readonly Route[] {
       handle: (api) => api.cluster(),
     }),
     ...nodeRoutes,
+    ...serverRoutes,
     streamRoute({
       method: 'GET',
       path: '/events',
@@ -65,6 +66,25 @@ export function clusterRoutes(version: string): readonly Route[] {
     }),
   ]
 }
+
+const serverRoutes: readonly Route[] = [
+  jsonRoute({
+    method: 'GET',
+    path: '/servers',
+    summary: 'The servers that keep the store themselves; none with any other store.',
+    response: listOf(server),
+    handle: (api) => api.cluster().servers,
+  }),
+  jsonRoute({
+    method: 'POST',
+    path: '/servers/:id/remove',
+    summary: 'Takes a server out of the store, by name, address or member id, if the rest stays a majority.',
+    params: byId,
+    body: z.strictObject({}),
+    response: server,
+    handle: (api, { params, caller }) => api.removeServer(params.id, caller),
+  }),
+]
 
 const nodeRoutes: readonly Route[] = [
   jsonRoute({

@@ -1,0 +1,3 @@
+import { Command } from 'commander'
+import { OperationalError } from '../../core/errors.ts'
+import { createLog } from '../../drivers/log.ts'

@@ -1,0 +1,115 @@
+import { connect } from 'node:net'
+import { clientUrlOf, etcdArguments } from '../../core/etcd/arguments.ts'
+import { titleOf } from '../../core/etcd/members.ts'
+import { OperationalError } from '../../core/errors.ts'
+import { STABLE_NAME } from '../../core/identity/certificate-policy.ts'
+import { systemClock } from '../../drivers/clock.ts'
+import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
+import { hasEtcdData, type KeptSetting, keptSetting, writeStoreCredentials } from '../../drivers/etcd/store-files.ts'
+import { storeAuthority } from '../../drivers/pki/store-authority.ts'
+import { systemRng } from '../../drivers/rng.ts'
+import { sleep } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Store } from '../../ports/store.ts'
+import { EtcdStore } from '../../store/etcd/etcd-store.ts'
+import type { TlsText } from '../../store/etcd/endpoint.ts'
+import { EtcdMembers } from '../../store/etcd/members.ts'
+import { type Identity, readIdentity } from '../identity.ts'
+import { addressOf } from './become-member.ts'
+
+export interface RecoverOptions {
+  readonly dataDir: string
+  readonly socketPath: string
+}
+
+/** What a survivor was made of the store. */
+export interface Recovery {
+  /** Name of the server that goes on alone. */
+  readonly survivor: string
+  /** Revision of the state that it goes on with. */
+  readonly storeRevision: number
+}
+
+const BEGIN_WITHIN_MS = 60_000
+
+/**
+ * Makes this server's etcd the only member of the store, with what it has of the state, and lets `raise` mark the state
+ * as another incarnation of the cluster's before anybody uses it. The certificate authority stays, and so do machines.
+ * Gantry must not run here. Throws PREREQUISITE, CONFLICT, UNAVAILABLE.
+ */
+export async function recoverFromSurvivor(
+  options: RecoverOptions,
+  raise: (store: Store, identity: Identity) => Promise<void>,
+  log: Log,
+): Promise<Recovery> {
+  const { dataDir, socketPath } = options
+  const kept = await keptSetting(dataDir)
+  const identity = await readIdentity(dataDir)
+  const clusterKey = identity?.files.clusterKey ?? null
+  if (kept === null || identity === null || clusterKey === null || !(await hasEtcdData(dataDir))) {
+    throw new OperationalError('PREREQUISITE', `no server of Gantry has kept the store in ${dataDir}`, {
+      hint: 'run it on a server that was started with --backend-type managed-etcd, with its --data',
+    })
+  }
+  if (await answers(socketPath)) {
+    throw new OperationalError('CONFLICT', 'Gantry runs on this machine', { hint: 'stop it first, with --leave for its tasks' })
+  }
+  const clock = systemClock()
+  const authority = await storeAuthority(clusterKey)
+  const files = await writeStoreCredentials(dataDir, authority, kept.setting.host, clock.now())
+  const tls = { ...files, serverName: STABLE_NAME }
+  const deps = { dataDir, program: kept.program, clock, log }
+  const left = new EtcdProcess(deps)
+  await left.adopt()
+  await left.stop()
+  const etcd = new EtcdProcess(deps)
+  try {
+    await etcd.start(etcdArguments(kept.setting, [], { forceNewCluster: true }))
+    await untilAlone(etcd, kept, tls)
+    const store = await openAlone(kept, tls)
+    try {
+      await raise(store, identity)
+      const { revision } = await store.load()
+      return { survivor: kept.setting.name, storeRevision: revision }
+    } finally {
+      await store.close()
+    }
+  } finally {
+    await etcd.stop()
+  }
+}
+
+async function untilAlone(etcd: EtcdProcess, { setting }: KeptSetting, tls: TlsText): Promise<void> {
+  const clock = systemClock()
+  const members = new EtcdMembers(clock, tls)
+  const until = clock.now() + BEGIN_WITHIN_MS
+  try {
+    for (;;) {
+      const seen = (await members.lookAt([addressOf(clientUrlOf(setting))])) ?? []
+      if (seen.length === 1 && seen.every(({ leads }) => leads)) return
+      if (!etcd.isRunning() || clock.now() > until) {
+        const words = seen.length === 0 ? await etcd.lastWords() : `its members are ${seen.map(titleOf).join(', ')}`
+        throw new OperationalError('UNAVAILABLE', `cannot make etcd go on alone: ${words}`)
+      }
+      await sleep(clock, 100)
+    }
+  } finally {
+    members.close()
+  }
+}
+
+function openAlone({ setting, namespace }: KeptSetting, tls: TlsText): Promise<Store> {
+  const endpoints = [addressOf(clientUrlOf(setting))]
+  return EtcdStore.open({ endpoints, namespace, tls, requestTimeoutMs: 20_000, clock: systemClock(), rng: systemRng() })
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
