@@ -40,6 +40,7 @@ import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
 import type { Sessions } from './sessions.ts'
+import { settle } from './settle.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
@@ -76,8 +77,9 @@ export class ServerApi implements Api {
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
+    const { id, name, incarnation, createdAt, keepsUnknown } = cluster
     return {
-      cluster,
+      cluster: { id, name, incarnation, createdAt, ...(keepsUnknown === true && { keepsUnknown }) },
       leadership,
       store: storeKind,
       storeRevision: world.mirror.revision,
@@ -273,6 +275,10 @@ export class ServerApi implements Api {
 
   async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
     return revokeJoinToken(id, caller, this.#deps.admission())
+  }
+
+  async settle(caller: Caller): Promise<boolean> {
+    return settle(caller, this.#leading())
   }
 
   explain(object: string): Explanation {

@@ -78,7 +78,7 @@ export interface NodeView extends Node {
 }
 
 export interface ClusterView {
-  readonly cluster: Cluster
+  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown'>
   readonly leadership: Leadership
   readonly store: string
   readonly storeRevision: number
