@@ -7,6 +7,7 @@ import { judgeAuthority } from '../core/node/fence.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DurableText, Host } from '../ports/host.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
@@ -38,6 +39,8 @@ export interface AgentDeps {
   readonly reach: Reach
   readonly runtimes: readonly Runtime[]
   readonly cache: DurableText
+  /** Whether it takes the word that the state is of a higher incarnation than before. */
+  readonly trusts: IncarnationTrust
   readonly config: AgentConfig
 }
 
@@ -170,7 +173,9 @@ export class Agent {
   }
 
   #receive(assignment: Assignment): void {
-    const verdict = judgeAuthority(this.#pending?.authority ?? this.#authority, assignment.authority)
+    const { authority, proof = null } = assignment
+    const vouched = (): boolean => this.#deps.trusts(authority.clusterId, authority.incarnation, proof)
+    const verdict = judgeAuthority(this.#pending?.authority ?? this.#authority, authority, vouched)
     if (verdict.kind === 'stale') return
     if (verdict.kind === 'refuse') {
       this.#deps.log.error('assignment refused, everything keeps running', { reason: verdict.message })
@@ -203,7 +208,11 @@ export class Agent {
       this.#authority = authority
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
-        this.#loop.assign(this.#resolved(assignment.tasks), assignment.dismissed === true)
+        const { dismissed, keepsUnknown } = assignment
+        this.#loop.assign(this.#resolved(assignment.tasks), {
+          dismissed: dismissed === true,
+          keepsUnknown: keepsUnknown === true,
+        })
       }
       this.#session.report([...this.#loop.records.values()].filter(({ taskId }) => this.#loop.tasks.has(taskId)))
     }

@@ -1,6 +1,13 @@
 import { join } from 'node:path'
 import type { Millis } from '../core/model/ids.ts'
-import type { EtcdStoreOptions, ManagedEtcdOptions, StoreOptions, StoreUser, TlsFiles, ZooKeeperStoreOptions } from '../main/open-store.ts'
+import type {
+  EtcdStoreOptions,
+  ManagedEtcdOptions,
+  StoreOptions,
+  StoreUser,
+  TlsFiles,
+  ZooKeeperStoreOptions,
+} from '../main/open-store.ts'
 import { etcdEndpoints, zooKeeperHosts } from './store-servers.ts'
 import type { Setting, SettingName, StoreSettings } from './store-settings.ts'
 import { invalid, listOf, portOf, SETTING_NAMES, textOf, timeOf } from './store-settings.ts'
@@ -112,7 +119,8 @@ function etcdOptions(settings: StoreSettings, warn: (line: string) => void): Etc
 
 function managedEtcdOptions(settings: StoreSettings): ManagedEtcdOptions {
   const { type, seeds, etcd_client_port, etcd_peer_port, etcd_program } = settings
-  if (seeds === undefined && type !== undefined) throw invalid(type, 'no servers are named', 'give --seeds HOST,HOST,HOST')
+  if (seeds === undefined && type !== undefined)
+    throw invalid(type, 'no servers are named', 'give --seeds HOST,HOST,HOST')
   const clientPort = etcd_client_port === undefined ? 2379 : portOf(etcd_client_port)
   const peerPort = etcd_peer_port === undefined ? 2380 : portOf(etcd_peer_port)
   if (etcd_peer_port !== undefined && clientPort === peerPort) {

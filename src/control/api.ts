@@ -112,6 +112,8 @@ export interface Api {
    * would be no majority; UNSUPPORTED with any other store.
    */
   removeServer(word: string, caller: Caller): Promise<ServerView>
+  /** Tasks that a state which was put back does not know are removed from now on. False: there was nothing to settle. */
+  settle(caller: Caller): Promise<boolean>
   /** The lines of these tasks, merged by time as far as they arrive in order. */
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */

@@ -1,3 +1,4 @@
+import { OperationalError } from '../core/errors.ts'
 import type { Cluster } from '../core/model/cluster.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch } from '../core/model/ids.ts'
@@ -26,6 +27,7 @@ export async function takeEpoch(deps: LeadDeps, signal: AbortSignal): Promise<Ep
   const { store, mirror, clock } = deps
   for (;;) {
     signal.throwIfAborted()
+    requirePresent(mirror)
     const held = mirror.get(LEADERSHIP_KEY)
     const epoch = (held?.value.epoch ?? 0) + 1
     const now = clock.now()
@@ -54,6 +56,15 @@ export async function takeEpoch(deps: LeadDeps, signal: AbortSignal): Promise<Ep
     // Conflict: somebody was quicker. Unknown: the pause lets the mirror show whether it was ours; a lost one is raised again.
     await sleep(clock, AGAIN_MS, signal)
   }
+}
+
+/** Throws STORE_MOVED when the state has another home: two clusters must not come out of one. */
+export function requirePresent(mirror: Mirror): void {
+  const move = mirror.get(CLUSTER_KEY)?.value.movedTo
+  if (move === undefined) return
+  throw new OperationalError('STORE_MOVED', `this state has moved to ${move.to}, as incarnation ${move.incarnation}`, {
+    hint: 'start with that store; if the move was cut off, the same `gantry store move` again finishes it',
+  })
 }
 
 function event(kind: EventDraft['kind'], object: string, message: string, deps: LeadDeps, at: number): EventDraft {

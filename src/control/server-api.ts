@@ -43,6 +43,7 @@ import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
 import { removeServer } from './remove-server.ts'
 import type { Sessions } from './sessions.ts'
+import { settle } from './settle.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
@@ -81,8 +82,9 @@ export class ServerApi implements Api {
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
+    const { id, name, incarnation, createdAt, keepsUnknown } = cluster
     return {
-      cluster,
+      cluster: { id, name, incarnation, createdAt, ...(keepsUnknown === true && { keepsUnknown }) },
       leadership,
       store: storeKind,
       servers: storeMembers?.servers() ?? [],
@@ -284,6 +286,10 @@ export class ServerApi implements Api {
 
   removeServer(word: string, caller: Caller): Promise<ServerView> {
     return removeServer(word, caller, this.#deps)
+  }
+
+  async settle(caller: Caller): Promise<boolean> {
+    return settle(caller, this.#leading())
   }
 
   explain(object: string): Explanation {

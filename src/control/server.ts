@@ -1,8 +1,8 @@
 import { OperationalError } from '../core/errors.ts'
-import type { Cluster, Leadership } from '../core/model/cluster.ts'
+import type { Cluster, IncarnationProof, Leadership } from '../core/model/cluster.ts'
 import type { AccessToken, CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
-import { AUTHORITY_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Rng } from '../lib/rng.ts'
@@ -11,12 +11,12 @@ import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
-import type { Lease, Store } from '../ports/store.ts'
+import type { Lease, Store, Write } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import { Mirror } from '../store/mirror.ts'
 import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
 import type { Api } from './api.ts'
-import { takeEpoch } from './lead.ts'
+import { requirePresent, takeEpoch } from './lead.ts'
 import { ServerApi } from './server-api.ts'
 import { Term } from './term.ts'
 import { World } from './world.ts'
@@ -75,6 +75,7 @@ export class Server {
   async start(): Promise<void> {
     const { store, clock, log, config, storeMembers = null } = this.#deps
     this.#world = new World(await Mirror.open(store))
+    requirePresent(this.#world.mirror)
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
     this.#api = new ServerApi({
       store,
@@ -137,14 +138,20 @@ export class Server {
     return this.#world?.mirror.get(AUTHORITY_KEY)?.value ?? null
   }
 
-  /** Gives the cluster the authority of its certificates, once. False: it has one already. */
-  async foundAuthority(authority: CertificateAuthority): Promise<boolean> {
+  /** Gives the cluster the authority of its certificates, once, and its word for the incarnation. False: it has one already. */
+  async foundAuthority(authority: CertificateAuthority, proof: IncarnationProof | null): Promise<boolean> {
+    const cluster = this.#world?.mirror.get(CLUSTER_KEY) ?? null
+    const proven: Write[] =
+      cluster === null || proof === null ? [] : [{ put: CLUSTER_KEY, value: { ...cluster.value, proof } }]
     const { store, clock, config } = this.#deps
     const message = 'the cluster has a certificate authority'
     const outcome = await store.commit({
       epoch: null,
-      expect: [{ key: AUTHORITY_KEY, revision: 0 }],
-      writes: [{ put: AUTHORITY_KEY, value: authority }],
+      expect: [
+        { key: AUTHORITY_KEY, revision: 0 },
+        { key: CLUSTER_KEY, revision: cluster?.revision ?? 0 },
+      ],
+      writes: [{ put: AUTHORITY_KEY, value: authority }, ...proven],
       events: [
         { kind: 'cluster.created', object: AUTHORITY_KEY, service: null, message, by: config.name, at: clock.now() },
       ],

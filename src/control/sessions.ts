@@ -1,7 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
-import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
+import { type Assignment, type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
@@ -20,6 +20,8 @@ interface Session {
   readonly machineId: string
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
+  /** What it was told of the life of the state. */
+  life: Life
   /** Its tasks as they were said to it. */
   readonly assigned: WeakMap<Task, Task>
 }
@@ -93,7 +95,13 @@ export class Sessions {
     if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
     if (record.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
-    if (session.told !== null && !differs(session.told, tasks)) return null
+    const { proof, ...life } = lifeOf(deps)
+    const known = session.life
+    const isNews = proof !== known.proof || life.keepsUnknown !== known.keepsUnknown
+    if (session.told !== null && !isNews && !differs(session.told, tasks)) return null
+    // Once on a connection is enough: what it proves stays so.
+    const proven = proof !== undefined && proof !== known.proof ? { proof } : {}
+    session.life = { ...life, ...(proof !== undefined && { proof }) }
     session.told = new Map(tasks.map((task) => [task.id, task]))
     // The same task is the same object each time: so little is said that little has changed.
     const assigned = tasks.map((task) => {
@@ -101,7 +109,8 @@ export class Sessions {
       session.assigned.set(task, known)
       return known
     })
-    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned })
+    const order = { kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned } as const
+    session.connection.send({ ...order, ...proven, ...life })
     return null
   }
 
@@ -178,7 +187,7 @@ export class Sessions {
     }
     if (this.#byNode.get(id)?.connection !== connection) {
       this.#byNode.get(id)?.connection.close()
-      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null, assigned: new WeakMap() })
+      this.#byNode.set(id, { connection, machineId: hello.machineId, told: null, life: {}, assigned: new WeakMap() })
     }
     this.#deps.onHello(id, node.address)
     this.#deps.wake(`node:${id}`)
@@ -191,7 +200,8 @@ export class Sessions {
     if (now < (this.#emptiedAt.get(machineId) ?? 0) + EMPTY_AGAIN_MS) return
     this.#emptiedAt.set(machineId, now)
     const authority = authorityOf(this.#deps.pass)
-    connection.send({ kind: 'assignment', authority, nodeId, tasks: [], dismissed: true })
+    const order = { kind: 'assignment', authority, nodeId, tasks: [], dismissed: true } as const
+    connection.send({ ...order, ...lifeOf(this.#deps.pass) })
   }
 
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
@@ -226,12 +236,21 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
   }
 }
 
+/** What agents must know of the life that the state is in. */
+type Life = Pick<Assignment, 'proof' | 'keepsUnknown'>
+
+function lifeOf({ world }: Pick<PassDeps, 'world'>): Life {
+  const { proof, keepsUnknown } = world.mirror.get(CLUSTER_KEY)?.value ?? {}
+  return { ...(proof !== undefined && { proof }), ...(keepsUnknown === true && { keepsUnknown }) }
+}
+
 function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): string | null {
   if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified)
     return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified}`
   if (hello.wireVersion !== WIRE_VERSION)
     return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
-  const verdict = judgeAuthority(hello.authority, authorityOf(deps))
+  // Whether to believe the incarnation is for the agent to judge.
+  const verdict = judgeAuthority(hello.authority, authorityOf(deps), () => true)
   if (verdict.kind === 'accept') return null
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
 }

@@ -110,6 +110,8 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
     } else if (kind === 'desired') {
       for (const name of world.serviceNames()) queue.add(`service:${name}`)
       queue.add('manifest')
+    } else if (kind === 'cluster') {
+      for (const one of world.nodes()) queue.add(`node:${one.id}`)
     } else if (kind === 'node') {
       queue.add('schedule')
       for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)

@@ -84,6 +84,12 @@ export const ERRORS = {
     retry: 'never',
     meaning: 'The state on disk is damaged, newer or foreign; it was not touched.',
   },
+  STORE_MOVED: {
+    http: 410,
+    exit: 78,
+    retry: 'never',
+    meaning: 'The state has been moved to another store; this one is not used any more.',
+  },
   INTERNAL: { http: 500, exit: 127, retry: 'never', meaning: 'A fault of Gantry itself.' },
 } as const satisfies Record<string, ErrorTraits>
 export type ErrorCode = keyof typeof ERRORS

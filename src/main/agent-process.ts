@@ -6,7 +6,9 @@ import { systemClock } from '../drivers/clock.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
+import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { systemRng } from '../drivers/rng.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Log } from '../ports/log.ts'
 import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
@@ -55,7 +57,10 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
     log,
   })
   const { clusterId, nodeId } = identity
-  const { agent, runtimes } = await startAgent(options, { clusterId, nodeId, address: options.address }, link, log)
+  const trusts: IncarnationTrust = (cluster, incarnation, proof) =>
+    isIncarnationProven(identity.files.bundle, { clusterId: cluster, incarnation }, proof)
+  const who = { clusterId, nodeId, address: options.address, trusts }
+  const { agent, runtimes } = await startAgent(options, who, link, log)
   const front = await passOn(socketPath, servers, () => identity)
   const ending = new AbortController()
   void keepRenewed(

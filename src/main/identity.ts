@@ -11,6 +11,7 @@ import { newAuthorityRecord } from '../drivers/pki/authority-record.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { proveIncarnation } from '../drivers/pki/incarnation-proof.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 
 /** Who this machine is in its cluster. */
@@ -57,7 +58,10 @@ export async function foundAuthority(
   const certificate = await keyedCertifier(clusterKey).issue(authority, request, terms)
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
   await new IdentityFiles(dataDir).write(files)
-  if (await server.foundAuthority(authority)) return { clusterId, nodeId, role: 'server', files }
+  const { incarnation } = server.api.cluster().cluster
+  // What was put back or moved before there was an authority is vouched for by the one that comes to be.
+  const proof = incarnation > 1 ? proveIncarnation(clusterKey, authority, { clusterId, incarnation, at: now }) : null
+  if (await server.foundAuthority(authority, proof)) return { clusterId, nodeId, role: 'server', files }
   throw new OperationalError('CONFLICT', 'another server has made the authority of this cluster at the same time', {
     hint: 'remove the directory identity and join with a token of role server',
   })

@@ -8,10 +8,12 @@ import type { LinkListener } from '../drivers/link/listen.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import type { Answering } from '../ports/discovery.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
@@ -72,6 +74,12 @@ export class Membership {
   get address(): string | null {
     const { link } = this.#options
     return link === null ? null : addressOf(link)
+  }
+
+  /** Its own data directory is what a machine goes by that belongs to no cluster of machines yet. */
+  readonly trusts: IncarnationTrust = (clusterId, incarnation, proof) => {
+    const bundle = this.#identity?.files.bundle ?? null
+    return bundle === null || isIncarnationProven(bundle, { clusterId, incarnation }, proof)
   }
 
   certifier(): Certifier | null {

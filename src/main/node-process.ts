@@ -17,6 +17,7 @@ import { ProcessRuntime } from '../drivers/process/runtime.ts'
 import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
 import { invariant } from '../lib/assert.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
@@ -84,7 +85,11 @@ export interface NodeProcess {
 }
 
 /** Starts the control plane and the agent of a machine. On failure nothing is left running. */
-export async function startNode(options: NodeOptions, log: Log, say: (line: string) => void): Promise<NodeProcess> {
+export async function startNode(
+  options: NodeOptions,
+  log: Log,
+  say: (line: string) => void = () => undefined,
+): Promise<NodeProcess> {
   makeDataDir(options.dataDir)
   const { Membership } = await import('./membership.ts')
   const managed = await openManaged(options, log, say)
@@ -168,23 +173,31 @@ interface StartedAgent {
 function startOwnAgent(
   options: NodeOptions,
   clusterId: string,
-  { nodeId }: Membership,
+  { nodeId, trusts }: Membership,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  return startAgent(options, { clusterId, nodeId, address: options.link?.advertise ?? null }, link, log)
+  return startAgent(options, { clusterId, nodeId, address: options.link?.advertise ?? null, trusts }, link, log)
+}
+
+/** Who an agent is, and whom it believes. */
+export interface AgentIdentity {
+  readonly clusterId: string
+  readonly nodeId: NodeId | null
+  readonly address: string | null
+  readonly trusts: IncarnationTrust
 }
 
 /** Starts the agent of this machine. */
 export async function startAgent(
   options: AgentOptions,
-  who: { readonly clusterId: string; readonly nodeId: NodeId | null; readonly address: string | null },
+  who: AgentIdentity,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
   const { dataDir, placement, publicAddress, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
-  const { nodeId, address } = who
+  const { nodeId, address, trusts } = who
   const agent = new Agent({
     clock: systemClock(),
     rng: systemRng(),
@@ -194,6 +207,7 @@ export async function startAgent(
     reach: tcpReach(),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
+    trusts,
     config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version },
   })
   await agent.start()

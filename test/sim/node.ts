@@ -89,6 +89,7 @@ export class SimNode {
       reach: simReach(user, this.#around, () => !this.isReachable),
       runtimes,
       cache: new SimDisk(this.cache, user, part('disk'), faults),
+      trusts: () => true,
       config: {
         name: `${this.name}:7946`,
         nodeId: null,

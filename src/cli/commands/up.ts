@@ -4,7 +4,14 @@ import { OperationalError } from '../../core/errors.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
 import type { AgentFile } from '../agent-file.ts'
-import { type AgentFlags, agentOptions, joinToken, joinTokenThatIsThere, secretIn, withAgentFlags } from '../agent-flags.ts'
+import {
+  type AgentFlags,
+  agentOptions,
+  joinToken,
+  joinTokenThatIsThere,
+  secretIn,
+  withAgentFlags,
+} from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'

@@ -28,7 +28,7 @@ function serverText({ name, address, isVoting, leads, alive }: ServerView): stri
 
 /** What people should know of the store, and what helps. */
 function conditionLines({ severity, message, hint }: StoreCondition, { style }: Format): string[] {
-  const word = severity === 'failure' ? style.bad('failure') : style.warn('warning')
+  const word = severity === 'failure' ? style.bad('failure') : style.warning('warning')
   return [`${word}: ${printable(message)}`, `  ${printable(hint)}`]
 }
 

@@ -199,6 +199,35 @@ const NODE = nodeView({
     },
   ],
 })
+const SERVERS = [
+  {
+    name: 's1',
+    address: '10.0.0.1',
+    id: '8e9e05c52164694d',
+    isVoting: true,
+    leads: true,
+    alive: true,
+    version: '3.5.28',
+  },
+  {
+    name: 's2',
+    address: '10.0.0.2',
+    id: '91bc3c398fb3c146',
+    isVoting: true,
+    leads: false,
+    alive: false,
+    version: null,
+  },
+  { name: '', address: '10.0.0.3', id: 'fd422379fda50e48', isVoting: false, leads: false, alive: false, version: null },
+]
+const CONDITIONS = [
+  {
+    kind: 'quorum lost',
+    severity: 'failure',
+    message: 'the store has lost its quorum: 1 of 2 members answers',
+    hint: 'start s2 again',
+  },
+] as const
 const EVENTS: readonly Event[] = [
   {
     id: '1',
@@ -320,11 +349,9 @@ const CASES: Readonly<Record<string, () => string>> = {
       plain,
     ),
   health: () =>
-    [
-      healthText([WEB, PAUSED], [], plain),
-      healthText(SERVICES, [], plain),
-      healthText([WEB], CONDITIONS, plain),
-    ].join('\n---\n'),
+    [healthText([WEB, PAUSED], [], plain), healthText(SERVICES, [], plain), healthText([WEB], CONDITIONS, plain)].join(
+      '\n---\n',
+    ),
   events: () => EVENTS.map((event) => eventText(event, plain.style)).join('\n'),
   explain: () =>
     explanationText(

@@ -48,7 +48,12 @@ export function planMembership(view: MembershipView): MembershipStep {
     return { kind: 'wait', because: isThere ? 'its etcd does not answer yet' : 'no member of the store answers' }
   }
   if (own === null) {
-    return hasData ? { kind: 'wait', because: 'the members do not list its etcd; if they went on without it, it has to join anew without its data' } : planAddition(members)
+    return hasData
+      ? {
+          kind: 'wait',
+          because: 'the members do not list its etcd; if they went on without it, it has to join anew without its data',
+        }
+      : planAddition(members)
   }
   if (hasData) return planVote(own, members)
   if (isRunning) return { kind: 'wait', because: 'its etcd is starting' }

@@ -7,6 +7,31 @@ export interface Cluster {
   readonly name: string
   readonly incarnation: number
   readonly createdAt: Millis
+  /** What proves the incarnation to agents. Left out: it is the first one, or the cluster has no certificate authority. */
+  readonly proof?: IncarnationProof
+  /** Since a restore or a recovery: agents keep what they run and this state does not know, until a user settles it. */
+  readonly keepsUnknown?: true
+  /** Attempts since start above it: those below may have been used for what a state that was put back does not know. */
+  readonly attemptFloor?: number
+  /** The state has another home. No server uses this store any more. */
+  readonly movedTo?: Move
+}
+
+/** The word of the certificate authority that an incarnation was meant. */
+export interface IncarnationProof {
+  readonly at: Millis
+  /** The certificate of the authority that signed, then those that certify its key, in PEM. */
+  readonly chain: readonly string[]
+  /** ECDSA with SHA-256 over `incarnationStatement`, in base64. */
+  readonly signature: string
+}
+
+/** Where a state went. */
+export interface Move {
+  /** For people: `etcd at 10.0.0.9:2379 under gantry`. */
+  readonly to: string
+  readonly incarnation: number
+  readonly at: Millis
 }
 
 /** The reign of one leader. Every write of a leader carries its epoch, and lands only while it is the newest. */

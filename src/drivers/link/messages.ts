@@ -1,7 +1,19 @@
 import * as z from 'zod'
 import type { AgentMessage, Elsewhere, Hello, Refused, Report } from '../../core/model/message.ts'
 import type { AssignmentDelta } from './assignment-delta.ts'
-import { authority, count, type Forms, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
+import {
+  authority,
+  count,
+  type Forms,
+  incarnationProof,
+  positive,
+  resources,
+  runtime,
+  text,
+  whole,
+  word,
+  wordMap,
+} from './forms.ts'
 import { task, taskChange, taskStatus } from './task-form.ts'
 
 const MOST_TASKS = 100_000
@@ -45,6 +57,8 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     order: z.array(word).max(MOST_TASKS).nullable(),
     tasks: whole,
     dismissed: z.literal(true).exactOptional(),
+    proof: incarnationProof.exactOptional(),
+    keepsUnknown: z.literal(true).exactOptional(),
   } satisfies Forms<AssignmentDelta>),
   z.object({ kind: z.literal('refused'), message: text } satisfies Forms<Refused>),
   z.object({ kind: z.literal('elsewhere'), leader: word.nullable() } satisfies Forms<Elsewhere>),

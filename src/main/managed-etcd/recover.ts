@@ -1,25 +1,29 @@
 import { connect } from 'node:net'
+import { OperationalError } from '../../core/errors.ts'
 import { clientUrlOf, etcdArguments } from '../../core/etcd/arguments.ts'
 import { titleOf } from '../../core/etcd/members.ts'
-import { OperationalError } from '../../core/errors.ts'
 import { STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
 import { hasEtcdData, type KeptSetting, keptSetting, writeStoreCredentials } from '../../drivers/etcd/store-files.ts'
+import { createLog } from '../../drivers/log.ts'
 import { storeAuthority } from '../../drivers/pki/store-authority.ts'
 import { systemRng } from '../../drivers/rng.ts'
 import { sleep } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
-import { EtcdStore } from '../../store/etcd/etcd-store.ts'
 import type { TlsText } from '../../store/etcd/endpoint.ts'
+import { EtcdStore } from '../../store/etcd/etcd-store.ts'
 import { EtcdMembers } from '../../store/etcd/members.ts'
-import { type Identity, readIdentity } from '../identity.ts'
+import { readIdentity } from '../identity.ts'
+import { raiseIncarnation } from '../raise-incarnation.ts'
 import { addressOf } from './become-member.ts'
 
 export interface RecoverOptions {
   readonly dataDir: string
   readonly socketPath: string
+  /** Who asks, as events name them. */
+  readonly by: string
 }
 
 /** What a survivor was made of the store. */
@@ -28,21 +32,17 @@ export interface Recovery {
   readonly survivor: string
   /** Revision of the state that it goes on with. */
   readonly storeRevision: number
+  readonly incarnation: number
 }
 
 const BEGIN_WITHIN_MS = 60_000
 
 /**
- * Makes this server's etcd the only member of the store, with what it has of the state, and lets `raise` mark the state
- * as another incarnation of the cluster's before anybody uses it. The certificate authority stays, and so do machines.
- * Gantry must not run here. Throws PREREQUISITE, CONFLICT, UNAVAILABLE.
+ * Makes this server's etcd the only member of the store, with what it has of the state, and raises the incarnation, so
+ * that agents follow it and never a server that was left behind. The certificate authority stays, and so do all
+ * identities. Gantry must not run here. Throws PREREQUISITE, CONFLICT, UNAVAILABLE, OUTCOME_UNKNOWN; it may be run again.
  */
-export async function recoverFromSurvivor(
-  options: RecoverOptions,
-  raise: (store: Store, identity: Identity) => Promise<void>,
-  log: Log,
-): Promise<Recovery> {
-  const { dataDir, socketPath } = options
+export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOptions, log: Log): Promise<Recovery> {
   const kept = await keptSetting(dataDir)
   const identity = await readIdentity(dataDir)
   const clusterKey = identity?.files.clusterKey ?? null
@@ -52,7 +52,9 @@ export async function recoverFromSurvivor(
     })
   }
   if (await answers(socketPath)) {
-    throw new OperationalError('CONFLICT', 'Gantry runs on this machine', { hint: 'stop it first, with --leave for its tasks' })
+    throw new OperationalError('CONFLICT', 'Gantry runs on this machine', {
+      hint: 'stop it first, with --leave for its tasks',
+    })
   }
   const clock = systemClock()
   const authority = await storeAuthority(clusterKey)
@@ -68,9 +70,11 @@ export async function recoverFromSurvivor(
     await untilAlone(etcd, kept, tls)
     const store = await openAlone(kept, tls)
     try {
-      await raise(store, identity)
       const { revision } = await store.load()
-      return { survivor: kept.setting.name, storeRevision: revision }
+      const because = `server ${kept.setting.name} went on alone when the store had lost its quorum`
+      const life = { kind: 'recovery', by, at: clock.now(), because, above: 0 } as const
+      const incarnation = await raiseIncarnation(store, life, clusterKey)
+      return { survivor: kept.setting.name, storeRevision: revision, incarnation }
     } finally {
       await store.close()
     }
@@ -112,4 +116,12 @@ function answers(socketPath: string): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
+}
+
+/** The same for people: says what is done on stderr. */
+export function recoverHere(options: RecoverOptions): Promise<Recovery> {
+  return recoverFromSurvivor(
+    options,
+    createLog({ level: 'warn', destination: process.stderr, pretty: process.stderr.isTTY }),
+  )
 }
