@@ -22,7 +22,9 @@ export function clusterText(view: ClusterView, format: Format): string {
 
 /** `s1 leads`, `s3 silent`: what a server is to the store. */
 function serverText({ name, address, isVoting, leads, alive }: ServerView): string {
-  const state = [alive ? '' : 'silent', isVoting ? '' : 'learning', leads ? 'leads' : ''].filter((word) => word !== '')
+  const state = [alive ? '' : 'silent', isVoting ? '' : 'learning', leads ? 'leads the store' : ''].filter(
+    (word) => word !== '',
+  )
   return [printable(name === '' ? address : name), ...state].join(' ')
 }
 

@@ -1,6 +1,6 @@
 import type { StoreCondition } from '../model/view.ts'
 import { knownFaults } from './known-faults.ts'
-import { hasQuorum, type SeenMember, titleOf, votersOf } from './members.ts'
+import { hasQuorum, quorumText, type SeenMember, titleOf, votersOf } from './members.ts'
 
 /** What people should know of the store, the worst first. */
 export function storeConditions(members: readonly SeenMember[]): readonly StoreCondition[] {
@@ -13,12 +13,10 @@ export function storeConditions(members: readonly SeenMember[]): readonly StoreC
 
 function quorumConditions(members: readonly SeenMember[]): StoreCondition[] {
   const voters = votersOf(members)
-  const answering = voters.filter(({ alive }) => alive).length
   const silent = voters.filter(({ alive }) => !alive).map(titleOf)
   if (!hasQuorum(members)) {
-    const message = `the store has lost its quorum: ${answering} of ${voters.length} members ${answering === 1 ? 'answers' : 'answer'}`
     const hint = `start ${silent.join(', ')} again; if they are gone for good: stop Gantry here and run \`gantry recover --from-survivor\``
-    return [{ kind: 'quorum lost', severity: 'failure', message, hint }]
+    return [{ kind: 'quorum lost', severity: 'failure', message: quorumText(members), hint }]
   }
   if (silent.length > 0) {
     const message = `${silent.join(', ')} of the store’s ${voters.length} members ${silent.length === 1 ? 'does' : 'do'} not answer`

@@ -54,6 +54,13 @@ export function hasQuorum(members: readonly SeenMember[]): boolean {
   return voters.filter(({ alive }) => alive).length >= majority(voters.length)
 }
 
+/** What is to be said when they are too few. */
+export function quorumText(members: readonly SeenMember[]): string {
+  const voters = votersOf(members)
+  const answering = voters.filter(({ alive }) => alive).length
+  return `the store has lost its quorum: ${answering} of ${voters.length} members ${answering === 1 ? 'answers' : 'answer'}`
+}
+
 /** What people call a member: the name of its server, or where it is while it has none. */
 export function titleOf({ name, peerUrl }: EtcdMember): string {
   return name === '' ? hostOf(peerUrl) : name

@@ -1,4 +1,13 @@
-import { type EtcdMember, hostOf, majority, type SeenMember, titleOf, votersNeededToGrow, votersOf } from './members.ts'
+import {
+  type EtcdMember,
+  hasQuorum,
+  hostOf,
+  quorumText,
+  type SeenMember,
+  titleOf,
+  votersNeededToGrow,
+  votersOf,
+} from './members.ts'
 
 /** What a server knows while it makes its own etcd a member. */
 export interface MembershipView {
@@ -68,10 +77,7 @@ export function planMembership(view: MembershipView): MembershipStep {
 
 function planVote(own: SeenMember, members: readonly SeenMember[]): MembershipStep {
   if (own.isLearner) return tooFewVoters(members) ?? { kind: 'promote', id: own.id }
-  const answering = votersOf(members).filter(({ alive }) => alive).length
-  const voters = votersOf(members).length
-  if (answering >= majority(voters)) return { kind: 'ready' }
-  return { kind: 'wait', because: `the store has lost its quorum: ${answering} of ${voters} members answer` }
+  return hasQuorum(members) ? { kind: 'ready' } : { kind: 'wait', because: quorumText(members) }
 }
 
 function planAddition(members: readonly SeenMember[]): MembershipStep {

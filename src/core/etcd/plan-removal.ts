@@ -1,4 +1,4 @@
-import { hostOf, majority, type SeenMember, titleOf, votersOf } from './members.ts'
+import { hasQuorum, hostOf, majority, quorumText, type SeenMember, titleOf, votersOf } from './members.ts'
 
 export type RemovalPlan =
   | { readonly kind: 'remove'; readonly member: SeenMember }
@@ -18,9 +18,12 @@ export function planRemoval(members: readonly SeenMember[], word: string): Remov
   }
   const voters = votersOf(members)
   const alive = voters.filter((voter) => voter.alive)
-  if (alive.length < majority(voters.length)) {
-    const because = `the store has lost its quorum: ${alive.length} of ${voters.length} members answer`
-    return { kind: 'refused', because, hint: 'start the others again, or `gantry recover --from-survivor`' }
+  if (!hasQuorum(members)) {
+    return {
+      kind: 'refused',
+      because: quorumText(members),
+      hint: 'start the others again, or `gantry recover --from-survivor`',
+    }
   }
   if (member.isLearner) return { kind: 'remove', member }
   const left = alive.filter((voter) => voter !== member).length

@@ -20,11 +20,15 @@ const cluster = z.looseObject({
 })
 
 const backend = z.looseObject({
-  type: z.enum(['memory', 'sqlite', 'etcd', 'zookeeper']).optional(),
+  type: z.enum(['memory', 'sqlite', 'etcd', 'managed-etcd', 'zookeeper']).optional(),
   namespace: z.string().optional(),
   etcd_endpoints: z.array(z.string()).optional(),
   etcd_username: z.string().optional(),
   etcd_password: z.string().optional(),
+  seeds: z.array(z.string()).optional(),
+  etcd_client_port: port.optional(),
+  etcd_peer_port: port.optional(),
+  etcd_program: z.string().optional(),
   etcd_password_file: z.string().optional(),
   etcd_cert_file: z.string().optional(),
   etcd_key_file: z.string().optional(),

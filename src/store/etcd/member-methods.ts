@@ -22,25 +22,27 @@ export const MEMBER_LIST: Method<{ readonly newest: boolean }, readonly EtcdMemb
   decode: (bytes) => membersIn(bytes, 2),
 }
 
+// An answer of no interest is `true`: gRPC takes null for none.
+
 /** Takes the peer URL; the member has no vote. */
-export const MEMBER_ADD_LEARNER: Method<string, null> = {
+export const MEMBER_ADD_LEARNER: Method<string, true> = {
   path: '/etcdserverpb.Cluster/MemberAdd',
   encode: (peerUrl) => new WireWriter().text(1, peerUrl).int(2, true).finish(),
-  decode: () => null,
+  decode: () => true,
 }
 
 /** Takes the id, in hex. */
-export const MEMBER_REMOVE: Method<string, null> = {
+export const MEMBER_REMOVE: Method<string, true> = {
   path: '/etcdserverpb.Cluster/MemberRemove',
   encode: encodeId,
-  decode: () => null,
+  decode: () => true,
 }
 
 /** Takes the id, in hex. Refused while the member has not caught up. */
-export const MEMBER_PROMOTE: Method<string, null> = {
+export const MEMBER_PROMOTE: Method<string, true> = {
   path: '/etcdserverpb.Cluster/MemberPromote',
   encode: encodeId,
-  decode: () => null,
+  decode: () => true,
 }
 
 export const STATUS: Method<null, MemberStatus> = {
@@ -57,24 +59,24 @@ export const ALARMS: Method<null, readonly { readonly id: string; readonly alarm
 }
 
 /** Takes the id of a member, whose alarm for want of space is lifted. */
-export const LIFT_SPACE_ALARM: Method<string, null> = {
+export const LIFT_SPACE_ALARM: Method<string, true> = {
   path: '/etcdserverpb.Maintenance/Alarm',
   encode: (id) => new WireWriter().int(1, 2).long(2, fromHex(id)).int(3, 1).finish(),
-  decode: () => null,
+  decode: () => true,
 }
 
 /** Gives back the space that is not used. The member does not answer meanwhile. */
-export const DEFRAGMENT: Method<null, null> = {
+export const DEFRAGMENT: Method<null, true> = {
   path: '/etcdserverpb.Maintenance/Defragment',
   encode: () => Buffer.alloc(0),
-  decode: () => null,
+  decode: () => true,
 }
 
 /** Takes a revision of etcd: what was replaced before it is forgotten when this is answered. */
-export const COMPACT: Method<number, null> = {
+export const COMPACT: Method<number, true> = {
   path: '/etcdserverpb.KV/Compact',
   encode: (revision) => new WireWriter().int(1, revision).int(2, true).finish(),
-  decode: () => null,
+  decode: () => true,
 }
 
 function encodeId(id: string): Buffer {

@@ -133,7 +133,7 @@ export class EtcdMembers {
 
   async #change<Request>(
     addresses: readonly string[],
-    method: Method<Request, null>,
+    method: Method<Request, true>,
     request: Request,
     could: string,
   ): Promise<void> {
