@@ -1,4 +1,5 @@
 import { OperationalError } from '../core/errors.ts'
+import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import type { ServerView } from '../core/model/view.ts'
 import type { Log } from '../ports/log.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
@@ -11,7 +12,7 @@ export async function removeServer(
   caller: Caller,
   deps: AcceptDeps & { readonly storeMembers: StoreMembers | null; readonly log: Log },
 ): Promise<ServerView> {
-  const { storeMembers, clock, log } = deps
+  const { storeMembers, clock, log, world } = deps
   if (storeMembers === null) {
     throw new OperationalError('UNSUPPORTED', 'servers of this cluster do not keep the store themselves', {
       hint: 'to take a machine out of the cluster, use `gantry node rm`',
@@ -19,10 +20,14 @@ export async function removeServer(
   }
   const removed = await storeMembers.remove(word)
   const message = `server ${removed.name || removed.address} was taken out of the store`
-  const event = { kind: 'server.removed', object: 'cluster/self', service: null, message } as const
-  const events = [{ ...event, by: caller.by, at: clock.now() }]
+  // What it said of itself would stand in the way of an upgrade for ever.
+  const record = world.mirror.get(keyOf('server', removed.name))
+  const object = record?.key ?? CLUSTER_KEY
+  const events = [{ kind: 'server.removed', object, service: null, message, by: caller.by, at: clock.now() } as const]
+  const expect = record === null ? [] : [{ key: record.key, revision: record.revision }]
+  const writes = record === null ? [] : [{ delete: record.key }]
   try {
-    await commitOnce({ epoch: null, expect: [], writes: [], events }, deps)
+    await commitOnce({ epoch: null, expect, writes, events }, deps)
   } catch (error) {
     // It has happened all the same; a server that took itself out cannot write any more.
     if (!(error instanceof OperationalError)) throw error

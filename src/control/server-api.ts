@@ -35,6 +35,7 @@ import type { Store } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
+import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
@@ -82,9 +83,13 @@ export class ServerApi implements Api {
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
-    const { id, name, incarnation, createdAt, keepsUnknown } = cluster
+    const { id, name, incarnation, createdAt, keepsUnknown, level } = cluster
     return {
-      cluster: { id, name, incarnation, createdAt, ...(keepsUnknown === true && { keepsUnknown }) },
+      cluster: {
+        ...{ id, name, incarnation, createdAt },
+        ...(keepsUnknown === true && { keepsUnknown }),
+        ...(level !== undefined && { level }),
+      },
       leadership,
       store: storeKind,
       servers: storeMembers?.servers() ?? [],
@@ -98,12 +103,14 @@ export class ServerApi implements Api {
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
+    if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
     return isNodeChange(change) ? planNodeChange(change, deps) : (await planChange(change, deps)).plan
   }
 
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
+    if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     return acceptChange(change, () => planChange(change, deps), check, caller, deps)
   }

@@ -200,6 +200,8 @@ export class Workload {
     api.revisions()
     api.joinTokens()
     await api.samples()
+    // Here the servers share a store that somebody else keeps.
+    if (this.#rng.chance(0.1)) await api.removeServer('server-1', { by: 'user', idempotencyKey: null })
     for (const node of api.nodes()) await api.hostStats(node.id)
     if (name === undefined) return
     api.explain(name)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -11,6 +11,15 @@ import { aMachine, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 import { etcdPid, killEtcd, type ManagedServers, managedServers, membersOf } from './managed-servers.ts'
 
 const VOTING = ['s1 voting alive', 's2 voting alive', 's3 voting alive']
+
+/** Servers look at each other every two seconds. */
+async function expectMembers(server: Gantry, expected: readonly string[]): Promise<void> {
+  await until(
+    () => membersOf(server),
+    (members) => members.join() === expected.join(),
+    30_000,
+  )
+}
 
 async function apply(by: Gantry): Promise<void> {
   const file = join(by.dataDir, 'web.yaml')
@@ -69,7 +78,7 @@ etcdTests(() => {
     await starting[2]
     await managed.allow(s1, 2)
     await Promise.all(starting)
-    expect(await membersOf(s1)).toEqual(VOTING)
+    await expectMembers(s1, VOTING)
     await until(
       () => readyNodes(s3),
       (names) => names.length === 3,
@@ -77,7 +86,7 @@ etcdTests(() => {
     const agent = await aMachine()
     await agent.agent(...['--name', 'w1', '--servers', managed.link(0), '--join-token-file', await aToken(s1)])
     await refusesStrangers(managed, agent, s1)
-    expect(await membersOf(s1)).toEqual(VOTING)
+    await expectMembers(s1, VOTING)
 
     // A machine that dies with its etcd: the others go on, and it finds its member again.
     const leader = await leaderOf(s2)
@@ -98,7 +107,7 @@ etcdTests(() => {
       expect.objectContaining({ kind: 'member absent' }),
     )
     await managed.up(managed.servers.indexOf(lost))
-    expect(await membersOf(lost)).toEqual(VOTING)
+    await expectMembers(lost, VOTING)
 
     // One whose Gantry alone is killed: its etcd goes on, and the next start adopts it.
     const pid = etcdPid(s3)
@@ -121,7 +130,7 @@ etcdTests(() => {
       stderr: expect.stringContaining('1 of the 2 that are left would answer, and 2 are needed'),
     })
     expect(await s3.run('servers', 'rm', 's2')).toMatchObject({ code: 0 })
-    expect(await membersOf(s1)).toEqual(['s1 voting alive', 's3 voting alive'])
+    await expectMembers(s1, ['s1 voting alive', 's3 voting alive'])
     await until(
       () => s1.json<ClusterView>('cluster'),
       ({ nodes }) => nodes.some(({ name, status }) => name === 's2' && status === 'unreachable'),
@@ -133,12 +142,12 @@ etcdTests(() => {
     }
     await managed.allow(s1, 1)
     await managed.up(1)
-    expect(await membersOf(s1)).toEqual(VOTING)
+    await expectMembers(s1, VOTING)
 
     // All together: each finds its member.
     await Promise.all(managed.servers.map((server) => server.end('SIGTERM')))
     await Promise.all(managed.servers.map((_, index) => managed.up(index)))
-    expect(await membersOf(s2)).toEqual(VOTING)
+    await expectMembers(s2, VOTING)
     expect(await s2.run('destroy', '--yes')).toMatchObject({ code: 0 })
   }, 180_000)
 
@@ -147,15 +156,21 @@ etcdTests(() => {
     const [s1, s2] = managed.servers as [Gantry, Gantry]
     await managed.up(0)
     await managed.allow(s1, 1)
-    for (const ms of [300, 600, 900, 1_200, 1_500, 2_000]) {
+    // A start of the program alone takes half a second, and joining some three.
+    for (const ms of [0, 600, 800, 1_000, 1_500, 2_000, 2_500, 3_000]) {
       const starting = managed.up(1).catch(() => undefined)
+      await until(
+        async () => existsSync(join(s2.dataDir, 'identity', 'node.crt')),
+        (exists) => exists,
+      )
       await new Promise((resolve) => setTimeout(resolve, ms))
       await s2.end('SIGKILL')
       await starting
-      if (ms % 2_000 !== 0) killEtcd(s2)
+      // Every other time its etcd goes on.
+      if (ms % 1_000 !== 0) killEtcd(s2)
     }
     await managed.up(1)
-    expect(await membersOf(s1)).toEqual(VOTING.slice(0, 2))
+    await expectMembers(s1, VOTING.slice(0, 2))
 
     const agent = await aMachine()
     await agent.agent(
@@ -183,7 +198,7 @@ etcdTests(() => {
     const recovered = await s2.run('recover', '--from-survivor', '--yes')
     expect(recovered).toMatchObject({ code: 0, stdout: expect.stringContaining('Server s2 is the only member') })
     await managed.up(1)
-    expect(await membersOf(s2)).toEqual(['s2 voting alive'])
+    await expectMembers(s2, ['s2 voting alive'])
     expect(await s2.json<ClusterView>('cluster')).toMatchObject({ cluster: { incarnation: 2 } })
     expect(readFileSync(join(s2.dataDir, 'identity', 'authority.crt'), 'utf8')).toBe(authority)
     await until(

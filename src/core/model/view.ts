@@ -105,7 +105,7 @@ export interface ServerView {
 }
 
 export interface ClusterView {
-  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown'>
+  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown' | 'level'>
   readonly leadership: Leadership
   readonly store: string
   /** Servers that keep the store themselves; none with any other store. */

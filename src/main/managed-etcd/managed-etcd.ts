@@ -27,7 +27,7 @@ import { addressOf, becomeMember } from './become-member.ts'
 import { beginServer } from './begin.ts'
 import { keepCredentialsFresh } from './credentials.ts'
 import { Progress } from './progress.ts'
-import { seedsOf } from './seeds.ts'
+import { serverList } from './server-list.ts'
 import { WatchedMembers } from './watch-members.ts'
 
 export interface OpenOptions {
@@ -61,24 +61,24 @@ export class ManagedEtcd implements StoreMembers {
   static async open(options: OpenOptions, log: Log, say: (line: string) => void): Promise<ManagedEtcd> {
     const { store, dataDir, name } = options
     const { link, host } = reachedAt(options)
-    const seeds = seedsOf(store.seeds, link)
+    const list = serverList(store.seeds, link)
     const clock = systemClock()
     const etcd = new EtcdProcess({ dataDir, program: store.program, clock, log })
     await etcd.adopt()
     return untilSignal(async (signal) => {
       const progress = new Progress(clock, say, signal)
       try {
-        const begin = { dataDir, name, host, seeds, joinText: options.joinText }
+        const begin = { dataDir, name, host, list, joinText: options.joinText }
         const { clusterKey, mayFound } = await beginServer(begin, progress)
         const setting = settingOf(options, link, host, clusterKeyId(clusterKey))
         await keepSetting(dataDir, { setting, program: store.program, namespace: store.namespace })
         const authority = await storeAuthority(clusterKey)
         const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now()))
         const members = new EtcdMembers(clock, tls)
-        await becomeMember({ dataDir, setting, mayFound, hosts: seeds.hosts, etcd, members, progress })
+        await becomeMember({ dataDir, setting, mayFound, hosts: list.hosts, etcd, members, progress })
         const own = addressOf(clientUrlOf(setting))
         const opened = await openStore(store, own, tls, progress)
-        const addresses = seeds.hosts.map((one) => addressOf(clientUrlOf({ host: one, clientPort: store.clientPort })))
+        const addresses = list.hosts.map((one) => addressOf(clientUrlOf({ host: one, clientPort: store.clientPort })))
         const watched = new WatchedMembers({ members, own, addresses, clock, log })
         await watched.look()
         const managed = new ManagedEtcd(opened, etcd, members, watched)

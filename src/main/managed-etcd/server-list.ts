@@ -3,7 +3,7 @@ import { hostAndPort } from '../../drivers/link/address.ts'
 import type { LinkOptions } from '../node-process.ts'
 
 /** The servers as this one sees them. */
-export interface Seeds {
+export interface ServerList {
   /** It founds the cluster when there is none. */
   readonly isFirst: boolean
   /** `host:port` of the links of the others. */
@@ -15,7 +15,7 @@ export interface Seeds {
 const LARGEST = 7
 
 /** Finds this machine in the list of servers. Throws USAGE. */
-export function seedsOf(list: readonly string[], link: LinkOptions): Seeds {
+export function serverList(list: readonly string[], link: LinkOptions): ServerList {
   if (list.length === 0 || list.length > LARGEST) {
     throw new OperationalError('USAGE', `--seeds names ${list.length} servers, and there can be 1 to ${LARGEST}`)
   }
