@@ -38,11 +38,11 @@ test.each([
     ['failure quorum lost', 'warning faulty version'],
   ],
 ] as const)('conditions of a store: %s', (_, members, kinds) => {
-  expect(storeConditions(members).map(({ severity, kind }) => `${severity} ${kind}`)).toEqual(kinds)
+  expect(storeConditions(members, A.peerUrl).map(({ severity, kind }) => `${severity} ${kind}`)).toEqual(kinds)
 })
 
 test('a lost quorum is told with who answers and what to do', () => {
-  expect(storeConditions([A, dead('b'), dead('c')])).toMatchObject([
+  expect(storeConditions([A, dead('b'), dead('c')], A.peerUrl)).toMatchObject([
     {
       message: 'the store has lost its quorum: 1 of 3 members answers',
       hint: expect.stringMatching(/^start b, c again; .*gantry recover --from-survivor/),
@@ -76,4 +76,9 @@ test('members come from versions that know learners and our options', () => {
     false,
     false,
   ])
+})
+
+test('a server that is not among the members says that it was taken out, and nothing else', () => {
+  expect(storeConditions([A, B], 'https://c:2380').map(({ kind }) => kind)).toEqual(['removed'])
+  expect(storeConditions([], 'https://c:2380')).toEqual([])
 })

@@ -2,13 +2,21 @@ import type { StoreCondition } from '../model/view.ts'
 import { knownFaults } from './known-faults.ts'
 import { hasQuorum, quorumText, type SeenMember, titleOf, votersOf } from './members.ts'
 
-/** What people should know of the store, the worst first. */
-export function storeConditions(members: readonly SeenMember[]): readonly StoreCondition[] {
+/** What people should know of the store, the worst first. `ownPeerUrl`: where the member of the server that tells it is. */
+export function storeConditions(members: readonly SeenMember[], ownPeerUrl: string): readonly StoreCondition[] {
+  if (members.length > 0 && !members.some(({ peerUrl }) => peerUrl === ownPeerUrl)) return [REMOVED]
   const all = [...quorumConditions(members), ...alarmConditions(members), ...versionConditions(members)]
   return [
     ...all.filter(({ severity }) => severity === 'failure'),
     ...all.filter(({ severity }) => severity !== 'failure'),
   ]
+}
+
+const REMOVED: StoreCondition = {
+  kind: 'removed',
+  severity: 'failure',
+  message: 'this server was taken out of the store',
+  hint: 'stop Gantry here; to join anew, remove etcd, etcd-run and identity from its data directory and use a new join token',
 }
 
 function quorumConditions(members: readonly SeenMember[]): StoreCondition[] {

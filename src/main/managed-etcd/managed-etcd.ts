@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
-import { clientUrlOf, type EtcdSetting, etcdArguments } from '../../core/etcd/arguments.ts'
+import { clientUrlOf, type EtcdSetting, etcdArguments, peerUrlOf } from '../../core/etcd/arguments.ts'
 import { STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
@@ -79,7 +79,7 @@ export class ManagedEtcd implements StoreMembers {
         const own = addressOf(clientUrlOf(setting))
         const opened = await openStore(store, own, tls, progress)
         const addresses = list.hosts.map((one) => addressOf(clientUrlOf({ host: one, clientPort: store.clientPort })))
-        const watched = new WatchedMembers({ members, own, addresses, clock, log })
+        const watched = new WatchedMembers({ members, own, ownPeerUrl: peerUrlOf(setting), addresses, clock, log })
         await watched.look()
         const managed = new ManagedEtcd(opened, etcd, members, watched)
         etcd.keepRunning(etcdArguments(setting, []))

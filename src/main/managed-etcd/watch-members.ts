@@ -18,6 +18,7 @@ export interface WatchDeps {
   readonly members: EtcdMembers
   /** This server's own member, `host:port`. */
   readonly own: string
+  readonly ownPeerUrl: string
   /** Where members may be besides those that are known: `host:port`. */
   readonly addresses: readonly string[]
   readonly clock: Clock
@@ -43,7 +44,7 @@ export class WatchedMembers implements StoreMembers {
   }
 
   conditions(): readonly StoreCondition[] {
-    return storeConditions(this.#seen)
+    return storeConditions(this.#seen, this.#deps.ownPeerUrl)
   }
 
   async remove(word: string): Promise<ServerView> {

@@ -35,10 +35,10 @@ interface Listed {
 /** Who is a member of an etcd, asked of each by itself; and changes of that. */
 export class EtcdMembers {
   readonly #clock: Clock
-  #tls: TlsText
+  #tls: TlsText | null
   readonly #connections = new Map<string, EtcdConnection>()
 
-  constructor(clock: Clock, tls: TlsText) {
+  constructor(clock: Clock, tls: TlsText | null) {
     this.#clock = clock
     this.#tls = tls
   }
