@@ -4,7 +4,8 @@ import { hasQuorum, quorumText, type SeenMember, titleOf, votersOf } from './mem
 
 /** What people should know of the store, the worst first. `ownPeerUrl`: where the member of the server that tells it is. */
 export function storeConditions(members: readonly SeenMember[], ownPeerUrl: string): readonly StoreCondition[] {
-  if (members.length > 0 && !members.some(({ peerUrl }) => peerUrl === ownPeerUrl)) return [REMOVED]
+  if (members.length === 0) return []
+  if (!members.some(({ peerUrl }) => peerUrl === ownPeerUrl)) return [REMOVED]
   const all = [...quorumConditions(members), ...alarmConditions(members), ...versionConditions(members)]
   return [
     ...all.filter(({ severity }) => severity === 'failure'),
