@@ -10,7 +10,6 @@ import { createLog } from '../../drivers/log.ts'
 import { storeAuthority } from '../../drivers/pki/store-authority.ts'
 import { systemRng } from '../../drivers/rng.ts'
 import { sleep } from '../../ports/clock.ts'
-import type { Log } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
 import type { TlsText } from '../../store/etcd/endpoint.ts'
 import { EtcdStore } from '../../store/etcd/etcd-store.ts'
@@ -42,20 +41,9 @@ const BEGIN_WITHIN_MS = 60_000
  * that agents follow it and never a server that was left behind. The certificate authority stays, and so do all
  * identities. Gantry must not run here. Throws PREREQUISITE, CONFLICT, UNAVAILABLE, OUTCOME_UNKNOWN; it may be run again.
  */
-export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOptions, log: Log): Promise<Recovery> {
-  const kept = await keptSetting(dataDir)
-  const identity = await readIdentity(dataDir)
-  const clusterKey = identity?.files.clusterKey ?? null
-  if (kept === null || identity === null || clusterKey === null || !(await hasEtcdData(dataDir))) {
-    throw new OperationalError('PREREQUISITE', `no server of Gantry has kept the store in ${dataDir}`, {
-      hint: 'run it on a server that was started with --backend-type managed-etcd, with its --data',
-    })
-  }
-  if (await answers(socketPath)) {
-    throw new OperationalError('CONFLICT', 'Gantry runs on this machine', {
-      hint: 'stop it first, with --leave for its tasks',
-    })
-  }
+export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOptions): Promise<Recovery> {
+  const log = createLog({ level: 'warn', destination: process.stderr, pretty: process.stderr.isTTY })
+  const { kept, clusterKey } = await survivorIn(dataDir, socketPath)
   const clock = systemClock()
   const authority = await storeAuthority(clusterKey)
   const files = await writeStoreCredentials(dataDir, authority, kept.setting.host, clock.now())
@@ -81,6 +69,26 @@ export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOp
   } finally {
     await etcd.stop()
   }
+}
+
+/** What a stopped server has that goes on alone. */
+async function survivorIn(
+  dataDir: string,
+  socketPath: string,
+): Promise<{ readonly kept: KeptSetting; readonly clusterKey: Buffer }> {
+  const kept = await keptSetting(dataDir)
+  const clusterKey = (await readIdentity(dataDir))?.files.clusterKey ?? null
+  if (kept === null || clusterKey === null || !(await hasEtcdData(dataDir))) {
+    throw new OperationalError('PREREQUISITE', `no server of Gantry has kept the store in ${dataDir}`, {
+      hint: 'run it on a server that was started with --backend-type managed-etcd, with its --data',
+    })
+  }
+  if (await answers(socketPath)) {
+    throw new OperationalError('CONFLICT', 'Gantry runs on this machine', {
+      hint: 'stop it first, with --leave for its tasks',
+    })
+  }
+  return { kept, clusterKey }
 }
 
 async function untilAlone(etcd: EtcdProcess, { setting }: KeptSetting, tls: TlsText): Promise<void> {
@@ -116,12 +124,4 @@ function answers(socketPath: string): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
-}
-
-/** The same for people: says what is done on stderr. */
-export function recoverHere(options: RecoverOptions): Promise<Recovery> {
-  return recoverFromSurvivor(
-    options,
-    createLog({ level: 'warn', destination: process.stderr, pretty: process.stderr.isTTY }),
-  )
 }
