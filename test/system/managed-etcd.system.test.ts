@@ -188,6 +188,13 @@ etcdTests(() => {
     const onAgent = before.find(({ node }) => node === 3)
     const authority = readFileSync(join(s1.dataDir, 'identity', 'authority.crt'), 'utf8')
 
+    // Nobody goes on alone beside a majority.
+    await s2.end('SIGKILL')
+    expect(await s2.run('recover', '--from-survivor', '--yes')).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('has not lost its quorum'),
+    })
+    await managed.up(1)
     await s1.end('SIGKILL')
     killEtcd(s1)
     const lost = 'the store has lost its quorum: 1 of 2 members answers'

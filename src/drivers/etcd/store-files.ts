@@ -54,6 +54,8 @@ export interface KeptSetting {
   readonly setting: EtcdSetting
   readonly program: string
   readonly namespace: string
+  /** Where the members of the list serve, `host:port`. */
+  readonly addresses: readonly string[]
 }
 
 export async function keepSetting(dataDir: string, kept: KeptSetting): Promise<void> {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
 import { clientUrlOf, etcdArguments } from '../../core/etcd/arguments.ts'
-import { titleOf } from '../../core/etcd/members.ts'
+import { hasQuorum, titleOf } from '../../core/etcd/members.ts'
 import { STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
@@ -39,7 +39,7 @@ const BEGIN_WITHIN_MS = 60_000
 /**
  * Makes this server's etcd the only member of the store, with what it has of the state, and raises the incarnation, so
  * that agents follow it and never a server that was left behind. The certificate authority stays, and so do all
- * identities. Gantry must not run here. Throws PREREQUISITE, CONFLICT, UNAVAILABLE, OUTCOME_UNKNOWN; it may be run again.
+ * identities. Gantry must not run here. Throws PREREQUISITE, CONFLICT, GUARD_BLOCKED, UNAVAILABLE, OUTCOME_UNKNOWN; it may be run again.
  */
 export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOptions): Promise<Recovery> {
   const log = createLog({ level: 'warn', destination: process.stderr, pretty: process.stderr.isTTY })
@@ -48,6 +48,7 @@ export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOp
   const authority = await storeAuthority(clusterKey)
   const files = await writeStoreCredentials(dataDir, authority, kept.setting.host, clock.now())
   const tls = { ...files, serverName: STABLE_NAME }
+  await refuseWithQuorum(kept, tls)
   const deps = { dataDir, program: kept.program, clock, log }
   const left = new EtcdProcess(deps)
   await left.adopt()
@@ -85,10 +86,21 @@ async function survivorIn(
   }
   if (await answers(socketPath)) {
     throw new OperationalError('CONFLICT', 'Gantry runs on this machine', {
-      hint: 'stop it first, with --leave for its tasks',
+      hint: 'stop it first; SIGTERM leaves its tasks running',
     })
   }
   return { kept, clusterKey }
+}
+
+/** Beside members that still decide, one that goes on alone would make two stores of one. */
+async function refuseWithQuorum({ addresses }: KeptSetting, tls: TlsText): Promise<void> {
+  const members = new EtcdMembers(systemClock(), tls)
+  const seen = await members.lookAt(addresses).finally(() => members.close())
+  if (seen === null || !hasQuorum(seen)) return
+  const alive = seen.filter((member) => member.alive).map(titleOf)
+  throw new OperationalError('GUARD_BLOCKED', `the store has not lost its quorum: ${alive.join(', ')} answer`, {
+    hint: 'start this server as usual; if it is not a member any more, let it join anew',
+  })
 }
 
 async function untilAlone(etcd: EtcdProcess, { setting }: KeptSetting, tls: TlsText): Promise<void> {
