@@ -37,7 +37,8 @@ async function createRoot(client: Client, layout: Layout, rng: Rng): Promise<voi
   throw new RefusedByServer(result.code, `to create ${root}`)
 }
 
-async function createParents(client: Client, root: string): Promise<void> {
+/** Makes every node that leads to this path. */
+export async function createParents(client: Client, root: string): Promise<void> {
   for (let slash = root.indexOf('/', 1); slash > 0; slash = root.indexOf('/', slash + 1)) {
     const parent = root.slice(0, slash)
     if (!(await client.exists(parent))) await client.create(parent, EMPTY)
