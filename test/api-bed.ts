@@ -12,6 +12,7 @@ import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
 import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
+import { backupTools } from './memory-shelf.ts'
 import { simpleAgent } from './simple-agent.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
@@ -76,6 +77,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
     log: SILENT,
     reach: { answers: async () => true },
     certifier: () => null,
+    backups: backupTools(),
     config: {
       name: 'test',
       address: null,

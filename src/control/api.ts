@@ -6,6 +6,7 @@ import type { TaskSample } from '../core/model/message.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -106,6 +107,12 @@ export interface Api {
   createJoinToken(wish: JoinTokenWish, caller: Caller): Promise<NewJoinToken>
   joinTokens(): readonly JoinTokenView[]
   revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView>
+  /** Makes a backup of the whole state and keeps it at this server; null: under a name of its own. ALREADY_EXISTS. */
+  createBackup(name: string | null): Promise<BackupView>
+  /** Backups that this server keeps, the newest first. */
+  backups(): Promise<readonly BackupView[]>
+  /** A backup of the whole state as it is now, line by line. */
+  backUp(): AsyncIterable<string>
   /** Tasks that a state which was put back does not know are removed from now on. False: there was nothing to settle. */
   settle(caller: Caller): Promise<boolean>
   /** The lines of these tasks, merged by time as far as they arrive in order. */

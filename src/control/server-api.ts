@@ -9,6 +9,7 @@ import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -35,6 +36,7 @@ import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
+import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
@@ -54,6 +56,7 @@ export interface ServerApiDeps {
   /** null: another server leads, or none. */
   readonly term: () => Term | null
   readonly admission: () => AdmissionDeps
+  readonly backups: BackupTools
   readonly storeKind: string
   readonly version: string
 }
@@ -275,6 +278,22 @@ export class ServerApi implements Api {
 
   async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
     return revokeJoinToken(id, caller, this.#deps.admission())
+  }
+
+  createBackup(name: string | null): Promise<BackupView> {
+    return createBackup(name, this.#backupDeps())
+  }
+
+  backups(): Promise<readonly BackupView[]> {
+    return listBackups(this.#deps)
+  }
+
+  async *backUp(): AsyncIterable<string> {
+    yield* (await backUp(this.#backupDeps())).lines
+  }
+
+  #backupDeps(): BackupDeps {
+    return { ...this.#deps, backupKey: () => this.#deps.admission().certifier?.backupKey() ?? null }
   }
 
   async settle(caller: Caller): Promise<boolean> {

@@ -15,6 +15,7 @@ import type { Lease, Store, Write } from '../ports/store.ts'
 import { Mirror } from '../store/mirror.ts'
 import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
 import type { Api } from './api.ts'
+import type { BackupTools } from './backups.ts'
 import { requirePresent, takeEpoch } from './lead.ts'
 import { ServerApi } from './server-api.ts'
 import { Term } from './term.ts'
@@ -40,6 +41,7 @@ export interface ServerDeps {
   readonly reach: Reach
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
+  readonly backups: BackupTools
   readonly config: ServerConfig
 }
 
@@ -70,7 +72,7 @@ export class Server {
 
   /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { store, clock, log, config, backups } = this.#deps
     this.#world = new World(await Mirror.open(store))
     requirePresent(this.#world.mirror)
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
@@ -81,6 +83,7 @@ export class Server {
       log,
       term: () => this.#term,
       admission: () => this.#admission(),
+      backups,
       storeKind: store.kind,
       version: config.version,
     })

@@ -5,6 +5,7 @@ import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type {
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -56,6 +57,11 @@ export interface Client {
   }): Promise<{ readonly text: string; readonly token: JoinTokenView }>
   joinTokens(): Promise<readonly JoinTokenView[]>
   revokeJoinToken(id: string): Promise<JoinTokenView>
+  createBackup(name: string | null): Promise<BackupView>
+  backups(): Promise<readonly BackupView[]>
+  /** The lines of a backup of the whole state as it is now. */
+  backUp(signal: AbortSignal): AsyncIterable<string>
+  settle(): Promise<{ readonly settled: boolean }>
   services(): Promise<readonly ServiceView[]>
   service(name: ServiceName): Promise<ServiceDetail>
   serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
@@ -90,7 +96,12 @@ export interface Client {
  */
 export function createClient(target: Target): Client {
   const connection = connectionTo(target)
-  return { ...manifestCalls(connection), ...taskCalls(connection), ...clusterCalls(connection) }
+  return {
+    ...manifestCalls(connection),
+    ...taskCalls(connection),
+    ...clusterCalls(connection),
+    ...backupCalls(connection),
+  }
 }
 
 type ManifestCalls = 'validate' | 'plan' | 'apply' | 'revisions' | 'revision' | 'progress' | 'services' | 'service'
@@ -148,6 +159,16 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinC
     joinTokens: () => get('/join-tokens'),
     revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
+  }
+}
+
+function backupCalls(connection: Connection): Pick<Client, 'createBackup' | 'backups' | 'backUp' | 'settle'> {
+  const { get, write } = connection
+  return {
+    createBackup: (name) => write('/backups', name === null ? {} : { name }),
+    backups: () => get('/backups'),
+    backUp: (signal) => readLines<string>(connection, '/backup', {}, signal),
+    settle: () => write('/cluster/settle', {}),
   }
 }
 

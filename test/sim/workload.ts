@@ -199,6 +199,10 @@ export class Workload {
     api.cluster()
     api.revisions()
     api.joinTokens()
+    await api.settle({ by: 'user', idempotencyKey: null })
+    await api.createBackup(`b${this.#rng.below(2 ** 32)}`)
+    await api.backups()
+    for await (const line of api.backUp()) if (line === '') return
     await api.samples()
     for (const node of api.nodes()) await api.hostStats(node.id)
     if (name === undefined) return

@@ -1,6 +1,6 @@
 import { OperationalError } from '../../core/errors.ts'
-import type { Key } from '../../core/model/objects.ts'
 import type { StoreRevision } from '../../core/model/ids.ts'
+import type { Key } from '../../core/model/objects.ts'
 import type { StateIntake } from '../../ports/intake.ts'
 import type { Snapshot, StoreRecord } from '../../ports/store.ts'
 import { drawHex } from '../draw-hex.ts'

@@ -169,7 +169,15 @@ function encodeOp(op: Op): Buffer {
         )
         .finish()
     case 'delete':
-      return writer.message(3, new WireWriter().text(1, op.key).text(2, op.rangeEnd ?? '').finish()).finish()
+      return writer
+        .message(
+          3,
+          new WireWriter()
+            .text(1, op.key)
+            .text(2, op.rangeEnd ?? '')
+            .finish(),
+        )
+        .finish()
     case 'txn':
       return writer.message(4, encodeTxn(op.txn)).finish()
   }

@@ -1,8 +1,8 @@
 import { OperationalError } from '../../core/errors.ts'
 import type { StoreRevision } from '../../core/model/ids.ts'
+import { compareText } from '../../lib/collections.ts'
 import type { StateIntake } from '../../ports/intake.ts'
 import type { Snapshot, StoreRecord } from '../../ports/store.ts'
-import { compareText } from '../../lib/collections.ts'
 import { drawHex } from '../draw-hex.ts'
 import type { Client } from './client.ts'
 import { createParents } from './create-state.ts'
@@ -108,7 +108,8 @@ export class ZooKeeperIntake implements StateIntake {
     if (!(await client.create(intake, EMPTY))) await client.set(intake, EMPTY, -1)
     // The version tells those apart who begin here one after the other.
     this.#mark = (await client.get(intake))?.version ?? 0
-    for (const path of [head, this.#layout.objects, this.#layout.log, this.#layout.turn]) await this.#clear(client, path)
+    for (const path of [head, this.#layout.objects, this.#layout.log, this.#layout.turn])
+      await this.#clear(client, path)
     const { objects, log, turn, ownElection } = this.#layout
     for (const path of [objects, log, turn, ownElection]) await client.create(path, EMPTY)
   }
