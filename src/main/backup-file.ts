@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import type { BackupHeader, BackupKey, BackupRecord } from '../core/backup/form.ts'
 import { type Authenticity, readBackup } from '../core/backup/read.ts'
 import { OperationalError } from '../core/errors.ts'
 import { backupKey, sha256 } from '../drivers/backup-digest.ts'
+import { writeBackup } from '../drivers/backup-files.ts'
 import { errorCode } from '../drivers/durable-text.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import type { Snapshot } from '../ports/store.ts'
@@ -45,6 +46,20 @@ async function readText(path: string): Promise<string> {
     const code = errorCode(cause)
     const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' }[code] ?? code
     throw new OperationalError('USAGE', `${path} cannot be read: ${reason}`, { cause })
+  }
+}
+
+/**
+ * Writes a backup that comes from a server, and reads it again. Throws as writing a file does, and BACKUP_INVALID when what
+ * came is not whole; then there is no file.
+ */
+export async function keepBackupAt(path: string, lines: AsyncIterable<string>): Promise<SoundBackup> {
+  await writeBackup(path, lines)
+  try {
+    return await readBackupFile(path, null)
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
   }
 }
 

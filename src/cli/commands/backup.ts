@@ -40,11 +40,9 @@ function addCreate(backup: Command, context: Context): void {
 
 /** Writes the file, and reads it again: what is there then is a whole backup. */
 async function createInto(path: string, context: Context): Promise<void> {
-  const { writeBackup } = await import('../../drivers/backup-files.ts')
-  const { readBackupFile } = await import('../../main/backup-file.ts')
+  const { keepBackupAt } = await import('../../main/backup-file.ts')
   const ending = new AbortController()
-  await writeBackup(path, told(context.client().backUp(ending.signal), context))
-  const { header } = await readBackupFile(path, null)
+  const { header } = await keepBackupAt(path, told(context.client().backUp(ending.signal), context))
   context.print({ path, ...header }, () => path)
 }
 
