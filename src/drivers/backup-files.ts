@@ -39,9 +39,26 @@ export function backupFiles(directory: string): BackupShelf {
  * ALREADY_EXISTS when there is one of that name, STORE_FULL, and CONFIG_INVALID when it cannot be written.
  */
 export async function writeBackup(path: string, lines: Iterable<string> | AsyncIterable<string>): Promise<void> {
+  try {
+    await makeDirectory(dirname(path))
+    await writeWhole(path, lines)
+  } catch (cause) {
+    throw cause instanceof OperationalError ? cause : notWritten(path, errorCode(cause), cause)
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const code = errorCode(cause)
+    throw new OperationalError('CONFIG_INVALID', `cannot make the directory ${path} for backups: ${code}`, { cause })
+  }
+}
+
+async function writeWhole(path: string, lines: Iterable<string> | AsyncIterable<string>): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const file = await open(temporary, 'wx', 0o600)
     try {
       await writeLines(file, lines)
@@ -49,10 +66,9 @@ export async function writeBackup(path: string, lines: Iterable<string> | AsyncI
     } finally {
       await file.close()
     }
+    // Unlike a new name for it, a link is refused where a file is.
     await link(temporary, path)
     await syncDirectory(dirname(path))
-  } catch (cause) {
-    throw cause instanceof OperationalError ? cause : notWritten(path, errorCode(cause), cause)
   } finally {
     await rm(temporary, { force: true })
   }
