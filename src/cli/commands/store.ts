@@ -24,7 +24,7 @@ export function storeCommand(context: Context): Command {
   const store = new Command('store')
     .description('where the state of the cluster is kept')
     .usage('COMMAND')
-    .addHelpText('after', '\nExample:\n  gantry help store move')
+    .addHelpText('after', '\nExample:\n  gantry store move')
   const move = store
     .command('move')
     .description('move the state to another store, while no server runs; tasks run on meanwhile')
