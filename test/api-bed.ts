@@ -13,6 +13,7 @@ import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
 import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
+import { backupTools } from './memory-shelf.ts'
 import { simpleAgent } from './simple-agent.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
@@ -77,6 +78,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
     log: SILENT,
     reach: { answers: async () => true },
     certifier: () => null,
+    backups: backupTools(),
     config: {
       name: 'test',
       address: null,

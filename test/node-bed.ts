@@ -9,6 +9,7 @@ import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
+import { backupTools } from './memory-shelf.ts'
 import { VirtualClock } from './sim/clock.ts'
 import { type SimpleAgent, simpleAgent } from './simple-agent.ts'
 
@@ -47,6 +48,7 @@ export async function openNodeBed(): Promise<NodeBed> {
     },
     reach: { answers: async () => true },
     certifier: () => null,
+    backups: backupTools(),
   })
   await server.start()
   await server.untilLeading()

@@ -31,7 +31,9 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),
   leader: async (context) => (await import('./commands/cluster.ts')).leaderCommand(context),
   health: async (context) => (await import('./commands/cluster.ts')).healthCommand(context),
+  backup: async (context) => (await import('./commands/backup.ts')).backupCommand(context),
   recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
+  store: async (context) => (await import('./commands/store.ts')).storeCommand(context),
   completion: async (context) => (await import('./commands/completion.ts')).completionCommand(context),
   version: async (context) => (await import('./commands/cluster.ts')).versionCommand(context),
 }

@@ -34,6 +34,7 @@ function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Cer
       first = false
       return `certificate of ${nodeId}`
     },
+    backupKey: () => ({ id: 'k', code: () => '' }),
     clusterKey: () => '',
   }
 }

@@ -6,6 +6,7 @@ import type { TaskSample } from '../core/model/message.ts'
 import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -112,6 +113,12 @@ export interface Api {
    * would be no majority; UNSUPPORTED with any other store.
    */
   removeServer(word: string, caller: Caller): Promise<ServerView>
+  /** Makes a backup of the whole state and keeps it at this server; null: under a name of its own. ALREADY_EXISTS. */
+  createBackup(name: string | null): Promise<BackupView>
+  /** Backups that this server keeps, the newest first. */
+  backups(): Promise<readonly BackupView[]>
+  /** A backup of the whole state as it is now, line by line. */
+  backUp(): AsyncIterable<string>
   /** Tasks that a state which was put back does not know are removed from now on. False: there was nothing to settle. */
   settle(caller: Caller): Promise<boolean>
   /** The lines of these tasks, merged by time as far as they arrive in order. */

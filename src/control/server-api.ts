@@ -9,6 +9,7 @@ import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -38,6 +39,7 @@ import { acceptNodeChange } from './accept-node-change.ts'
 import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
+import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
@@ -58,6 +60,7 @@ export interface ServerApiDeps {
   /** null: another server leads, or none. */
   readonly term: () => Term | null
   readonly admission: () => AdmissionDeps
+  readonly backups: BackupTools
   readonly storeKind: string
   /** null: the store is kept elsewhere. */
   readonly storeMembers: StoreMembers | null
@@ -293,6 +296,22 @@ export class ServerApi implements Api {
 
   removeServer(word: string, caller: Caller): Promise<ServerView> {
     return removeServer(word, caller, this.#deps)
+  }
+
+  createBackup(name: string | null): Promise<BackupView> {
+    return createBackup(name, this.#backupDeps())
+  }
+
+  backups(): Promise<readonly BackupView[]> {
+    return listBackups(this.#deps)
+  }
+
+  async *backUp(): AsyncIterable<string> {
+    yield* (await backUp(this.#backupDeps())).lines
+  }
+
+  #backupDeps(): BackupDeps {
+    return { ...this.#deps, backupKey: () => this.#deps.admission().certifier?.backupKey() ?? null }
   }
 
   async settle(caller: Caller): Promise<boolean> {

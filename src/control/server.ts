@@ -17,6 +17,7 @@ import type { StoreMembers } from '../ports/store-members.ts'
 import { Mirror } from '../store/mirror.ts'
 import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
 import type { Api } from './api.ts'
+import type { BackupTools } from './backups.ts'
 import { requirePresent, takeEpoch } from './lead.ts'
 import { registerServer } from './register-server.ts'
 import { ServerApi } from './server-api.ts'
@@ -45,6 +46,7 @@ export interface ServerDeps {
   readonly reach: Reach
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
+  readonly backups: BackupTools
   /** The servers that keep the store themselves; null: the store is kept elsewhere. */
   readonly storeMembers?: StoreMembers | null
   readonly config: ServerConfig
@@ -78,7 +80,7 @@ export class Server {
 
   /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
-    const { store, clock, log, config, storeMembers = null } = this.#deps
+    const { store, clock, log, config, backups, storeMembers = null } = this.#deps
     this.#world = new World(await Mirror.open(store))
     requirePresent(this.#world.mirror)
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
@@ -91,6 +93,7 @@ export class Server {
       log,
       term: () => this.#term,
       admission: () => this.#admission(),
+      backups,
       storeKind: store.kind,
       storeMembers,
       version: config.version,

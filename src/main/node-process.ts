@@ -10,6 +10,8 @@ import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
 import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import { sha256 } from '../drivers/backup-digest.ts'
+import { backupFiles } from '../drivers/backup-files.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { DockerRuntime } from '../drivers/docker/runtime.ts'
 import { durableText } from '../drivers/durable-text.ts'
@@ -164,7 +166,9 @@ function newServer(
     level: LEVEL,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
-  return new Server({ store, clock, rng: systemRng(), log, reach: tcpReach(), certifier, storeMembers, config })
+  const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }
+  const ports = { clock, rng: systemRng(), log, reach: tcpReach() }
+  return new Server({ store, ...ports, certifier, backups, storeMembers, config })
 }
 
 interface StartedAgent {

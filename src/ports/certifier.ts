@@ -1,3 +1,4 @@
+import type { BackupKey } from '../core/backup/form.ts'
 import type { CertificateAuthority, JoinTokenRecord, NodeIdentity, Role } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
 
@@ -24,6 +25,8 @@ export interface Certifier {
     request: string,
     terms: NodeIdentity & { readonly addresses: readonly string[]; readonly now: Millis },
   ): Promise<string>
+  /** What proves that this cluster made a backup. */
+  backupKey(): BackupKey
   /** In hex: what a machine must have to be a server. */
   clusterKey(): string
 }

@@ -5,6 +5,7 @@ import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type {
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -59,6 +60,11 @@ export interface Client {
   servers(): Promise<readonly ServerView[]>
   removeServer(word: string): Promise<ServerView>
   revokeJoinToken(id: string): Promise<JoinTokenView>
+  createBackup(name: string | null): Promise<BackupView>
+  backups(): Promise<readonly BackupView[]>
+  /** The lines of a backup of the whole state as it is now. */
+  backUp(signal: AbortSignal): AsyncIterable<string>
+  settle(): Promise<{ readonly settled: boolean }>
   services(): Promise<readonly ServiceView[]>
   service(name: ServiceName): Promise<ServiceDetail>
   serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
@@ -93,7 +99,12 @@ export interface Client {
  */
 export function createClient(target: Target): Client {
   const connection = connectionTo(target)
-  return { ...manifestCalls(connection), ...taskCalls(connection), ...clusterCalls(connection) }
+  return {
+    ...manifestCalls(connection),
+    ...taskCalls(connection),
+    ...clusterCalls(connection),
+    ...backupCalls(connection),
+  }
 }
 
 type ManifestCalls = 'validate' | 'plan' | 'apply' | 'revisions' | 'revision' | 'progress' | 'services' | 'service'
@@ -153,6 +164,16 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinC
     removeServer: (word) => write(`/servers/${segment(word)}/remove`, {}),
     revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
+  }
+}
+
+function backupCalls(connection: Connection): Pick<Client, 'createBackup' | 'backups' | 'backUp' | 'settle'> {
+  const { get, write } = connection
+  return {
+    createBackup: (name) => write('/backups', name === null ? {} : { name }),
+    backups: () => get('/backups'),
+    backUp: (signal) => readLines<string>(connection, '/backup', {}, signal),
+    settle: () => write('/cluster/settle', {}),
   }
 }
 

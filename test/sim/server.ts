@@ -4,6 +4,7 @@ import { OperationalError } from '../../src/core/errors.ts'
 import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
+import { backupTools } from '../memory-shelf.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
@@ -61,6 +62,7 @@ export class SimServer {
       log: simLog(user, observe),
       reach: simReach(user, this.#around, () => false),
       certifier: () => null,
+      backups: backupTools(),
       config: {
         name: this.name,
         address: null,

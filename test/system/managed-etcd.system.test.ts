@@ -104,7 +104,8 @@ etcdTests(() => {
       () => leaderOf(left[0]),
       (name) => name !== leader,
     )
-    await apply(left[1])
+    // A commit of a server that may or may not lead.
+    await managed.allow(left[1], 1)
     await until(
       () => membersOf(left[0]),
       (members) => members.filter((member) => member.endsWith('silent')).length === 1,
@@ -154,8 +155,7 @@ etcdTests(() => {
     await Promise.all(managed.servers.map((server) => server.end('SIGTERM')))
     await Promise.all(managed.servers.map((_, index) => managed.up(index)))
     await expectMembers(s2, VOTING)
-    expect(await s2.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 180_000)
+  }, 240_000)
 
   test('a server that is killed at any moment of joining goes on, and a survivor of a lost majority takes everything over', async () => {
     const managed = await managedServers(2)
@@ -228,5 +228,5 @@ etcdTests(() => {
     // Changes work again.
     expect(await s2.run('service', 'scale', 'web', '2')).toMatchObject({ code: 0 })
     expect(await s2.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 180_000)
+  }, 240_000)
 })

@@ -3,10 +3,20 @@ import type { Context } from '../context.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
-  return new Command('cluster')
+  const command = new Command('cluster')
     .description('what this cluster is, and who leads it')
     .addHelpText('after', '\nExamples:\n  gantry cluster\n  gantry cluster --json')
     .action(async () => context.print(await context.client().cluster(), clusterText))
+  command
+    .command('settle')
+    .description('after a state was put back: from now on what it does not know is removed from the nodes')
+    .addHelpText('after', '\nExample:\n  gantry cluster settle')
+    .action(async () => {
+      const { settled } = await context.client().settle()
+      context.print({ settled }, () => '')
+      context.say(settled ? 'Tasks that the state does not know are removed now.' : 'There is nothing to settle.')
+    })
+  return command
 }
 
 export function leaderCommand(context: Context): Command {

@@ -4,9 +4,11 @@ import { age } from './age.ts'
 import type { Format } from './format.ts'
 import { printable } from './table.ts'
 
+const UNSETTLED = 'its state was put back: what runs and it does not know stays until `gantry cluster settle`'
+
 /** What a cluster is, who leads it, and where its state is. */
 export function clusterText(view: ClusterView, format: Format): string {
-  const { now } = format
+  const { now, style } = format
   const { cluster, leadership, store, servers, conditions, storeRevision, version, desiredRevision, nodes } = view
   return [
     `cluster   ${printable(cluster.name)} (${cluster.id}), incarnation ${cluster.incarnation}, made ${age(cluster.createdAt, now)} ago`,
@@ -16,6 +18,7 @@ export function clusterText(view: ClusterView, format: Format): string {
     `manifest  ${desiredRevision === 0 ? 'none yet' : `revision ${desiredRevision}`}`,
     `nodes     ${nodes.map(({ id, name, status }) => `${id} ${printable(name)} ${status}`).join(', ') || 'none yet'}`,
     `version   ${version}`,
+    ...(cluster.keepsUnknown === true ? [style.warning(UNSETTLED)] : []),
     ...conditions.flatMap((condition) => conditionLines(condition, format)),
   ].join('\n')
 }

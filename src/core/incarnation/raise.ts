@@ -51,7 +51,7 @@ export function raise(
   life: NewLife,
   prove: (incarnation: number) => IncarnationProof | null,
 ): LifeCommit {
-  const { proof: _, movedTo: __, keepsUnknown: ___, ...before } = clusterOf(records)
+  const { proof: _, movedTo: __, ...before } = clusterOf(records)
   const incarnation = incarnationAfter(before, life.above)
   const proof = prove(incarnation)
   const isWhole = life.kind === 'move'

@@ -10,6 +10,23 @@ import type { PortBinding, Task, TaskState } from './task.ts'
 /** A join token as listings and the API show it: all but what proves it. */
 export type JoinTokenView = Omit<JoinTokenRecord, 'secretHash'>
 
+/** A backup as listings and the API show it. */
+export interface BackupView {
+  readonly name: string
+  /** The file, at the server that keeps it. */
+  readonly path: string
+  readonly sizeBytes: number
+  readonly clusterId: string
+  readonly clusterName: string
+  readonly incarnation: number
+  readonly storeRevision: number
+  /** Objects in it. */
+  readonly records: number
+  readonly createdAt: Millis
+  readonly version: string
+  readonly store: string
+}
+
 /** What the inspect command of a service printed in one of its tasks. */
 export interface Inspection {
   readonly task: TaskId

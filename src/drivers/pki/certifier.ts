@@ -1,5 +1,6 @@
 import { crossChain } from '../../core/identity/rotation.ts'
 import type { Certifier } from '../../ports/certifier.ts'
+import { backupKey } from '../backup-digest.ts'
 import { openAuthority } from './authority-record.ts'
 import { describeCertificate } from './describe-certificate.ts'
 import { issueCertificate } from './issue-certificate.ts'
@@ -16,6 +17,7 @@ export function keyedCertifier(clusterKey: Buffer): Certifier {
       const certificate = await issueCertificate(signing, request, terms)
       return terms.role === 'server' ? [certificate, ...crossChain(authority)].join('') : certificate
     },
+    backupKey: () => backupKey(clusterKey),
     clusterKey: () => clusterKey.toString('hex'),
   }
 }

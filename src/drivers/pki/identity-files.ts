@@ -71,6 +71,11 @@ export class IdentityFiles {
     return key
   }
 
+  /** The cluster key alone, which may be there before the machine has an identity; null: there is none. */
+  readClusterKey(): Promise<Buffer | null> {
+    return this.#clusterKey()
+  }
+
   /** Replaces the authorities that the node trusts, and nothing else. */
   async writeBundle(bundle: string): Promise<void> {
     await replaceFile(this.#path('authority.crt'), bundle)

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { API_PREFIX } from '../wire.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { clusterRoutes } from './routes/cluster.ts'
 import { goclusterRoutes } from './routes/gocluster.ts'
 import { gokubeRoutes } from './routes/gokube.ts'
@@ -28,6 +29,7 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
     ...taskRoutes,
     ...dispatchRoutes,
     ...joinTokenRoutes,
+    ...backupRoutes,
     jsonRoute({
       method: 'GET',
       path: '/openapi.json',

@@ -93,7 +93,16 @@ const condition = named(
 export const clusterView: z.ZodType<ClusterView> = named(
   'ClusterView',
   z.strictObject({
-    cluster: z.strictObject({ id: text, name: text, incarnation: count, createdAt: instant }),
+    cluster: z.strictObject({
+      id: text,
+      name: text,
+      incarnation: count,
+      createdAt: instant,
+      keepsUnknown: z
+        .literal(true)
+        .exactOptional()
+        .describe('The state was put back: agents keep what they run and it does not know, until it is settled.'),
+    }),
     leadership: z.strictObject({ epoch: count, holder: text, address: text.nullable(), since: instant }),
     store: text,
     servers: z.array(server).describe('Servers that keep the store themselves; none with any other store.'),
