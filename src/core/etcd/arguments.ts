@@ -38,7 +38,7 @@ export function etcdArguments(
   others: readonly EtcdMember[],
   options: { readonly forceNewCluster?: boolean } = {},
 ): readonly string[] {
-  const { name, listenHost, clientPort, peerPort, dataDir, token, authorityFile, memberFile } = setting
+  const { name, listenHost, clientPort, peerPort, dataDir, token } = setting
   const peerUrl = peerUrlOf(setting)
   const known = others.filter((member) => member.peerUrl !== peerUrl)
   const initial = [`${name}=${peerUrl}`, ...known.map((member) => `${nameOf(member)}=${member.peerUrl}`)]
@@ -52,16 +52,7 @@ export function etcdArguments(
     `--initial-cluster=${initial.join(',')}`,
     `--initial-cluster-state=${known.length === 0 ? 'new' : 'existing'}`,
     `--initial-cluster-token=${token}`,
-    `--cert-file=${memberFile}`,
-    `--key-file=${memberFile}`,
-    `--trusted-ca-file=${authorityFile}`,
-    '--client-cert-auth=true',
-    `--peer-cert-file=${memberFile}`,
-    `--peer-key-file=${memberFile}`,
-    `--peer-trusted-ca-file=${authorityFile}`,
-    '--peer-client-cert-auth=true',
-    // Servers may be behind an address translation; who signs is what counts.
-    '--experimental-peer-skip-client-san-verification=true',
+    ...trustArguments(setting),
     '--strict-reconfig-check=true',
     '--pre-vote=true',
     '--enable-v2=false',
@@ -73,6 +64,22 @@ export function etcdArguments(
     '--log-outputs=stderr',
     '--log-level=warn',
     ...(options.forceNewCluster === true ? ['--force-new-cluster=true'] : []),
+  ]
+}
+
+/** Both ports ask for a certificate of the store's authority. */
+function trustArguments({ authorityFile, memberFile }: EtcdSetting): readonly string[] {
+  return [
+    `--cert-file=${memberFile}`,
+    `--key-file=${memberFile}`,
+    `--trusted-ca-file=${authorityFile}`,
+    '--client-cert-auth=true',
+    `--peer-cert-file=${memberFile}`,
+    `--peer-key-file=${memberFile}`,
+    `--peer-trusted-ca-file=${authorityFile}`,
+    '--peer-client-cert-auth=true',
+    // Servers may be behind an address translation; who signs is what counts.
+    '--experimental-peer-skip-client-san-verification=true',
   ]
 }
 

@@ -82,12 +82,15 @@ export class EtcdProcess {
     return retryDelayMs(this.#endings)
   }
 
+  /** Stops one that runs with other words, but for those that only say how it once became a member. */
+  async endUnlessWith(words: readonly string[]): Promise<void> {
+    if (this.isRunning() && !this.#runsWith(words)) await this.#end()
+  }
+
   /** Starts it with these words, unless it runs with them; one with others is stopped. Throws PREREQUISITE. */
   async start(words: readonly string[]): Promise<void> {
-    if (this.isRunning()) {
-      if (this.#runsWith(words)) return
-      await this.#end()
-    }
+    await this.endUnlessWith(words)
+    if (this.isRunning()) return
     const { dataDir, log } = this.#options
     const program = await this.#program()
     const last = Math.max((await readRun(this.#state))?.number ?? 0, (await readShim(this.#state))?.run ?? 0)

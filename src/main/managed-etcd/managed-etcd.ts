@@ -76,6 +76,7 @@ export class ManagedEtcd implements StoreMembers {
         const authority = await storeAuthority(clusterKey)
         const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now()))
         const members = new EtcdMembers(clock, tls)
+        await etcd.endUnlessWith(etcdArguments(setting, []))
         await becomeMember({ dataDir, setting, mayFound, hosts: list.hosts, etcd, members, progress })
         const own = addressOf(clientUrlOf(setting))
         const opened = await openStore(store, own, tls, progress)
