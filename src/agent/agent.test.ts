@@ -47,6 +47,7 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
       publicAddress: null,
       labels: {},
       version: '1',
+      level: 1,
     },
   })
   await agent.start()

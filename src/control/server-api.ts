@@ -34,6 +34,7 @@ import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
+import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
@@ -80,9 +81,9 @@ export class ServerApi implements Api {
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
-    const { id, name, incarnation, createdAt, keepsUnknown } = cluster
+    const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
     return {
-      cluster: { id, name, incarnation, createdAt, ...(keepsUnknown === true && { keepsUnknown }) },
+      cluster: shown,
       leadership,
       store: storeKind,
       storeRevision: world.mirror.revision,
@@ -94,12 +95,14 @@ export class ServerApi implements Api {
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
+    if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
     return isNodeChange(change) ? planNodeChange(change, deps) : (await planChange(change, deps)).plan
   }
 
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
+    if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     return acceptChange(change, () => planChange(change, deps), check, caller, deps)
   }

@@ -1,7 +1,8 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
-import { type Assignment, type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
+import { understand } from '../core/model/level.ts'
+import type { Assignment, Authority, Hello, Report } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
@@ -247,8 +248,8 @@ function lifeOf({ world }: Pick<PassDeps, 'world'>): Life {
 function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): string | null {
   if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified)
     return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified}`
-  if (hello.wireVersion !== WIRE_VERSION)
-    return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
+  if (!understand(hello.level, deps.level))
+    return `the agent knows messages of level ${hello.level}, this server of level ${deps.level}: upgrade one level at a time`
   // Whether to believe the incarnation is for the agent to judge.
   const verdict = judgeAuthority(hello.authority, authorityOf(deps), () => true)
   if (verdict.kind === 'accept') return null

@@ -5,6 +5,7 @@ import { Agent } from '../agent/agent.ts'
 import { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
+import { LEVEL } from '../core/model/level.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
 import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
@@ -130,6 +131,7 @@ function newServer(store: Store, membership: Membership, options: NodeOptions, l
     strategy: options.strategy,
     patience: DEFAULT_PATIENCE,
     version: options.version,
+    level: LEVEL,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
   const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }
@@ -179,7 +181,7 @@ export async function startAgent(
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
     trusts,
-    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version },
+    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version, level: LEVEL },
   })
   await agent.start()
   return { agent, runtimes }

@@ -6,6 +6,7 @@ import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { backupTools } from '../memory-shelf.ts'
 import { Mortal } from './mortal.ts'
+import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
 import { simLog } from './sim-log.ts'
 import { SimStore } from './store.ts'
@@ -17,6 +18,8 @@ export class SimServer {
   readonly name: string
   /** Id of the cluster that it would create. */
   clusterId: string
+  /** What it runs when it is started next. */
+  program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
   readonly #backend: StoreBackend
   #process: Mortal | null = null
@@ -66,7 +69,8 @@ export class SimServer {
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
         patience: DEFAULT_PATIENCE,
-        version: '0.1.0',
+        version: this.program.version,
+        level: this.program.level,
       },
     })
     this.#server = server

@@ -4,6 +4,8 @@ export const EVENT_KINDS = [
   'cluster.created',
   'cluster.incarnation',
   'cluster.settled',
+  'cluster.upgraded',
+  'server.changed',
   'leader.elected',
   'node.admitted',
   'node.joined',

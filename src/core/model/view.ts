@@ -95,7 +95,7 @@ export interface NodeView extends Node {
 }
 
 export interface ClusterView {
-  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown'>
+  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown' | 'level'>
   readonly leadership: Leadership
   readonly store: string
   readonly storeRevision: number
