@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { aTask } from '../../test/builders.ts'
 import { VirtualClock } from '../../test/sim/clock.ts'
-import { LEVEL } from '../core/model/level.ts'
 import type { Assignment, Authority, ServerMessage } from '../core/model/message.ts'
 import { createRng } from '../lib/rng.ts'
 import type { Host } from '../ports/host.ts'
@@ -48,7 +47,7 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
       publicAddress: null,
       labels: {},
       version: '1',
-      level: LEVEL,
+      level: 1,
     },
   })
   await agent.start()

@@ -86,13 +86,9 @@ export class ServerApi implements Api {
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
-    const { id, name, incarnation, createdAt, keepsUnknown, level } = cluster
+    const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
     return {
-      cluster: {
-        ...{ id, name, incarnation, createdAt },
-        ...(keepsUnknown === true && { keepsUnknown }),
-        ...(level !== undefined && { level }),
-      },
+      cluster: shown,
       leadership,
       store: storeKind,
       servers: storeMembers?.servers() ?? [],

@@ -98,6 +98,7 @@ export const clusterView: z.ZodType<ClusterView> = named(
       name: text,
       incarnation: count,
       createdAt: instant,
+      level: positive.exactOptional().describe('Of the forms that its objects may have. Left out: 1.'),
       keepsUnknown: z
         .literal(true)
         .exactOptional()
