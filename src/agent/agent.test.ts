@@ -31,6 +31,7 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
     host: aHost(),
     link: { connect: async () => ({ ...connection, onMessage: (handle) => (send = handle) }), prefer: () => undefined },
     reach: { answers: async () => true },
+    watchdog: { uptime: () => clock.now(), arm: async () => undefined, armed: async () => new Map() },
     runtimes: [aRuntime(present)],
     cache: {
       read: async () => text,

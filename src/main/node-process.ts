@@ -19,6 +19,7 @@ import { systemHost } from '../drivers/host.ts'
 import { ProcessRuntime } from '../drivers/process/runtime.ts'
 import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
+import { systemWatchdog } from '../drivers/watchdog/watchdog.ts'
 import { invariant } from '../lib/assert.ts'
 import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
@@ -211,6 +212,7 @@ export async function startAgent(
     host: systemHost({ dataDir }),
     link,
     reach: tcpReach(),
+    watchdog: systemWatchdog({ dataDir, clock: systemClock() }),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
     trusts,
