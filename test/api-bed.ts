@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { AgentConnection } from '../src/ports/link.ts'
@@ -81,7 +81,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
       address: null,
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'round-robin',
-      patience: DEFAULT_PATIENCE,
+      patience: VIGILANCES.normal.patience,
       version: '0.1.0',
     },
   })

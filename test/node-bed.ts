@@ -4,7 +4,7 @@ import { specHash } from '../src/core/manifest/diff.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
@@ -41,7 +41,7 @@ export async function openNodeBed(): Promise<NodeBed> {
       strategy: 'spread',
       version: '0.1.0',
       address: null,
-      patience: DEFAULT_PATIENCE,
+      patience: VIGILANCES.normal.patience,
     },
     reach: { answers: async () => true },
     certifier: () => null,

@@ -45,12 +45,14 @@ export class Term {
         wake('schedule')
       },
       onGone: (node) => this.#presence.went(node),
+      onDoubt: (node, isDoubtful) => this.#presence.doubt(node, isDoubtful),
     })
     this.#presence = new Presence({
       pass: deps,
       reach,
       patience,
       connection: (node) => this.sessions.connection(node),
+      drop: (node) => this.sessions.drop(node),
       wake: () => wake('presence'),
     })
     const { world } = deps

@@ -1,6 +1,7 @@
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId } from '../core/model/ids.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
@@ -18,7 +19,7 @@ import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
-import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
+import { dialApi, serveLink } from './link-service.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 import { keepRenewed } from './renewal.ts'
 
@@ -26,6 +27,7 @@ export interface MembershipOptions {
   readonly dataDir: string
   readonly name: string
   readonly link: LinkOptions | null
+  readonly vigilance: Vigilance
   readonly join: JoinOptions | null
 }
 
@@ -99,7 +101,7 @@ export class Membership {
       },
       identity: () => this.#requireIdentity(),
       rng: systemRng(),
-      heartbeatMs: HEARTBEAT_MS,
+      heartbeatMs: this.#options.vigilance.heartbeatMs,
       log: this.#log,
     })
     return {
@@ -110,7 +112,7 @@ export class Membership {
 
   /** Listens for the other machines, if there may be some. The first server makes the authority before. */
   async listen(): Promise<void> {
-    const { link, dataDir, name } = this.#options
+    const { link, dataDir, name, vigilance } = this.#options
     if (link === null) return
     const server = this.#requireServer()
     if (this.#identity === null) {
@@ -123,6 +125,7 @@ export class Membership {
       port: link.port,
       identity,
       server,
+      heartbeatMs: vigilance.heartbeatMs,
       log: this.#log,
       http: () => this.#http,
     })

@@ -7,7 +7,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
-import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { DockerRuntime } from '../drivers/docker/runtime.ts'
@@ -44,6 +44,8 @@ export interface NodeOptions extends AgentOptions {
   readonly clusterName: string
   readonly strategy: Strategy
   readonly store: StoreOptions
+  /** How this server watches over agents while it leads. */
+  readonly vigilance: Vigilance
   /** Where other machines of the cluster find this one; null: it is alone. */
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
@@ -125,7 +127,7 @@ function newServer(store: Store, membership: Membership, options: NodeOptions, l
       createdAt: clock.now(),
     }),
     strategy: options.strategy,
-    patience: DEFAULT_PATIENCE,
+    patience: options.vigilance.patience,
     version: options.version,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()

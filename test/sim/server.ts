@@ -1,7 +1,7 @@
 import type { Api } from '../../src/control/api.ts'
 import { Server } from '../../src/control/server.ts'
 import { OperationalError } from '../../src/core/errors.ts'
-import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
+import { FAILURE_DETECTIONS, VIGILANCES } from '../../src/core/node/vigilance.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { Mortal } from './mortal.ts'
@@ -63,7 +63,7 @@ export class SimServer {
         address: null,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
-        patience: DEFAULT_PATIENCE,
+        patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
         version: '0.1.0',
       },
     })

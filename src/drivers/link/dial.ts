@@ -9,6 +9,7 @@ import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { hostAndPort } from './address.ts'
 import { serveServer } from './agent-end.ts'
+import { beat } from './heartbeat.ts'
 import { LinkSession } from './link-session.ts'
 import { ServerChoice } from './server-choice.ts'
 import { checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
@@ -25,7 +26,7 @@ export interface DialOptions {
   /** Asked anew for each connection, so that a renewed certificate is used from the next one on. */
   readonly identity: () => { readonly clusterId: string; readonly files: StoredIdentity }
   readonly rng: Rng
-  /** From 250 to 10,000. */
+  /** From 250 to 10,000, until a server says what it wants. */
   readonly heartbeatMs: Millis
   readonly log?: Log
 }
@@ -63,15 +64,23 @@ async function connectTo(
   const { heartbeatMs, log } = options
   const socket = await dialTls(address, LINK_PROTOCOL, options)
   const http2 = performServerHandshake(socket, SESSION_LIMITS)
-  const session = new LinkSession(http2, socket, { heartbeatMs })
+  const session = new LinkSession(http2, socket)
+  const heartbeat = beat(http2, socket, {
+    everyMs: heartbeatMs,
+    onSilence: () => session.end('the server does not answer'),
+  })
   http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-  session.onEnd(() => log?.info('connection to a server ended', { server: address, reason: session.reason }))
+  session.onEnd(() => {
+    heartbeat.end()
+    log?.info('connection to a server ended', { server: address, reason: session.reason })
+  })
   const late = setTimeout(() => session.end('the server opened no messages'), CONNECT_WITHIN_MS)
   try {
     return await serveServer(session, {
       calls,
       onFault: (call, fault) => log?.error('a call of the server met a fault', { call, fault: String(fault) }),
       onElsewhere: (leader) => choice.elsewhere(leader),
+      onPace: (everyMs) => heartbeat.pace(everyMs),
     })
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error
