@@ -74,7 +74,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
     clock,
     rng: createRng(1),
     log: SILENT,
-    reach: { answers: async () => true },
+    reach: { answers: async () => true, knock: async () => 'open' },
     certifier: () => null,
     config: {
       name: 'test',

@@ -172,11 +172,13 @@ export class Presence {
   /** Asks again and again, for as long as the node is away, whether its machine answers anybody. */
   #ask(node: Node): void {
     const { id, address } = node
-    if (this.#asked.has(id) || address === null || this.#mute.has(id) || this.#asked.size >= MOST_ASKED) return
+    if (address === null || this.#asked.has(id) || this.#mute.has(id) || this.#evicted.has(id)) return
+    if (this.#asked.size >= MOST_ASKED) return
     this.#asked.add(id)
     void this.#asking(id, address).finally(() => {
+      // Others may have waited for this one's place.
+      if (this.#asked.size === MOST_ASKED) this.#deps.wake()
       this.#asked.delete(id)
-      this.#deps.wake()
     })
   }
 

@@ -22,6 +22,7 @@ export class SimServer {
   #server: Server | null = null
   #runs = 0
   #keptDown = false
+  #unheardUntil = 0
 
   constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend) {
     this.name = name
@@ -32,6 +33,21 @@ export class SimServer {
 
   get process(): Mortal | null {
     return this.#process
+  }
+
+  get address(): string {
+    return `${this.name}:7947`
+  }
+
+  /** What other servers meet that knock at its port. */
+  get door(): 'open' | 'refused' | 'silent' {
+    if (this.#around.clock.now() < this.#unheardUntil) return 'silent'
+    return this.#process === null ? 'refused' : 'open'
+  }
+
+  /** For so long other servers do not hear it, although it is there. */
+  beUnheard(ms: number): void {
+    this.#unheardUntil = this.#around.clock.now() + ms
   }
 
   /** Whether agents can connect to it. */
@@ -60,7 +76,7 @@ export class SimServer {
       certifier: () => null,
       config: {
         name: this.name,
-        address: null,
+        address: this.address,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
         patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
