@@ -114,7 +114,7 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
 }
 
 /** What the design steers by and no bench of this version measures, with the reason. */
-const NOT_MEASURED = `- Deploy on three engines, loss of a node, of the leader’s node: no bench yet; `test/lab` tests them.
+const NOT_MEASURED = `- Deploy on three engines, loss of a node, of the leader’s node: no bench yet; test/lab tests them.
 - Docker Swarm as a peer: no bench yet.
 - Simulated lives a second on one core: \`npm run sim\` prints them.
 - Rolling update under load: no bench yet; the rules that keep a service served while it rolls are tested in

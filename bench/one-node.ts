@@ -42,6 +42,7 @@ export async function startOneNode(runtimes: readonly RuntimeKind[], dockerHost:
     version: 'bench',
     store: { kind: 'sqlite', path: join(dataDir, 'state.db') },
     vigilance: VIGILANCES.normal,
+    preferRegion: null,
     link: null,
     join: null,
   } as const

@@ -32,15 +32,15 @@ const server = new Server({
     newCluster: () => ({ id: '0123456789abcdef', name: 'bench', incarnation: 1, createdAt: clock.now() }),
     strategy: 'spread',
     patience: VIGILANCES.normal.patience,
+    preferRegion: null,
     version: 'bench',
   },
 })
 await server.start()
 await server.untilLeading()
 const services = { [`web-${name}`]: aService({ name: `web-${name}` }) }
-await server.api.apply(
-  { kind: 'apply', manifest: { services, placements: [] }, text: name },
-  null,
-  { by: 'bench', idempotencyKey: null },
-)
+await server.api.apply({ kind: 'apply', manifest: { services, placements: [] }, text: name }, null, {
+  by: 'bench',
+  idempotencyKey: null,
+})
 process.stdout.write(`leads ${server.leader?.epoch}\n`)

@@ -82,6 +82,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'round-robin',
       patience: VIGILANCES.normal.patience,
+      preferRegion: null,
       version: '0.1.0',
     },
   })

@@ -42,6 +42,7 @@ export async function openNodeBed(): Promise<NodeBed> {
       version: '0.1.0',
       address: null,
       patience: VIGILANCES.normal.patience,
+      preferRegion: null,
     },
     reach: { answers: async () => true, knock: async () => 'open' },
     certifier: () => null,

@@ -3,14 +3,16 @@ import type { Epoch, Millis } from '../core/model/ids.ts'
 import { sleep } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Lease, Store } from '../ports/store.ts'
-import { type LeaderWatchDeps, untilLeaderIsLost } from './watch-leader.ts'
+import { type LeaderWatchDeps, untilTakeover } from './watch-leader.ts'
 
-export interface CandidacyDeps extends Omit<LeaderWatchDeps, 'ownAddress' | 'trustsSilence'> {
+export interface CandidacyDeps extends Omit<LeaderWatchDeps, 'ownAddress' | 'trustsSilence' | 'isBetterThan'> {
   readonly store: Store
   readonly log: Log
   readonly holder: string
   /** Where others reach this server; null: it is alone, and watches nobody. */
   readonly ownAddress: string | null
+  /** Whether the server of that name is where leaders are preferred; with no preference all are. */
+  readonly isPreferred: (server: string) => boolean
 }
 
 /** A reason to try to lead. */
@@ -21,6 +23,8 @@ export interface Turn {
   readonly after: Epoch | null
 }
 
+/** What servers where leaders are preferred need to notice that there is none. */
+const BETTER_FIRST_MS: Millis = 1_500
 /** The one that took over while this server waited for the lease gets so long to come to the head of the queue. */
 const STAND_BACK_MS: Millis = 100
 
@@ -55,10 +59,14 @@ export class Candidacy {
         found.abort(new Error('there is a reason to lead')),
       )
       if (!('lease' in won)) {
-        this.#deps.log.warn('the leader is lost, taking over', { leader: won.holder, epoch: won.epoch })
-        return { lease: this.#leaseToCome(waiting), after: won.epoch }
+        if (!(await this.#leavesToBetter(won.epoch, signal))) {
+          this.#deps.log.warn('taking over', { leader: won.holder, epoch: won.epoch })
+          return { lease: this.#leaseToCome(waiting), after: won.epoch }
+        }
+        continue
       }
       this.#waiting = null
+      await this.#leavesToBetter(this.#deps.leader()?.epoch ?? 0, signal)
       if (!(await this.#givesWay())) {
         this.#wasDeposed = false
         return { lease: won.lease, after: null }
@@ -81,15 +89,27 @@ export class Candidacy {
     return waiting
   }
 
+  #watching(ownAddress: string): LeaderWatchDeps {
+    const { holder, isPreferred } = this.#deps
+    const isBetterThan = (leader: Leadership): boolean => isPreferred(holder) && !isPreferred(leader.holder)
+    return { ...this.#deps, ownAddress, trustsSilence: () => !this.#wasDeposed, isBetterThan }
+  }
+
   #leaderLost(signal: AbortSignal): Promise<Leadership> {
     const { ownAddress } = this.#deps
     const lost =
-      ownAddress === null
-        ? new Promise<never>(() => undefined)
-        : untilLeaderIsLost({ ...this.#deps, ownAddress, trustsSilence: () => !this.#wasDeposed }, signal)
+      ownAddress === null ? new Promise<never>(() => undefined) : untilTakeover(this.#watching(ownAddress), signal)
     // It ends so whenever the lease comes first.
     lost.catch(() => undefined)
     return lost
+  }
+
+  /** A server that is not preferred lets those that are go first, for a moment. Whether one of them did. */
+  async #leavesToBetter(after: Epoch, signal: AbortSignal): Promise<boolean> {
+    const { clock, holder, leader, isPreferred } = this.#deps
+    if (after === 0 || isPreferred(holder)) return false
+    await sleep(clock, BETTER_FIRST_MS, signal)
+    return leader()?.epoch !== after
   }
 
   /** Whether somebody who lives has taken over while this server waited for the lease. */

@@ -31,6 +31,8 @@ export interface ServerConfig {
   readonly newCluster: () => Cluster
   readonly strategy: Strategy
   readonly patience: Patience
+  /** Servers of that region lead when they are there; null: none is preferred. */
+  readonly preferRegion: string | null
   readonly version: string
 }
 
@@ -220,6 +222,7 @@ export class Server {
       holder: config.name,
       ownAddress: config.address,
       leader,
+      isPreferred: (server) => isIn(config.preferRegion, server, world.nodes()),
       others: () => machinesBeside([leader()?.address, config.address], world.nodes()),
     })
   }
@@ -261,6 +264,11 @@ export class Server {
   #tellWaiting(tell: (waiter: Waiter) => void): void {
     for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
+}
+
+/** A server is where its own node is said to be. */
+function isIn(region: string | null, server: string, nodes: readonly Node[]): boolean {
+  return region === null || nodes.some((node) => node.name === server && node.region === region)
 }
 
 /** Machines whose answer tells a server that it is not cut off itself. */

@@ -15,6 +15,8 @@ export interface LeaderWatchDeps {
   /** Addresses of machines beside the leader's and this one. */
   readonly others: () => readonly string[]
   readonly trustsSilence: () => boolean
+  /** Whether this server had better lead in the place of that one, although it is there. */
+  readonly isBetterThan: (leader: Leadership) => boolean
 }
 
 const KNOCK_EVERY_MS: Millis = 250
@@ -23,26 +25,34 @@ const KNOCK_AGAIN_MS: Millis = 50
 const OPEN_WITHIN_MS: Millis = 300
 /** That a machine is silent says something only where others are not. */
 const MOST_OTHERS = 5
+/** A leader is not sent away for a better one that has only just come. */
+const BETTER_FOR_MS: Millis = 10_000
 /** So that of several servers that notice at once one is first, and the others see it. */
 const JITTER_MS: Millis = 100
 
 /**
- * Knocks at the leader's port again and again. Resolves with the leadership whose server is lost, so that this one may take
- * over; rejects with the signal's reason.
+ * Knocks at the leader's port again and again. Resolves with the leadership that this server may take over: because its server
+ * is lost, or because this one has been better for a while; rejects with the signal's reason.
  */
-export async function untilLeaderIsLost(deps: LeaderWatchDeps, signal: AbortSignal): Promise<Leadership> {
+export async function untilTakeover(deps: LeaderWatchDeps, signal: AbortSignal): Promise<Leadership> {
   const { clock, rng, leader, ownAddress } = deps
   let watch = beginWatch(0)
+  let betterSince: Millis | null = null
   for (;;) {
     const reigning = leader()
     if (reigning === null || reigning.address === null || reigning.address === ownAddress) {
       await sleep(clock, KNOCK_EVERY_MS, signal)
       continue
     }
-    if (reigning.epoch !== watch.epoch) watch = beginWatch(reigning.epoch)
+    if (reigning.epoch !== watch.epoch) {
+      watch = beginWatch(reigning.epoch)
+      betterSince = null
+    }
+    betterSince = deps.isBetterThan(reigning) ? (betterSince ?? clock.now()) : null
     const result = await knock(reigning.address, deps)
     watch = noteKnock(watch, result)
-    if (isLeaderLost(watch, deps.trustsSilence())) {
+    const isBetter = betterSince !== null && clock.now() - betterSince >= BETTER_FOR_MS
+    if (isBetter || isLeaderLost(watch, deps.trustsSilence())) {
       await sleep(clock, rng.below(JITTER_MS), signal)
       if (leader()?.epoch === reigning.epoch) return reigning
     }

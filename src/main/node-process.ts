@@ -46,6 +46,8 @@ export interface NodeOptions extends AgentOptions {
   readonly store: StoreOptions
   /** How this server watches over agents while it leads. */
   readonly vigilance: Vigilance
+  /** Where servers should lead from; null: anywhere. */
+  readonly preferRegion: string | null
   /** Where other machines of the cluster find this one; null: it is alone. */
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
@@ -128,6 +130,7 @@ function newServer(store: Store, membership: Membership, options: NodeOptions, l
     }),
     strategy: options.strategy,
     patience: options.vigilance.patience,
+    preferRegion: options.preferRegion,
     version: options.version,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()

@@ -80,6 +80,7 @@ export class SimServer {
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
         patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
+        preferRegion: null,
         version: '0.1.0',
       },
     })

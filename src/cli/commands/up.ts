@@ -24,6 +24,7 @@ interface UpFlags extends AgentFlags {
   readonly strategy: (typeof STRATEGIES)[number]
   readonly failureDetection?: FailureDetection
   readonly heartbeat?: Millis
+  readonly preferRegion?: string
   readonly auth: 'token' | 'none'
   readonly first?: string
   readonly config?: string
@@ -55,6 +56,7 @@ export function upCommand(context: Context): Command {
       ),
     )
     .option('--heartbeat <time>', 'how often agents say that they are there, 250ms to 10s', heartbeat)
+    .option('--prefer-region <name>', 'servers of this region lead while there are any; the same on all servers')
     .addOption(new Option('--strategy <name>', 'how nodes are chosen').choices(STRATEGIES).default('spread'))
     .addOption(
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
@@ -87,6 +89,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
       flags.failureDetection ?? file?.failureDetection ?? 'normal',
       flags.heartbeat ?? file?.heartbeatMs ?? null,
     ),
+    preferRegion: flags.preferRegion ?? null,
     link: linkOptions(flags),
     join: token === null ? null : { servers: flags.servers ?? [], token },
     listen: address(flags.listen ?? file?.listen ?? variableOf(env, 'GANTRY_LISTEN') ?? '127.0.0.1:8080'),
