@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:tls'
 import { Session } from '../src/agent/session.ts'
+import { LEVEL } from '../src/core/model/level.ts'
 import type { Assignment, Hello } from '../src/core/model/message.ts'
 import type { TaskStatus } from '../src/core/model/task.ts'
 import { VIGILANCES } from '../src/core/node/vigilance.ts'
@@ -17,7 +18,7 @@ import { BEAT_BYTES, CLUSTER, certify, type FleetNews, type FleetOrder } from '.
 /** Many agents in one process, each with a certificate, a link and a session of its own: `<authority> <first id> <count>`. */
 const [authorityFile = '', first = '1', count = '0'] = process.argv.slice(2)
 const authority = JSON.parse(readFileSync(authorityFile, 'utf8')) as Authority
-const SILENT = { debug: () => undefined, info: (...a: unknown[]) => console.error('agt', ...a), warn: () => undefined, error: (...a: unknown[]) => console.error('agt', ...a) } as never
+const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const clock = systemClock()
 const rng = systemRng()
 const { heartbeatMs } = VIGILANCES.normal
@@ -103,7 +104,7 @@ class FakeAgent {
     const { id: _, ...node } = aNode()
     const name = `agent-${this.#id}`
     const itself = { name, hostname: name, machineId: name, nodeId: this.#id, address: '127.0.0.1' }
-    return { ...node, ...itself, kind: 'hello', wireVersion: 1, authority: null }
+    return { ...node, ...itself, kind: 'hello', level: LEVEL, authority: null }
   }
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type TLSSocket } from 'node:tls'
 import { Server } from '../src/control/server.ts'
 import { keyOf } from '../src/core/model/objects.ts'
+import { LEVEL } from '../src/core/model/level.ts'
 import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { listenForAgents } from '../src/drivers/link/listen.ts'
@@ -19,7 +20,7 @@ import { CLUSTER, figures } from './agents-frame.ts'
  */
 const [kind = '', port = '0', identityFile = '', database = '', agents = '0'] = process.argv.slice(2)
 const identity = JSON.parse(readFileSync(identityFile, 'utf8')) as StoredIdentity
-const SILENT = { debug: () => undefined, info: (...a: unknown[]) => console.error('srv', ...a), warn: (...a: unknown[]) => console.error('srv', ...a), error: (...a: unknown[]) => console.error('srv', ...a) } as never
+const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 if (kind === 'bare') await serveBare()
 else await serveLink()
@@ -55,6 +56,7 @@ async function serveLink(): Promise<void> {
       patience: VIGILANCES.normal.patience,
       preferRegion: null,
       version: 'bench',
+      level: LEVEL,
     },
   })
   await server.start()

@@ -10,8 +10,8 @@ import { type BenchResult, type Measured, quantile, show, spread } from './frame
 
 const AGENTS = Number(process.env['GANTRY_BENCH_AGENTS'] ?? 5_000)
 const FLEETS = 2
-const ROUNDS = Number(process.env['R'] ?? 7)
-const WINDOW_MS = 10_000
+const ROUNDS = 7
+const WINDOW_MS = 6_000
 const STORMS = 3
 const REPORT_OVER_MS = 3_000
 /** Of one core, for heartbeats alone. */
@@ -221,6 +221,9 @@ function server(kind: 'link' | 'bare', port: number, directory: string): ChildPr
 
 function start(program: string, args: readonly string[]): ChildProcess {
   const child = fork(`bench/${program}.ts`, args)
+  child.once('exit', (code) => {
+    if (code !== null) process.stderr.write(`${program} ended with ${code}\n`)
+  })
   process.once('exit', () => child.kill('SIGKILL'))
   return child
 }

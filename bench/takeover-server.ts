@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { Server } from '../src/control/server.ts'
+import { LEVEL } from '../src/core/model/level.ts'
 import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { tcpReach } from '../src/drivers/reach.ts'
@@ -34,6 +35,7 @@ const server = new Server({
     patience: VIGILANCES.normal.patience,
     preferRegion: null,
     version: 'bench',
+    level: LEVEL,
   },
 })
 await server.start()

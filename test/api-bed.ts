@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
+import { LEVEL } from '../src/core/model/level.ts'
 import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
@@ -84,6 +85,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
       patience: VIGILANCES.normal.patience,
       preferRegion: null,
       version: '0.1.0',
+      level: LEVEL,
     },
   })
   await server.start()

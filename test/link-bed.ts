@@ -42,7 +42,7 @@ export function idleCalls(change: Partial<AgentCalls> = {}): AgentCalls {
 export function aHello(change: Partial<Hello> = {}): Hello {
   const { name, hostname, placement, address, publicAddress, labels, capacity, runtimes, version } = aNode()
   const node = { name, hostname, placement, address, publicAddress, labels, capacity, runtimes, version }
-  return { kind: 'hello', wireVersion: 1, nodeId: null, machineId: 'machine-1', authority: null, ...node, ...change }
+  return { kind: 'hello', level: 1, nodeId: null, machineId: 'machine-1', authority: null, ...node, ...change }
 }
 
 export function refusal(message: string): Refused {

@@ -1,6 +1,7 @@
 import type { Api, Caller } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
 import { specHash } from '../src/core/manifest/diff.ts'
+import { LEVEL } from '../src/core/model/level.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
@@ -40,6 +41,7 @@ export async function openNodeBed(): Promise<NodeBed> {
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'spread',
       version: '0.1.0',
+      level: LEVEL,
       address: null,
       patience: VIGILANCES.normal.patience,
       preferRegion: null,

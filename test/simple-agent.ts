@@ -38,7 +38,7 @@ export function simpleAgent(clock: Clock, says: Partial<Hello> = {}): SimpleAgen
       tell = handle
       const { id: _, ...node } = aNode()
       const machineId = 'machine-1'
-      const hello: Hello = { ...node, machineId, kind: 'hello', wireVersion: 1, nodeId: null, authority: null }
+      const hello: Hello = { ...node, machineId, kind: 'hello', level: 1, nodeId: null, authority: null }
       soon(() => tell({ ...hello, ...says }))
     },
     onClose: (handle) => {

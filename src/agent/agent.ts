@@ -1,5 +1,5 @@
 import type { NodeId, TaskId } from '../core/model/ids.ts'
-import { type Assignment, type Authority, type Hello, WIRE_VERSION } from '../core/model/message.ts'
+import type { Assignment, Authority, Hello } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { type Resources, specOn } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
@@ -27,6 +27,8 @@ export interface AgentConfig {
   readonly publicAddress: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly version: string
+  /** The highest level of messages that it knows. */
+  readonly level: number
 }
 
 export interface AgentDeps {
@@ -148,7 +150,7 @@ export class Agent {
     const { config, host } = this.#deps
     return {
       kind: 'hello',
-      wireVersion: WIRE_VERSION,
+      level: config.level,
       nodeId: this.#nodeId ?? config.nodeId,
       machineId: this.#machineId,
       name: config.name,

@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   task: async (context) => (await import('./commands/task.ts')).taskCommand(context),
   nodes: async (context) => (await import('./commands/nodes.ts')).nodesCommand(context),
   node: async (context) => (await import('./commands/node.ts')).nodeCommand(context),
+  upgrade: async (context) => (await import('./commands/upgrade.ts')).upgradeCommand(context),
   logs: async (context) => (await import('./commands/logs.ts')).logsCommand(context),
   exec: async (context) => (await import('./commands/exec.ts')).execCommand(context),
   inspect: async (context) => (await import('./commands/inspect.ts')).inspectCommand(context),

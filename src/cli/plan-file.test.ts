@@ -7,7 +7,13 @@ import { readPlan, writePlan } from './plan-file.ts'
 
 const PLAN: WirePlan = {
   ...{ id: 'p', clusterId: 'c', baseRevision: 1, change: { kind: 'destroy' }, actions: [], pulls: [], notes: [] },
-  ...{ summary: { add: 0, update: 0, replace: 0, remove: 0 }, blockers: [], nodes: [], facts: { 'service/web': '7' } },
+  ...{
+    summary: { add: 0, update: 0, replace: 0, remove: 0 },
+    blockers: [],
+    nodes: [],
+    level: null,
+    facts: { 'service/web': '7' },
+  },
 }
 
 function aDirectory(): string {

@@ -54,7 +54,8 @@ async function commitAll(change: NodeChange, caller: Caller, requestHash: string
   while (lost.length > PART) {
     if (!(await commitParts(lose(lost.splice(0, PART)), deps))) return false
   }
-  const parts = [nodePart(change, target, because, caller, clock.now()), ...lose(lost)]
+  const servers = new Set([...world.mirror.list('server')].map(({ value }) => value.name))
+  const parts = [nodePart({ change, target, message: because, servers }, caller, clock.now()), ...lose(lost)]
   if (caller.idempotencyKey !== null) {
     const record = { requestHash, status: 202, body: { revision: null }, at: clock.now() }
     parts.push({ writes: [{ put: keyOf('idempotency', caller.idempotencyKey), value: record }], events: [] })
@@ -79,7 +80,15 @@ const EVENTS = {
   'replace-node': 'node.replaced',
 } as const
 
-function nodePart(change: NodeChange, target: NodeTarget, message: string, { by }: Caller, at: Millis): Part {
+interface NodePartInput {
+  readonly change: NodeChange
+  readonly target: NodeTarget
+  readonly message: string
+  /** Names of servers. */
+  readonly servers: ReadonlySet<string>
+}
+
+function nodePart({ change, target, message, servers }: NodePartInput, { by }: Caller, at: Millis): Part {
   const { from, to, freed, dismisses } = target
   const key = keyOf('node', from.id)
   const writes: Write[] = []
@@ -90,5 +99,6 @@ function nodePart(change: NodeChange, target: NodeTarget, message: string, { by 
   }
   writes.push(to === null ? { delete: key } : { put: key, value: to })
   if (freed !== null) writes.push({ delete: keyOf('node', freed) })
+  if (to === null && servers.has(from.name)) writes.push({ delete: keyOf('server', from.name) })
   return { writes, events: [{ kind: EVENTS[change.kind], object: key, service: null, message, by, at }] }
 }

@@ -2,6 +2,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { aNode } from '../../test/builders.ts'
 import { VirtualClock } from '../../test/sim/clock.ts'
 import { keyOf } from '../core/model/objects.ts'
+import { LEVEL } from '../core/model/level.ts'
 import { VIGILANCES } from '../core/node/vigilance.ts'
 import { createRng } from '../lib/rng.ts'
 import type { Log } from '../ports/log.ts'
@@ -49,6 +50,7 @@ async function start(name: string, { sees, preferRegion }: Taste = {}): Promise<
       patience: VIGILANCES.normal.patience,
       preferRegion: preferRegion ?? null,
       version: '0.1.0',
+      level: LEVEL,
     },
   })
   onTestFinished(() => server.stop())

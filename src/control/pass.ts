@@ -14,6 +14,8 @@ export interface PassDeps {
   readonly clock: Clock
   readonly log: Log
   readonly epoch: Epoch
+  /** The highest level of forms that this server knows. */
+  readonly level: number
 }
 
 /** What a pass decided. */

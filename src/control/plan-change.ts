@@ -64,7 +64,7 @@ export function checkPlan(now: Plan, given: Plan | null): void {
   }
   if (now.blockers.length > 0) {
     const [first] = now.blockers
-    const code = isNodeChange(now.change) ? 'PREREQUISITE' : 'UNSUPPORTED'
+    const code = isNodeChange(now.change) || now.change.kind === 'upgrade' ? 'PREREQUISITE' : 'UNSUPPORTED'
     throw new OperationalError(code, `it cannot be applied: ${first === undefined ? '' : describe(first)}`, {
       problems: now.blockers.map((blocker) => ({
         path: [blocker.service, blocker.field].filter((part) => part !== null).join('.'),

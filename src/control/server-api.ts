@@ -33,6 +33,7 @@ import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
+import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
@@ -89,12 +90,14 @@ export class ServerApi implements Api {
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
+    if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
     return isNodeChange(change) ? planNodeChange(change, deps) : (await planChange(change, deps)).plan
   }
 
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
+    if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     return acceptChange(change, () => planChange(change, deps), check, caller, deps)
   }

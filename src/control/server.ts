@@ -3,9 +3,10 @@ import type { Cluster, Leadership } from '../core/model/cluster.ts'
 import type { AccessToken, CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type { Node } from '../core/model/node.ts'
-import { AUTHORITY_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import { levelRefusal } from '../core/upgrade/level-refusal.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
@@ -18,6 +19,7 @@ import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renew
 import type { Api } from './api.ts'
 import { Candidacy, type Turn } from './candidacy.ts'
 import { takeEpoch } from './lead.ts'
+import { registerServer } from './register-server.ts'
 import { ServerApi } from './server-api.ts'
 import { Term } from './term.ts'
 import { World } from './world.ts'
@@ -34,6 +36,8 @@ export interface ServerConfig {
   /** Servers of that region lead when they are there; null: none is preferred. */
   readonly preferRegion: string | null
   readonly version: string
+  /** The highest level of forms that this version knows. */
+  readonly level: number
 }
 
 export interface ServerDeps {
@@ -62,10 +66,11 @@ interface Waiter {
 export class Server {
   readonly #deps: ServerDeps
   readonly #stop = new AbortController()
+  readonly #refused = new AbortController()
   #world: World | null = null
   #api: ServerApi | null = null
   #term: Term | null = null
-  #campaigning: Promise<void> = Promise.resolve()
+  #campaigning: Promise<unknown> = Promise.resolve()
   #waiting: Waiter[] = []
 
   constructor(deps: ServerDeps) {
@@ -77,6 +82,8 @@ export class Server {
     const { store, clock, log, config } = this.#deps
     this.#world = new World(await Mirror.open(store))
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
+    this.#checkLevel(this.#world)
+    this.#refused.signal.throwIfAborted()
     this.#api = new ServerApi({
       store,
       world: this.#world,
@@ -87,7 +94,12 @@ export class Server {
       storeKind: store.kind,
       version: config.version,
     })
-    this.#campaigning = this.#campaign(this.#world)
+    this.#campaigning = Promise.all([this.#campaign(this.#world), this.#register(this.#world)])
+  }
+
+  /** Aborts, with the reason, when the cluster has come to a level that this version does not know: it must end. */
+  get refused(): AbortSignal {
+    return this.#refused.signal
   }
 
   /** Resolves when this server leads; rejects with what keeps it from leading, or when it stops. */
@@ -190,6 +202,32 @@ export class Server {
     await this.#campaigning
   }
 
+  /** Looks now, and at every change, whether this version may serve the cluster. */
+  #checkLevel(world: World): void {
+    const { mirror } = world
+    const look = (): void => {
+      const refusal = levelRefusal(this.#deps.config.level, mirror.get(CLUSTER_KEY)?.value ?? null)
+      if (refusal === null || this.#refused.signal.aborted) return
+      this.#refused.abort(refusal)
+      this.#stop.abort(refusal)
+      this.#term?.end(refusal)
+    }
+    look()
+    mirror.onChange(look)
+  }
+
+  async #register({ mirror }: World): Promise<void> {
+    const { store, clock, config } = this.#deps
+    const { name, address, version, level } = config
+    const stopped = this.#stop.signal
+    // Its end by `stop` is no failure.
+    await registerServer({ name, address, version, level }, { store, mirror, clock }, stopped).catch(
+      (error: unknown) => {
+        if (!stopped.aborted) throw error
+      },
+    )
+  }
+
   async #campaign(world: World): Promise<void> {
     const { clock, log } = this.#deps
     const stopped = this.#stop.signal
@@ -243,7 +281,7 @@ export class Server {
     })
     if (epoch === null || signal.aborted) return null
     log.info('leading', { epoch, revision: mirror.revision })
-    const term = new Term({ store, world, clock, log, epoch }, { reach, ...config })
+    const term = new Term({ store, world, clock, log, epoch, level: config.level }, { reach, ...config })
     this.#term = term
     this.#tellWaiting((waiter) => waiter.resolve())
     const onLost = (): void => term.end(new OperationalError('NOT_LEADER', 'the lease is lost'))

@@ -1,7 +1,8 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
-import { type Authority, type Hello, type Report, WIRE_VERSION } from '../core/model/message.ts'
+import { understand } from '../core/model/level.ts'
+import type { Authority, Hello, Report } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
@@ -241,8 +242,8 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
 function refusalOf(hello: Hello, certified: NodeId | null, deps: PassDeps): string | null {
   if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified)
     return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified}`
-  if (hello.wireVersion !== WIRE_VERSION)
-    return `the agent speaks version ${hello.wireVersion}, this server ${WIRE_VERSION}`
+  if (!understand(hello.level, deps.level))
+    return `the agent knows messages of level ${hello.level}, this server of level ${deps.level}: upgrade one level at a time`
   const verdict = judgeAuthority(hello.authority, authorityOf(deps))
   if (verdict.kind === 'accept') return null
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message

@@ -5,6 +5,7 @@ import { Agent } from '../agent/agent.ts'
 import { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
+import { LEVEL } from '../core/model/level.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
 import type { Vigilance } from '../core/node/vigilance.ts'
@@ -132,6 +133,7 @@ function newServer(store: Store, membership: Membership, options: NodeOptions, l
     patience: options.vigilance.patience,
     preferRegion: options.preferRegion,
     version: options.version,
+    level: LEVEL,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
   return new Server({ store, clock, rng: systemRng(), log, reach: tcpReach(), certifier, config })
@@ -171,7 +173,7 @@ export async function startAgent(
     reach: tcpReach(),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
-    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version },
+    config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version, level: LEVEL },
   })
   await agent.start()
   return { agent, runtimes }

@@ -1,5 +1,6 @@
 import { basename, join, relative } from 'node:path'
 import type { Api } from '../control/api.ts'
+import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { loadManifest } from '../core/manifest/load.ts'
 import type { Manifest } from '../core/model/manifest.ts'
@@ -52,14 +53,27 @@ export async function runUp(options: UpOptions): Promise<number> {
   if (!ended.signal.aborted) say(welcome(http.address, token, first, options))
 
   const endKeeping = keepMemorySmall()
-  const name = await signal
+  const name = await Promise.race([signal, refusal(node.server)])
   endKeeping()
+  if (name instanceof OperationalError) {
+    await http.close()
+    await node.stop({ park: false })
+    throw name
+  }
   const park = name === 'SIGINT' && !options.leave
   say(farewell(park))
   process.once('SIGINT', () => process.exit(130))
   await http.close()
   say(lastWord(await node.stop({ park })))
   return 0
+}
+
+/** Resolves when the cluster has come to a level that this version does not know. */
+function refusal({ refused }: Server): Promise<OperationalError> {
+  return new Promise((resolve) => {
+    if (refused.aborted) resolve(refused.reason)
+    else refused.addEventListener('abort', () => resolve(refused.reason), { once: true })
+  })
 }
 
 async function startApi(node: NodeProcess, token: string, options: UpOptions, log: Log): Promise<HttpServer> {

@@ -28,6 +28,7 @@ export const FAULT_CLASSES = [
   'commit unknown, landed',
   'commit unknown, not landed',
   'store unavailable',
+  'upgrade',
   'watch late',
   'watch gap',
   'client retry',

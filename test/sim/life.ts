@@ -15,6 +15,7 @@ import { Shadow } from './shadow.ts'
 import { StoreBackend } from './store-backend.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Trace } from './trace.ts'
+import { UpgradeUser } from './upgrade-user.ts'
 import { type Request, Workload } from './workload.ts'
 
 /** Faults and users for so long, then calm. */
@@ -59,6 +60,8 @@ interface Profile {
   readonly copies: boolean
   /** A user drains and pauses nodes, and machines are lost for good. */
   readonly steered: boolean
+  /** Its machines get another version. */
+  readonly upgraded: boolean
   /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
   readonly end: 'whole' | 'island' | 'regressed'
 }
@@ -72,6 +75,7 @@ function drawProfile(rng: Rng): Profile {
     tight: rng.chance(0.15),
     copies: rng.chance(0.15),
     steered: rng.split('steered').chance(0.4),
+    upgraded: rng.split('upgraded').chance(0.15),
     end: end < 2 ? 'island' : end < 3 ? 'regressed' : 'whole',
   }
 }
@@ -103,6 +107,7 @@ class Life {
   readonly #nodes: SimNode[]
   readonly #workload: Workload
   readonly #nodeUser: NodeUser
+  readonly #upgradeUser: UpgradeUser
   readonly #checks: Checks
   readonly #begin: number
   #commits = 0
@@ -138,6 +143,12 @@ class Life {
       servers: this.#servers,
       nodes: this.#nodes,
       addNode: () => this.#addNode(),
+      say: (what) => this.#say(what),
+    })
+    this.#upgradeUser = new UpgradeUser({
+      around: this.#around,
+      servers: this.#servers,
+      nodes: this.#nodes,
       say: (what) => this.#say(what),
     })
     this.#workload = new Workload({
@@ -184,6 +195,7 @@ class Life {
     this.#lookAfterServers()
     this.#workload.start()
     if (this.#profile.steered) this.#nodeUser.start()
+    if (this.#profile.upgraded) this.#upgradeUser.start()
     const [around, nodes, servers, backend, shadow] = [
       this.#around,
       this.#nodes,
@@ -214,7 +226,9 @@ class Life {
     switch (this.#profile.end) {
       case 'whole':
         await this.#settle(() =>
-          this.#workload.waits || this.#nodeUser.waits ? 'a user still waits' : (unrest(deps) ?? this.#openRevision()),
+          this.#workload.waits || this.#nodeUser.waits || this.#upgradeUser.waits
+            ? 'a user still waits'
+            : (unrest(deps) ?? this.#openRevision()),
         )
         await this.#stayQuiet()
         return

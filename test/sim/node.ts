@@ -9,6 +9,7 @@ import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
 import { SimHost } from './host.ts'
 import { Mortal } from './mortal.ts'
+import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
 import { SimRuntime } from './runtime.ts'
 import type { SimServer } from './server.ts'
@@ -26,6 +27,8 @@ export class SimNode {
   readonly machine: Machine
   readonly engines: Readonly<Record<RuntimeKind, SimEngine>>
   readonly cache: SimFile
+  /** What its agent runs when it is started next. */
+  program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
   readonly #rng: Rng
   readonly #capacity: Resources
@@ -96,7 +99,8 @@ export class SimNode {
         address: this.name,
         publicAddress: null,
         labels: {},
-        version: '0.1.0',
+        version: this.program.version,
+        level: this.program.level,
       },
     })
     void this.#agent.start()

@@ -5,6 +5,7 @@ import { FAILURE_DETECTIONS, VIGILANCES } from '../../src/core/node/vigilance.ts
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { Mortal } from './mortal.ts'
+import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
 import { simLog } from './sim-log.ts'
 import { SimStore } from './store.ts'
@@ -16,6 +17,8 @@ export class SimServer {
   readonly name: string
   /** Id of the cluster that it would create. */
   clusterId: string
+  /** What it runs when it is started next. */
+  program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
   readonly #backend: StoreBackend
   #process: Mortal | null = null
@@ -81,7 +84,8 @@ export class SimServer {
         strategy: STRATEGIES[0],
         patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
         preferRegion: null,
-        version: '0.1.0',
+        version: this.program.version,
+        level: this.program.level,
       },
     })
     this.#server = server

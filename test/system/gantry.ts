@@ -21,6 +21,8 @@ export interface Gantry {
   readonly dataDir: string
   readonly port: number
   readonly env: NodeJS.ProcessEnv
+  /** The bundle that is run. */
+  program: string
   /** The running `gantry up`; null while it does not run. */
   process: ChildProcess | null
   /** What `up` has printed so far. */
@@ -56,13 +58,14 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
     dataDir,
     port,
     env: whole,
+    program: BUNDLE,
     process: null,
     output,
     up: (...args) => start(gantry, ['up', ...args]),
     agent: (...args) => start(gantry, ['agent', ...args]),
-    run: (...args) => run(args, whole),
+    run: (...args) => run(args, gantry),
     json: async <T>(...args: string[]) => {
-      const { code, stdout, stderr } = await run([...args, '--json'], whole)
+      const { code, stdout, stderr } = await run([...args, '--json'], gantry)
       if (code !== 0) throw new Error(`gantry ${args.join(' ')} ended with ${code}: ${stderr}`)
       return JSON.parse(stdout) as T
     },
@@ -80,7 +83,7 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
       if (gantry.process === null) await start(gantry, ['up']).catch(() => undefined)
       const child = gantry.process
       const killer = setTimeout(() => child?.kill('SIGKILL'), 40_000)
-      if (child !== null) await run(['destroy', '--yes', '--timeout', '30'], whole)
+      if (child !== null) await run(['destroy', '--yes', '--timeout', '30'], gantry)
       await gantry.end('SIGINT')
       clearTimeout(killer)
       rmSync(dataDir, { recursive: true, force: true })
@@ -90,7 +93,7 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
 }
 
 function start(gantry: Gantry, args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [BUNDLE, ...args], {
+  const child = spawn(process.execPath, [gantry.program, ...args], {
     env: gantry.env,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -108,8 +111,8 @@ function start(gantry: Gantry, args: readonly string[]): Promise<void> {
   })
 }
 
-async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
-  const child = spawn(process.execPath, [BUNDLE, ...args], {
+async function run(args: readonly string[], { program, env }: Gantry): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LONGEST_MS,

@@ -110,7 +110,14 @@ const action = (change: Partial<PlanAction>): PlanAction => ({
 })
 const plan = (change: Partial<WirePlan>): WirePlan => ({
   ...{ id: '0123456789abcdef', clusterId: 'c', baseRevision: 1, change: { kind: 'reapply' }, actions: [], pulls: [] },
-  ...{ summary: { add: 0, update: 0, replace: 0, remove: 0 }, notes: [], blockers: [], nodes: [], facts: {} },
+  ...{
+    summary: { add: 0, update: 0, replace: 0, remove: 0 },
+    notes: [],
+    blockers: [],
+    nodes: [],
+    level: null,
+    facts: {},
+  },
   ...change,
 })
 const PLAN = plan({

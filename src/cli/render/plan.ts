@@ -34,15 +34,24 @@ export function summaryText({ summary, nodes }: Pick<WirePlan, 'summary' | 'node
   return `Plan: ${summary.add} to add, ${summary.update} to change, ${summary.replace} to replace, ${summary.remove} to remove.`
 }
 
+const NODE_SYMBOLS: Readonly<Record<NodeAction['kind'], string>> = {
+  change: '~',
+  remove: '-',
+  fence: '-',
+  replace: '-/+',
+  upgrade: '~',
+}
+
 const NODE_WORDS: Readonly<Record<NodeAction['kind'], string>> = {
   change: 'changes',
   remove: 'is removed',
   fence: 'is fenced',
   replace: 'is replaced',
+  upgrade: 'is to be upgraded',
 }
 
 function nodeActionText({ node, name, kind, fields, consequence }: NodeAction, style: Style): string {
-  const symbol = kind === 'change' ? '~' : kind === 'replace' ? '-/+' : '-'
+  const symbol = NODE_SYMBOLS[kind]
   const paint = kind === 'remove' || kind === 'fence' ? style.removed : style.changed
   const lines = [paint(`${symbol.padStart(3)} node ${node}  ${NODE_WORDS[kind]}  (${printable(name)})`)]
   for (const { field, from, to } of fields) lines.push(`      ${printable(field)}: ${shown(from)} → ${shown(to)}`)

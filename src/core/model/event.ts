@@ -2,6 +2,8 @@ import type { Millis } from './ids.ts'
 
 export const EVENT_KINDS = [
   'cluster.created',
+  'cluster.upgraded',
+  'server.changed',
   'leader.elected',
   'node.admitted',
   'node.joined',

@@ -3,13 +3,6 @@ import type { RuntimeDescription } from './node.ts'
 import type { Resources } from './service.ts'
 import type { Task, TaskStatus } from './task.ts'
 
-/**
- * Version of the messages between server and agent.
- *
- * - 1: hello, report; assignment, refused.
- */
-export const WIRE_VERSION = 1
-
 /** What a server proves of its right to give orders, and what an agent keeps durably of the highest it acted on. */
 export interface Authority {
   readonly clusterId: string
@@ -21,7 +14,8 @@ export interface Authority {
 /** First message of an agent on a new connection. */
 export interface Hello {
   readonly kind: 'hello'
-  readonly wireVersion: number
+  /** The highest level of messages that it knows. */
+  readonly level: number
   /** null: the server gives the smallest free one. */
   readonly nodeId: NodeId | null
   /** Drawn once by the agent and kept with its state, so that a machine is not taken for another one. */

@@ -1,4 +1,4 @@
-import type { Cluster, Leadership } from './cluster.ts'
+import type { Cluster, Leadership, ServerRecord } from './cluster.ts'
 import type { Event } from './event.ts'
 import type { AccessToken, CertificateAuthority, JoinTokenRecord, RevokedCertificate } from './identity.ts'
 import type { ServiceName } from './ids.ts'
@@ -28,6 +28,8 @@ export interface IdempotencyRecord {
 export interface ObjectTypes {
   cluster: Cluster
   leadership: Leadership
+  /** `server/<name>` */
+  server: ServerRecord
   desired: Desired
   /** `manifest/<number>` */
   manifest: ManifestRevision

@@ -3,7 +3,7 @@ import type { Manifest } from './manifest.ts'
 import type { Availability } from './node.ts'
 
 /** What a user asks to be changed. Every change of desired state is one of these, and every one can be planned first. */
-export type Change = ManifestChange | NodeChange
+export type Change = ManifestChange | NodeChange | UpgradeChange
 
 /** A change that makes a manifest revision. */
 export type ManifestChange =
@@ -36,6 +36,16 @@ export type NodeChange =
   | { readonly kind: 'fence-node'; readonly node: NodeId; readonly confirmDead: boolean }
   /** with: a node that holds nothing, whose machine takes the place; null: the next machine that joins takes it. */
   | { readonly kind: 'replace-node'; readonly node: NodeId; readonly with: NodeId | null }
+
+/** That all machines run this version: the plan says in which order they are to get it. Applied when they have: the level is raised. */
+export interface UpgradeChange {
+  readonly kind: 'upgrade'
+  readonly version: string
+  /** The highest level that this version knows. */
+  readonly level: number
+  /** Also while machines that cannot be reached have not got it. */
+  readonly force: boolean
+}
 
 /** Whether a change is about a node, not about the manifest. */
 export function isNodeChange(change: { readonly kind: Change['kind'] }): change is NodeChange {
@@ -72,7 +82,7 @@ export interface PlanAction {
 export interface NodeAction {
   readonly node: NodeId
   readonly name: string
-  readonly kind: 'change' | 'remove' | 'fence' | 'replace'
+  readonly kind: 'change' | 'remove' | 'fence' | 'replace' | 'upgrade'
   readonly fields: readonly Omit<FieldChange, 'effect'>[]
   /** What follows for the tasks there, e.g. `its 3 tasks go elsewhere, one after the other`; empty: nothing. */
   readonly consequence: string
@@ -95,6 +105,8 @@ export interface Plan {
   readonly actions: readonly PlanAction[]
   /** Empty for a change of the manifest. */
   readonly nodes: readonly NodeAction[]
+  /** What the level of the cluster becomes; null: it stays. */
+  readonly level: { readonly from: number; readonly to: number } | null
   readonly summary: Readonly<Record<ActionKind, number>>
   /** Images that are not yet on the nodes that would run them, as far as those nodes answered. */
   readonly pulls: readonly string[]
@@ -106,6 +118,6 @@ export interface Plan {
 }
 
 /** Whether anything would change. */
-export function isEmptyPlan(plan: Pick<Plan, 'actions' | 'nodes'>): boolean {
-  return plan.actions.length + plan.nodes.length === 0
+export function isEmptyPlan(plan: Pick<Plan, 'actions' | 'nodes' | 'level'>): boolean {
+  return plan.actions.length + plan.nodes.length === 0 && plan.level === null
 }

@@ -12,7 +12,7 @@ const sentAway = (because: DismissedMachine['because'], id = 2): DismissedMachin
   at: 0,
 })
 const hello: Hello = {
-  ...{ kind: 'hello', wireVersion: 1, nodeId: null, machineId: 'new', name: 'new:7946', hostname: 'new' },
+  ...{ kind: 'hello', level: 1, nodeId: null, machineId: 'new', name: 'new:7946', hostname: 'new' },
   ...{
     placement: 'edge',
     address: null,

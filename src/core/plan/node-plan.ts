@@ -95,6 +95,7 @@ export function computeNodePlan(input: NodePlanInput): Plan {
     change,
     actions,
     nodes: touched,
+    level: null,
     summary: countActions(actions),
     pulls: missingImages(rehearsal, input),
     notes: [

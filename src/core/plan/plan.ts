@@ -73,6 +73,7 @@ export function computePlan(input: PlanInput): Plan {
     change,
     actions,
     nodes: [],
+    level: null,
     summary: countActions(actions),
     pulls: missingImages(rehearsal, input),
     notes: [...input.notes, ...remarks, ...rehearsal.notes.filter(({ service }) => !explained.has(service))],

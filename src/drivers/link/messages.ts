@@ -10,7 +10,7 @@ const MOST_TASKS = 100_000
 export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('hello'),
-    wireVersion: count,
+    level: count,
     nodeId: positive.nullable(),
     machineId: z.string().min(1).max(300),
     name: word,

@@ -55,6 +55,12 @@ export const changeRequest: z.ZodType<ChangeRequest> = named(
       confirmDead: z.boolean().default(false).describe('The word of a person that its machine is off.'),
     }),
     z.strictObject({
+      kind: z.literal('upgrade'),
+      version: text.min(1).max(100),
+      level: positive.max(10_000).describe('The highest level that this version knows.'),
+      force: force('also while agents that cannot be reached have not got it'),
+    }),
+    z.strictObject({
       kind: z.literal('replace-node'),
       node: positive,
       with: positive.nullable().default(null).describe('null: the next machine that joins takes its place.'),
@@ -82,7 +88,7 @@ const action: z.ZodType<PlanAction> = z.strictObject({
 const nodeAction: z.ZodType<NodeAction> = z.strictObject({
   node: positive,
   name: text,
-  kind: z.enum(['change', 'remove', 'fence', 'replace']),
+  kind: z.enum(['change', 'remove', 'fence', 'replace', 'upgrade']),
   fields: z.array(z.strictObject({ field: text, from: text, to: text })),
   consequence: text,
 })
@@ -96,6 +102,11 @@ export const wirePlan: z.ZodType<WirePlan> = named(
     change: changeRequest,
     actions: z.array(action),
     nodes: z.array(nodeAction),
+    level: z
+      .strictObject({ from: positive, to: positive })
+      .nullable()
+      .default(null)
+      .describe('What the level of the cluster becomes; null: it stays.'),
     summary: z.strictObject({ add: count, update: count, replace: count, remove: count }),
     pulls: z.array(text),
     notes: z.array(note),
