@@ -16,7 +16,7 @@ const STORMS = 3
 const REPORT_OVER_MS = 3_000
 /** Of one core, for heartbeats alone. */
 const HEARTBEAT_GOAL = 5
-const JOIN_WITHIN_MS = 240_000
+const JOIN_WITHIN_MS = 900_000
 const LOOK_MS = 200
 
 /**
