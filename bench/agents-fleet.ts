@@ -57,6 +57,7 @@ class FakeAgent {
       calls: idleCalls(),
       hello: () => this.#hello(),
       onAssignment: (assignment) => this.#obey(assignment),
+      onRenewed: () => undefined,
     })
     this.#session.start()
   }

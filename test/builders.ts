@@ -73,6 +73,7 @@ export function aService(
     update: { order: 'stop-first', parallelism: 1 },
     dependencies: [],
     exclusive: false,
+    leaseMs: null,
     seeds: 0,
     files: {},
     restartCount: 0,

@@ -11,9 +11,11 @@ import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Runtime } from '../ports/runtime.ts'
+import type { Watchdog } from '../ports/watchdog.ts'
 import { readState, writeState } from './cache.ts'
 import { agentCalls } from './calls.ts'
 import { Containers } from './containers.ts'
+import { Leases } from './leases.ts'
 import { Session } from './session.ts'
 import { TaskLoop } from './task-loop.ts'
 
@@ -38,6 +40,7 @@ export interface AgentDeps {
   readonly host: Host
   readonly link: Link
   readonly reach: Reach
+  readonly watchdog: Watchdog
   readonly runtimes: readonly Runtime[]
   readonly cache: DurableText
   readonly config: AgentConfig
@@ -57,6 +60,7 @@ export class Agent {
   readonly #containers: Containers
   readonly #loop: TaskLoop
   readonly #session: Session
+  readonly #leases: Leases
   #nodeId: NodeId | null = null
   #machineId: string
   #authority: Authority | null = null
@@ -96,6 +100,15 @@ export class Agent {
         memoryBytes: this.#capacity.memoryBytes,
       }),
       onRecords: () => this.#save(),
+      runsUntil: (task) => this.#leases.runsUntil(task),
+    })
+    this.#leases = new Leases({
+      clock,
+      watchdog: deps.watchdog,
+      tasks: () => this.#loop.tasks,
+      containerOf: (task) => this.#containers.of(task),
+      ask: (round) => this.#session.renew(round),
+      onChange: () => this.#loop.wake(),
     })
     const calls = agentCalls(this.#containers, runtimes, host, deps.reach, async () => {
       await this.#describe()
@@ -109,6 +122,7 @@ export class Agent {
       calls,
       hello: () => this.#hello(),
       onAssignment: (assignment) => this.#receive(assignment),
+      onRenewed: (renewed) => this.#leases.take(renewed),
     })
   }
 
@@ -122,6 +136,7 @@ export class Agent {
       this.#loop.restore(this.#resolved(state.tasks), state.records)
     }
     this.#capacity = await this.#deps.host.capacity()
+    await this.#leases.restore()
     await this.#describe()
     await this.#containers.start()
     if (this.#stopped) return
@@ -140,6 +155,7 @@ export class Agent {
     this.#stopped = true
     this.#cancelResync?.()
     this.#session.stop()
+    this.#leases.stop()
     this.#loop.stop()
     this.#containers.stop()
     while (this.#writing !== null) await this.#writing
@@ -206,6 +222,7 @@ export class Agent {
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
         this.#loop.assign(this.#resolved(assignment.tasks), assignment.dismissed === true)
+        this.#leases.follow()
       }
       this.#session.report([...this.#loop.records.values()].filter(({ taskId }) => this.#loop.tasks.has(taskId)))
     }

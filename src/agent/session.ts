@@ -1,6 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
-import type { Assignment, Hello, ServerMessage } from '../core/model/message.ts'
+import type { Assignment, Hello, Renewed, ServerMessage } from '../core/model/message.ts'
 import type { TaskStatus } from '../core/model/task.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -15,6 +15,7 @@ export interface SessionDeps {
   readonly calls: AgentCalls
   readonly hello: () => Hello
   readonly onAssignment: (assignment: Assignment) => void
+  readonly onRenewed: (renewed: Renewed) => void
 }
 
 const FIRST_PAUSE_MS = 100
@@ -53,6 +54,11 @@ export class Session {
     this.#connection.send({ kind: 'report', statuses: changed })
   }
 
+  /** Asks the leader to renew the leases of this node. Without a connection nothing is asked. */
+  renew(round: number): void {
+    this.#connection?.send({ kind: 'renew', round })
+  }
+
   /** Says again who we are: a runtime came or went, or the node's facts changed. */
   introduce(): void {
     this.#connection?.send(this.#deps.hello())
@@ -81,6 +87,10 @@ export class Session {
     if (message.kind === 'assignment') {
       this.#failures = 0
       this.#deps.onAssignment(message)
+      return
+    }
+    if (message.kind === 'renewed') {
+      this.#deps.onRenewed(message)
       return
     }
     if (message.kind === 'elsewhere') {

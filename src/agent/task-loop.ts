@@ -21,6 +21,8 @@ export interface TaskLoopDeps {
   readonly host: Host
   readonly containers: Containers
   readonly context: () => OrderContext
+  /** Until when a task may run; null: for as long as it is wanted. */
+  readonly runsUntil: (task: Task) => Millis | null
   /** Called whenever a record has changed. */
   readonly onRecords: () => void
 }
@@ -187,7 +189,8 @@ export class TaskLoop {
       const container = this.#deps.containers.of(task.id)
       if (container?.state === 'running' && !isTerminal(before.status.state)) running.push({ task, container })
       if (this.#calls.has(task.id)) continue
-      const step = stepTask(task, before, container, this.#probes.healthOf(task.id), now)
+      const runsUntil = this.#deps.runsUntil(task)
+      const step = stepTask(task, before, container, this.#probes.healthOf(task.id), now, runsUntil)
       const notBefore = this.#notBefore.get(task.id) ?? 0
       // A stop waits for the program more than it works, and may free what others need.
       const mayAct = step.action === null || (notBefore <= now && (step.action.kind === 'stop' || this.#mayCall()))

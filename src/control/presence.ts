@@ -4,7 +4,8 @@ import type { Node } from '../core/model/node.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { isAlive, type Task } from '../core/model/task.ts'
 import { type Absence, type AbsenceVerdict, judgeAbsences, longerSilence, type Patience } from '../core/node/absence.ts'
-import { isHeldWhereItWas } from '../core/schedule/need.ts'
+import { isLeased } from '../core/node/lease.ts'
+import { hasDataThere, isHeldWhereItWas } from '../core/schedule/need.ts'
 import { earlier } from '../lib/collections.ts'
 import { sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
@@ -12,6 +13,7 @@ import type { Reach } from '../ports/reach.ts'
 import type { Write } from '../ports/store.ts'
 import { loseTask } from './lose-task.ts'
 import { commitPart, type PassDeps } from './pass.ts'
+import type { Renewals } from './renewals.ts'
 
 interface Step {
   readonly writes: readonly Write[]
@@ -22,6 +24,7 @@ export interface PresenceDeps {
   readonly pass: PassDeps
   readonly reach: Reach
   readonly patience: Patience
+  readonly renewals: Renewals
   /** The connection of a node's agent; null: it has none. */
   readonly connection: (node: NodeId) => AgentConnection | null
   /** Gives up the connection of a node whose machine is lost. */
@@ -59,7 +62,7 @@ export class Presence {
     this.#deps = deps
     const { world } = deps.pass
     for (const node of world.nodes()) {
-      if (node.status === 'unreachable' && this.#movable(node.id).length === 0) this.#evicted.add(node.id)
+      if (node.status === 'unreachable' && this.#isEmptied(node.id)) this.#evicted.add(node.id)
     }
   }
 
@@ -116,9 +119,10 @@ export class Presence {
     )
     this.#held = held
     for (const { node, unreachable } of verdicts) if (unreachable && this.#inDoubt.has(node)) this.#deps.drop(node)
-    const again = await commitPart(pass, [], steps, wakeAt)
-    for (const { node, evict } of verdicts) if (evict && this.#movable(node).length === 0) this.#evicted.add(node)
-    return earlier(again, wakeAt)
+    const releases = this.#releases(verdicts)
+    const again = await commitPart(pass, [], [...steps, ...releases.steps], wakeAt)
+    for (const { node, evict } of verdicts) if (evict && this.#isEmptied(node)) this.#evicted.add(node)
+    return earlier(earlier(again, wakeAt), releases.wakeAt)
   }
 
   /** Whether its agent is away, or may be. */
@@ -161,6 +165,33 @@ export class Presence {
         loseTask(task, `node ${id} is unreachable, ${because}`, 'control', clock.now()),
       ),
     ]
+  }
+
+  /** Leased tasks that have certainly ended, and when the next will have. One that is released once is given up for good. */
+  #releases(verdicts: readonly AbsenceVerdict[]): { steps: readonly Step[]; wakeAt: Millis | null } {
+    const { pass, renewals } = this.#deps
+    const now = pass.clock.now()
+    let wakeAt: Millis | null = null
+    for (const { node, evict } of verdicts) {
+      for (const task of evict ? this.#leased(node) : []) {
+        const endsAt = renewals.endOf(task)
+        if (endsAt !== null && endsAt <= now) renewals.release(task.id)
+        else wakeAt = earlier(wakeAt, endsAt)
+      }
+    }
+    const released = pass.world.tasks().filter((task) => isAlive(task) && renewals.isReleased(task.id))
+    const because = 'the lease of its node has run out, so that it has ended'
+    return { steps: released.map((task) => loseTask(task, because, 'control', now)), wakeAt }
+  }
+
+  /** Whether nothing of a node is left to be moved, now or when its lease ends. */
+  #isEmptied(id: NodeId): boolean {
+    return this.#movable(id).length === 0 && this.#leased(id).length === 0
+  }
+
+  #leased(id: NodeId): Task[] {
+    const tasks = [...this.#deps.pass.world.mirror.tasksOn(id)].map(({ value }) => value)
+    return tasks.filter((task) => isAlive(task) && isLeased(task) && !hasDataThere(task.spec))
   }
 
   /** Tasks of a node that may be replaced although nobody knows whether they still run. */

@@ -2,7 +2,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
 import { understand } from '../core/model/level.ts'
-import type { Authority, Hello, Report } from '../core/model/message.ts'
+import type { Authority, Hello, Renew, Report } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
@@ -32,6 +32,7 @@ export interface SessionsDeps {
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
   readonly onDoubt: (node: NodeId, isDoubtful: boolean) => void
+  readonly onRenew: (node: NodeId, round: number, connection: AgentConnection) => void
 }
 
 /** The agents that are connected to the leader: who they are, what they were told, what they say. */
@@ -62,7 +63,8 @@ export class Sessions {
     connection.onMessage((message) => {
       turn = turn.then(async () => {
         if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
-        else this.#take(message, nodeId, connection)
+        else if (message.kind === 'report') this.#take(message, nodeId, connection)
+        else this.#renew(message, nodeId, connection)
         // It may have been closed while its hello was being stored.
         if (!open) this.#lose(nodeId, connection)
       })
@@ -123,6 +125,11 @@ export class Sessions {
     this.#byNode.delete(node)
     connection.close()
     return null
+  }
+
+  #renew({ round }: Renew, nodeId: NodeId | null, connection: AgentConnection): void {
+    if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
+    this.#deps.onRenew(nodeId, round, connection)
   }
 
   /** Only the newest connection of a node may speak for it. */

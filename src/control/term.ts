@@ -10,6 +10,7 @@ import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
 import { Presence } from './presence.ts'
 import type { Inbox } from './record-reports.ts'
+import { Renewals } from './renewals.ts'
 import { Sessions } from './sessions.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { World } from './world.ts'
@@ -36,6 +37,7 @@ export class Term {
     this.#strategy = strategy
     this.#queue = new WorkQueue(deps.clock, deps.log, (key) => this.#pass(key))
     const wake = (key: string): void => this.#queue.add(key)
+    const renewals = new Renewals(deps)
     this.sessions = new Sessions({
       pass: deps,
       inbox: this.#inbox,
@@ -46,11 +48,13 @@ export class Term {
       },
       onGone: (node) => this.#presence.went(node),
       onDoubt: (node, isDoubtful) => this.#presence.doubt(node, isDoubtful),
+      onRenew: (node, round, connection) => renewals.ask({ node, round, connection }),
     })
     this.#presence = new Presence({
       pass: deps,
       reach,
       patience,
+      renewals,
       connection: (node) => this.sessions.connection(node),
       drop: (node) => this.sessions.drop(node),
       wake: () => wake('presence'),

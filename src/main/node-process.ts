@@ -17,6 +17,7 @@ import { systemHost } from '../drivers/host.ts'
 import { ProcessRuntime } from '../drivers/process/runtime.ts'
 import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
+import { systemWatchdog } from '../drivers/watchdog/watchdog.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
@@ -171,6 +172,7 @@ export async function startAgent(
     host: systemHost({ dataDir }),
     link,
     reach: tcpReach(),
+    watchdog: systemWatchdog({ dataDir, clock: systemClock() }),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
     config: { name: nodeName(options), nodeId, placement, address, publicAddress, labels, version, level: LEVEL },

@@ -133,7 +133,9 @@ export function islandUnrest({ nodes }: CalmDeps): string | null {
       if (task.desired !== 'running' || isTerminal(status.state) || fateOf(task.spec) !== 'serves') continue
       const ours = [...node.machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
       const container = ours.find(({ order }) => order.taskId === task.id)
-      if (container?.state !== 'running') return `${task.id} on ${node.name} does not run without a server`
+      const runs = container?.state === 'running'
+      if (task.spec.leaseMs === null && !runs) return `${task.id} on ${node.name} does not run without a server`
+      if (task.spec.leaseMs !== null && runs) return `${task.id} on ${node.name} runs without a lease`
     }
   }
   return null

@@ -4,7 +4,7 @@ import type { Container, ContainerOrder, LogLine } from '../../src/ports/runtime
 import { type Program, programOf } from './program.ts'
 
 /** Why a container ended, for the checks. */
-export type EndCause = 'program' | 'stop' | 'remove' | 'fault'
+export type EndCause = 'program' | 'stop' | 'remove' | 'fault' | 'watchdog'
 
 /** One container as it really is, whatever anybody has been told of it. */
 export class SimContainer {

@@ -25,13 +25,17 @@ export function describeFact(fact: Fact): string | null {
     case 'to-server':
       return fact.message.kind === 'hello'
         ? `${fact.node} says hello to ${fact.server}`
-        : `${fact.node} reports ${fact.message.statuses.map(({ taskId, status }) => `${taskId} ${status.state}${status.ready ? '!' : ''}`).join(', ')}`
+        : fact.message.kind === 'renew'
+          ? `${fact.node} asks ${fact.server} to renew its leases, round ${fact.message.round}`
+          : `${fact.node} reports ${fact.message.statuses.map(({ taskId, status }) => `${taskId} ${status.state}${status.ready ? '!' : ''}`).join(', ')}`
     case 'to-agent':
       return fact.message.kind === 'refused'
         ? `${fact.server} refuses ${fact.node}: ${fact.message.message}`
         : fact.message.kind === 'elsewhere'
           ? `${fact.server} sends ${fact.node} away`
-          : `${fact.server} assigns ${fact.node}: ${fact.message.tasks.map(print).join(', ')}`
+          : fact.message.kind === 'renewed'
+            ? `${fact.server} renews for ${fact.node}, round ${fact.message.round}: ${fact.message.tasks.join(', ')}`
+            : `${fact.server} assigns ${fact.node}: ${fact.message.tasks.map(print).join(', ')}`
     case 'agent-died':
     case 'parking':
     case 'rebooted':

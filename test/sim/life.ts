@@ -233,7 +233,7 @@ class Life {
         await this.#stayQuiet()
         return
       case 'island':
-        for (const server of this.#servers) server.keepDown()
+        for (const server of this.#servers) server.retire()
         for (const node of this.#nodes) node.reboot()
         await this.#pass(3_000)
         for (const node of this.#nodes) node.startAgent()
@@ -251,7 +251,9 @@ class Life {
     const rng = this.#around.rng.split('regress')
     const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
     for (const server of this.#servers) server.keepDown()
-    const running = this.#nodes.filter(({ lost }) => !lost).flatMap((node) => steadyTasks(node, cachesLost && empty))
+    const running = this.#nodes
+      .filter(({ lost }) => !lost)
+      .flatMap((node) => this.#steadyTasks(node, cachesLost && empty))
     this.#backend.regressBy(empty ? Number.MAX_SAFE_INTEGER : 30 + rng.below(this.#backend.revision))
     this.#regressed = true
     for (const node of this.#nodes) {
@@ -265,8 +267,17 @@ class Life {
     }
     for (const node of this.#nodes) node.startAgent()
     await this.#pass(40_000)
-    const now = new Set(this.#nodes.flatMap((node) => steadyTasks(node, false)))
+    const now = new Set(this.#nodes.flatMap((node) => this.#steadyTasks(node, false)))
     for (const task of running) if (!now.has(task)) this.fail(`${task} ended when the store had lost its state`)
+  }
+
+  /** Tasks that go on whatever becomes of the servers. `manyOnly`: of a node where there are more than may be taken unasked. */
+  #steadyTasks({ machine }: SimNode, manyOnly: boolean): string[] {
+    const ours = [...machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
+    const isLeased = ({ order }: SimContainer): boolean => this.#shadow.tasks.get(order.taskId)?.spec.leaseMs != null
+    const running = ours.filter((container) => container.state === 'running' && !isLeased(container))
+    if (manyOnly && running.length <= 3) return []
+    return running.filter(isSteady).map(({ order }) => order.taskId)
   }
 
   #regressed = false
@@ -340,12 +351,6 @@ class Life {
 }
 
 /** Tasks that run here and go on by themselves; with `manyOnly`, none where so few run that losing them is ordinary. */
-function steadyTasks({ machine }: SimNode, manyOnly: boolean): string[] {
-  const ours = [...machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
-  const running = ours.filter(({ state }) => state === 'running')
-  if (manyOnly && running.length <= 3) return []
-  return running.filter(isSteady).map(({ order }) => order.taskId)
-}
 
 function isSteady({ program, runs }: SimContainer): boolean {
   const ends = program.endsAfterMs !== null && (program.endingRuns === null || runs <= program.endingRuns)

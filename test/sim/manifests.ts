@@ -156,13 +156,18 @@ export function randomService(name: string, rng: Rng, taste: Taste): ServiceSpec
     restart: rng.pick(RETRYING),
     health: ports.length > 0 && rng.chance(0.5) ? randomCheck(rng) : null,
     update: randomUpdate(rng),
-    exclusive: rng.chance(0.1),
+    ...drawExclusive(rng),
     resources: taste.tight
       ? { cpuMillis: 500 * rng.below(4), memoryBytes: 0, diskBytes: 0 }
       : { cpuMillis: 20 * rng.below(4), memoryBytes: 0, diskBytes: 0 },
   })
   const whole = alone({ ...base, ...spec })
   return { ...whole, replicas: initialReplicas(whole, rng, taste) }
+}
+
+function drawExclusive(rng: Rng): Pick<ServiceSpec, 'exclusive' | 'leaseMs'> {
+  const exclusive = rng.chance(0.12)
+  return { exclusive, leaseMs: exclusive && rng.chance(0.5) ? rng.pick([10_000, 12_000, 20_000]) : null }
 }
 
 /** An exclusive service stops first: the loader sees to that. */

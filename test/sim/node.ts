@@ -15,6 +15,7 @@ import { SimRuntime } from './runtime.ts'
 import type { SimServer } from './server.ts'
 import { simLog } from './sim-log.ts'
 import type { Surroundings } from './surroundings.ts'
+import { SimWatchdog } from './watchdog.ts'
 
 export const CLUSTER_ID = '5ca1ab1e5ca1ab1e'
 
@@ -27,6 +28,7 @@ export class SimNode {
   readonly machine: Machine
   readonly engines: Readonly<Record<RuntimeKind, SimEngine>>
   readonly cache: SimFile
+  readonly #watchdog: SimWatchdog
   /** What its agent runs when it is started next. */
   program: Program = FIRST_PROGRAM
   readonly #around: Surroundings
@@ -56,6 +58,7 @@ export class SimNode {
     const { clock, observe } = around
     this.machine = { name, containers: new Map(), clock, rng: this.#rng.split('engine'), observe }
     this.engines = { docker: new SimEngine('docker', this.machine), process: new SimEngine('process', this.machine) }
+    this.#watchdog = new SimWatchdog(Object.values(this.engines))
     this.cache = new SimFile((text) => observe({ kind: 'cached', node: name, text }))
   }
 
@@ -90,6 +93,7 @@ export class SimNode {
       host: new SimHost(this.machine, this.#capacity, user, part('host')),
       link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
       reach: simReach(user, this.#around, () => !this.isReachable),
+      watchdog: this.#watchdog.seenBy(user),
       runtimes,
       cache: new SimDisk(this.cache, user, part('disk'), faults),
       config: {
@@ -129,6 +133,7 @@ export class SimNode {
     this.killAgent()
     this.#isOn = false
     this.#around.observe({ kind: 'rebooted', node: this.name })
+    this.#watchdog.forget()
     this.engines.docker.endAll(137)
     this.engines.process.endAll(null)
   }

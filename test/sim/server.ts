@@ -26,6 +26,7 @@ export class SimServer {
   #runs = 0
   #keptDown = false
   #unheardUntil = 0
+  #retired = false
 
   constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend) {
     this.name = name
@@ -64,7 +65,7 @@ export class SimServer {
   }
 
   start(): void {
-    if (this.#process !== null) return
+    if (this.#process !== null || this.#retired) return
     const { clock, rng, observe } = this.#around
     this.#runs += 1
     this.#keptDown = false
@@ -125,6 +126,12 @@ export class SimServer {
   /** Down until `start` is called again. */
   keepDown(): void {
     this.#keptDown = true
+    this.kill()
+  }
+
+  /** Down for good. */
+  retire(): void {
+    this.#retired = true
     this.kill()
   }
 

@@ -1,3 +1,4 @@
+import type { Api } from '../../src/control/api.ts'
 import { OperationalError } from '../../src/core/errors.ts'
 import type { UpgradeChange } from '../../src/core/model/plan.ts'
 import type { Rng } from '../../src/lib/rng.ts'
@@ -69,20 +70,29 @@ export class UpgradeUser {
     node.startAgent()
   }
 
-  async #finished(): Promise<boolean> {
-    const leading = this.#deps.servers.find(({ api }) => api !== null)?.api ?? null
-    if (leading === null) return false
-    try {
-      const plan = await leading.plan(CHANGE)
-      const { plan: accepted } = await leading.apply(CHANGE, plan, { by: 'upgrade user', idempotencyKey: null })
-      return accepted.blockers.length === 0
-    } catch (error) {
-      if (error instanceof OperationalError) return false
-      throw error
-    }
+  /** False: not yet, or there was no answer. */
+  #finished(): Promise<boolean> {
+    const server = this.#deps.servers.find(({ api }) => api !== null)
+    const { api, process } = server ?? {}
+    if (api == null || process == null) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      process.onDeath(() => resolve(false))
+      void raiseLevel(api).then(resolve)
+    })
   }
 
   #pause(ms: number): Promise<void> {
     return this.#user.ask(ms, () => undefined, 0)
+  }
+}
+
+async function raiseLevel(api: Api): Promise<boolean> {
+  try {
+    const plan = await api.plan(CHANGE)
+    const { plan: accepted } = await api.apply(CHANGE, plan, { by: 'upgrade user', idempotencyKey: null })
+    return accepted.blockers.length === 0
+  } catch (error) {
+    if (error instanceof OperationalError) return false
+    throw error
   }
 }

@@ -17,6 +17,7 @@ const MANIFEST_NAMES: Readonly<Record<string, string>> = {
   capAdd: 'capabilities.add',
   capDrop: 'capabilities.drop',
   stopGraceMs: 'stop_grace_period',
+  leaseMs: 'lease',
   intervalMs: 'interval',
   timeoutMs: 'timeout',
   startPeriodMs: 'start_period',

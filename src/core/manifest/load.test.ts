@@ -33,6 +33,7 @@ test('fills in every default of the own form', () => {
     update: { order: 'start-first', parallelism: 1 },
     dependencies: [],
     exclusive: false,
+    leaseMs: null,
     seeds: 0,
     files: {},
     restartCount: 0,
@@ -293,4 +294,20 @@ test('an empty file, and one with only the agent’s sections, lack services', (
 test('a service named like a method of objects cannot reach one', () => {
   const { problems } = loadManifest('services: { web: { image: x, dependencies: [toString] } }', null)
   expect(problems.map(({ message }) => message)).toEqual(['no service is named toString'])
+})
+
+test.each([
+  { lease: '30s', exclusive: true, ms: 30_000, says: null },
+  { lease: '10m', exclusive: true, ms: 600_000, says: null },
+  { lease: '9s', exclusive: true, ms: null, says: 'a lease lasts from 10s to 10m' },
+  { lease: '11m', exclusive: true, ms: null, says: 'a lease lasts from 10s to 10m' },
+  { lease: 'soon', exclusive: true, ms: null, says: '"soon" is no time' },
+  { lease: '30s', exclusive: false, ms: null, says: 'only an exclusive service has a lease' },
+])('a lease of $lease with exclusive: $exclusive', ({ lease, exclusive, ms, says }) => {
+  const { manifest, problems } = loadManifest(
+    `services:\n  db:\n    command: [db]\n    exclusive: ${exclusive}\n    lease: ${lease}\n`,
+    'db.yaml',
+  )
+  if (says === null) expect(manifest?.services['db']?.leaseMs).toBe(ms)
+  else expect(problems).toMatchObject([{ path: 'services.db.lease', message: says, line: 5 }])
 })

@@ -6,6 +6,7 @@ import { normalizeMounts } from './normalize-mounts.ts'
 import { normalizePlaced, type PlacedSettings } from './normalize-placed.ts'
 import { normalizeScale } from './normalize-scale.ts'
 import type { Placed } from './placements.ts'
+import { DURATION_FORM, parseDuration } from './units.ts'
 
 /** How a service is written, which decides some defaults. */
 export interface Situation {
@@ -46,6 +47,7 @@ export function normalizeService(fields: Fields, situation: Situation): ServiceS
     update: readUpdate(fields, stopsFirst(mode, exclusive, placed, mounts, container.networkMode)),
     dependencies: readDependencies(fields),
     exclusive,
+    leaseMs: readLease(fields, exclusive),
     seeds: placed.seeds,
     files: readFiles(fields),
     restartCount: 0,
@@ -142,6 +144,21 @@ function readUpdate(fields: Fields, stopFirst: boolean): UpdatePolicy {
     fields.report.problem(path, 'an exclusive service never has two tasks of a slot at once', 'use stop-first')
   }
   return { order: order ?? (stopFirst ? 'stop-first' : 'start-first'), parallelism: parallelism ?? 1 }
+}
+
+const SHORTEST_LEASE_MS = 10_000
+const LONGEST_LEASE_MS = 600_000
+
+function readLease(fields: Fields, exclusive: boolean): number | null {
+  const lease = single(fields, 'lease')
+  if (lease === null) return null
+  const ms = parseDuration(lease.value)
+  if (ms === null) fields.report.problem(lease.path, `"${lease.value}" is no time`, `write ${DURATION_FORM}`)
+  else if (ms < SHORTEST_LEASE_MS || ms > LONGEST_LEASE_MS)
+    fields.report.problem(lease.path, 'a lease lasts from 10s to 10m', 'use 30s')
+  if (!exclusive)
+    fields.report.problem(lease.path, 'only an exclusive service has a lease', 'write exclusive: true', 'key')
+  return ms
 }
 
 function readHook(fields: Fields, key: 'repair' | 'inspect'): readonly string[] | null {

@@ -62,6 +62,11 @@ const where = {
     absent: '[]',
   }),
   exclusive: key(z.boolean(), 'Never two tasks of a slot at once, even if a node is unreachable.', { absent: 'false' }),
+  lease: key(
+    durationForm,
+    'With `exclusive`: the task runs only while its node has heard from the leader within this time, 10s to 10m, and is replaced elsewhere when its node has been silent for longer.',
+    { absent: 'none: it waits for its node, or for `node fence`' },
+  ),
 }
 
 const network = {

@@ -40,7 +40,14 @@ export interface Report {
   readonly statuses: readonly { readonly taskId: TaskId; readonly status: TaskStatus }[]
 }
 
-export type AgentMessage = Hello | Report
+/** Asks for the leases of its tasks to be renewed. */
+export interface Renew {
+  readonly kind: 'renew'
+  /** Counts up within a connection, so that the agent knows when it asked. */
+  readonly round: number
+}
+
+export type AgentMessage = Hello | Report | Renew
 
 /** Everything that one agent must hold, as one value. */
 export interface Assignment {
@@ -64,7 +71,14 @@ export interface Elsewhere {
   readonly leader: string | null
 }
 
-export type ServerMessage = Assignment | Refused | Elsewhere
+/** The leader still led after it was asked in this round: the leases of these tasks run anew from when it was asked. */
+export interface Renewed {
+  readonly kind: 'renewed'
+  readonly round: number
+  readonly tasks: readonly TaskId[]
+}
+
+export type ServerMessage = Assignment | Refused | Elsewhere | Renewed
 
 /** One use of CPU and memory by a task, for listings and autoscaling; never stored. */
 export interface TaskSample {

@@ -161,6 +161,11 @@ export interface ServiceSpec {
   readonly dependencies: readonly Dependency[]
   /** Never two tasks of a slot at once, even if a node is unreachable. */
   readonly exclusive: boolean
+  /**
+   * An exclusive task runs only while the leader has renewed its node's lease within this time, so that it may be replaced when
+   * its node has been silent for longer; null: it is held until somebody knows that it has stopped.
+   */
+  readonly leaseMs: Millis | null
   /** How many predictable addresses are published as SERVICE_SEEDS; 0: none. Needs the overlay network. */
   readonly seeds: number
   /** file id → path in the container, mounted read-only. */

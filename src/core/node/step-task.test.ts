@@ -326,6 +326,47 @@ test('a step that has nothing to say returns the very same record', () => {
   expect(stepTask(aTask(), before, container(), null, 6_000).record).toBe(before)
 })
 
+test.each([
+  {
+    seen: container({ state: 'created', startedAt: null }),
+    is: 'preparing (it waits for the leader to renew its lease)',
+  },
+  { seen: container(), is: 'running (it waits for the leader to renew its lease) -> stop' },
+  {
+    seen: container({ state: 'exited', exitCode: 137 }),
+    is: 'running (it waits for the leader to renew its lease)',
+  },
+])('without a lease a task that is $seen.state is not run, and nothing is counted', ({ seen, is }) => {
+  const before = record({ state: seen.state === 'created' ? 'preparing' : 'running', ready: false })
+  const step = stepTask(aTask(), before, seen, null, 11_000, 11_000)
+  expect(line(step)).toBe(is)
+  expect(step.record.status.failures).toBe(0)
+})
+
+test('a task that was stopped for want of a lease starts again when it has one, whatever its exit code was', () => {
+  const seen = container({ state: 'exited', exitCode: 137, finishedAt: 10_000 })
+  const given = aTask({ spec: aService({ restart: 'no', exclusive: true, leaseMs: 30_000 }) })
+  const waiting = stepTask(given, record(), seen, null, 11_000, 11_000).record
+  expect(stepTask(given, waiting, seen, null, 12_000, 20_000)).toMatchObject({
+    action: { kind: 'start' },
+    record: { status: { restarts: 0, failures: 0 } },
+  })
+})
+
+test('a task with a lease is looked at again when it must stop', () => {
+  expect(stepTask(aTask(), record(), container(), null, 11_000, 15_000).wakeAt).toBe(15_000)
+})
+
+test('a run that a repair seemed to have mended, and that ends by our signal after all, is no success', () => {
+  const given = aTask({ spec: aService({ health: aHealthCheck(), repair: ['mend'], restart: 'on-failure' }) })
+  const bad = health('unhealthy', 'HTTP 500')
+  const first = stepTask(given, record(), container(), bad, 11_000).record
+  const mended = stepTask(given, first, container(), { ...health('unknown', ''), repaired: true }, 12_000).record
+  const again = stepTask(given, mended, container(), { ...bad, repaired: true }, 13_000).record
+  const seen = container({ state: 'exited', exitCode: 0, finishedAt: 14_000 })
+  expect(stepTask(given, again, seen, null, 14_000).record.status).toMatchObject({ state: 'running', failures: 1 })
+})
+
 const anyRecord = fc
   .record({
     state: fc.constantFrom<TaskStatus['state']>(

@@ -1,4 +1,5 @@
 import { retryDelayMs } from '../../lib/backoff.ts'
+import { earlier } from '../../lib/collections.ts'
 import type { Millis } from '../model/ids.ts'
 import { isTerminal, TASK_STATES, type Task } from '../model/task.ts'
 import type { HealthState } from './health.ts'
@@ -41,7 +42,7 @@ const HEALTHY_AGAIN_MS: Millis = 600_000
 /**
  * Decides the next step of one task on its node, and what is to be reported of it. The container is the one seen for
  * this task, null when the runtime has none; health is what probes have shown of the present run, null when there is no
- * check or no probe yet.
+ * check or no probe yet. `runsUntil`: when it must have been asked to stop unless its lease is renewed; null: it has none.
  */
 export function stepTask(
   task: Task,
@@ -49,12 +50,25 @@ export function stepTask(
   container: SeenContainer | null,
   health: HealthState | null,
   now: Millis,
+  runsUntil: Millis | null = null,
 ): TaskStep {
   if (isTerminal(record.status.state)) return endedStep(record, container, now)
   if (task.desired === 'stopped') return stopStep(record, container, now)
   if (container === null) return missingStep(record, now)
   const known = withStatus(record, { containerId: container.id, prepared: true })
   if (record.status.failure === 'runtime' && record.proof !== 'ready') return brokenStep(known, container, now)
+  if (runsUntil !== null && runsUntil <= now) return unleasedStep(known, container)
+  const step = preparedStep(task, known, container, health, now)
+  return { ...step, wakeAt: earlier(step.wakeAt, runsUntil) }
+}
+
+function preparedStep(
+  task: Task,
+  known: TaskRecord,
+  container: SeenContainer,
+  health: HealthState | null,
+  now: Millis,
+): TaskStep {
   switch (container.state) {
     case 'created':
       return createdStep(task, known, container, now)
@@ -63,6 +77,16 @@ export function stepTask(
     case 'exited':
       return exitedStep(task, known, container, now)
   }
+}
+
+/** Without a lease nothing runs: it goes on, as if it had never ended, when the leader has renewed it. */
+function unleasedStep(record: TaskRecord, container: SeenContainer): TaskStep {
+  const message = 'it waits for the leader to renew its lease'
+  if (container.state === 'created') return still(withStatus(forward(record, 'preparing'), { message }))
+  const waiting = { ...withStatus(record, { ready: false, message }), parked: true }
+  if (container.state === 'exited') return still(record.parked && waiting.status === record.status ? record : waiting)
+  const because = 'no leader has renewed its lease'
+  return { record: waiting, action: { kind: 'stop', containerId: container.id, because, repair: false }, wakeAt: null }
 }
 
 const still = (record: TaskRecord, wakeAt: Millis | null = null): TaskStep => ({ record, action: null, wakeAt })
@@ -190,14 +214,11 @@ function unhealthyStep(
       now,
     )
   }
-  const counted =
-    record.countedRun === run
-      ? record
-      : {
-          ...withStatus(record, { ready: false, failure: 'unhealthy', message, failures: record.status.failures + 1 }),
-          countedRun: run,
-          failedAt: now,
-        }
+  const isNew = record.countedRun !== run
+  const failures = record.status.failures + (isNew ? 1 : 0)
+  // Also of a run that a repair seemed to have mended: its end by our signal is no success.
+  const unhealthy = withStatus(record, { ready: false, failure: 'unhealthy', message, failures })
+  const counted = isNew ? { ...unhealthy, countedRun: run, failedAt: now } : unhealthy
   return {
     record: counted,
     action: {

@@ -64,6 +64,11 @@ export function waitsForPredecessor(spec: ServiceSpec): boolean {
  * Whether a task may run nowhere else while nobody knows that it has stopped: there must never be two of it, or what it
  * has written is on its node only.
  */
-export function isHeldWhereItWas({ exclusive, container: { mounts } }: ServiceSpec): boolean {
-  return exclusive || mounts.some(({ kind }) => kind === 'data' || kind === 'volume')
+export function isHeldWhereItWas(spec: ServiceSpec): boolean {
+  return spec.exclusive || hasDataThere(spec)
+}
+
+/** Whether what a task has written is on its node only. */
+export function hasDataThere({ container: { mounts } }: ServiceSpec): boolean {
+  return mounts.some(({ kind }) => kind === 'data' || kind === 'volume')
 }

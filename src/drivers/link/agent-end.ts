@@ -7,7 +7,7 @@ import { answerCall, type OnFault } from './answer-calls.ts'
 import { DeltaReceiver } from './assignment-delta.ts'
 import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
-import { serverMessage } from './messages.ts'
+import { SERVER_KINDS, serverMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
 import { CALL_PATH, HEARTBEAT_HEADER, MESSAGES_PATH } from './session-limits.ts'
 
@@ -53,6 +53,7 @@ function connectionOver(
 ): ServerConnection {
   const deltas = new DeltaReceiver()
   const messages = new MessageStream<ServerMessage, AgentMessage>(session, stream, {
+    kinds: SERVER_KINDS,
     read: (value) => {
       const message = readForm(serverMessage, value, 'a message of a server')
       if (message.kind === 'elsewhere') onElsewhere(message.leader)

@@ -78,7 +78,7 @@ test('an agent that says what is no message is sent away, and the server knows w
   for (const [bytes, reason] of [
     [TOO_LONG, `${TOLD}a message of ${MAX_FRAME_BYTES + 1} bytes was announced over the link`],
     [NO_JSON, `${TOLD}a message over the link is not JSON`],
-    [encodeFrame({ kind: 'order' }), `${TOLD}cannot read a message of an agent at kind: Invalid`],
+    [encodeFrame({ order: 1 }), `${TOLD}cannot read a message of an agent at kind: Invalid`],
     [encodeFrame({ kind: 'report', statuses: [{ taskId: 7 }] }), 'at statuses.0.taskId'],
     [encodeFrame({ ...aHello(), nodeId: -1 }), 'at nodeId'],
   ] as const) {
@@ -107,6 +107,15 @@ test('keys of a later version are left out of what is received', async () => {
   const heard = Promise.withResolvers<unknown>()
   await agentThat(
     (messages) => messages.write(encodeFrame({ ...aHello(), mood: 'good' })),
+    (connection) => connection.onMessage(heard.resolve),
+  )
+  expect(await heard.promise).toEqual(aHello())
+})
+
+test('messages of a kind that a later version added are passed over', async () => {
+  const heard = Promise.withResolvers<unknown>()
+  await agentThat(
+    (messages) => messages.write(Buffer.concat([encodeFrame({ kind: 'weather', mood: 1 }), encodeFrame(aHello())])),
     (connection) => connection.onMessage(heard.resolve),
   )
   expect(await heard.promise).toEqual(aHello())

@@ -3,12 +3,15 @@ import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { encodeFrame, FrameReader, valueIn } from './frames.ts'
 import type { LinkSession } from './link-session.ts'
+import { isOfLaterKind } from './read-form.ts'
 import { MOST_UNSENT_BYTES } from './session-limits.ts'
 
 /** What was sent before a connection is closed has so long to arrive. */
 const CLOSE_WITHIN_MS: Millis = 1_000
 
 export interface MessageForms<In, Out> {
+  /** What this version knows; messages of other kinds are passed over. */
+  readonly kinds: ReadonlySet<string>
   /** What a received value means. Throws UNAVAILABLE for what means nothing. */
   readonly read: (value: unknown) => In
   /** How a message goes over the wire. */
@@ -75,7 +78,10 @@ export class MessageStream<In, Out> {
     const frames = this.#orEnd(() => this.#reader.take(chunk)) ?? []
     for (const frame of frames) {
       if (!this.isOpen) return
-      const message = this.#orEnd(() => this.#forms.read(valueIn(frame)))
+      const value = this.#orEnd(() => valueIn(frame))
+      if (value === null) return
+      if (isOfLaterKind(value, this.#forms.kinds)) continue
+      const message = this.#orEnd(() => this.#forms.read(value))
       if (message === null) return
       this.#handle?.(message)
     }

@@ -7,7 +7,7 @@ import { askAgent } from './ask-agent.ts'
 import { DeltaSender } from './assignment-delta.ts'
 import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
-import { agentMessage } from './messages.ts'
+import { AGENT_KINDS, agentMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
 import { BEGIN_WITHIN_MS, HEARTBEAT_HEADER, MESSAGES_PATH } from './session-limits.ts'
 
@@ -30,6 +30,7 @@ export function agentOver(
   const late = setTimeout(() => session.end('the agent said nothing'), BEGIN_WITHIN_MS)
   session.onEnd(() => clearTimeout(late))
   const messages = new MessageStream<AgentMessage, ServerMessage>(session, stream, {
+    kinds: AGENT_KINDS,
     read: (value) => {
       clearTimeout(late)
       return readForm(agentMessage, value, 'a message of an agent')

@@ -40,7 +40,7 @@ export const SESSION_LIMITS: ServerSessionOptions = {
 export const MOST_UNSENT_BYTES = 32 * 1024 * 1024
 
 /** For everything that must come first: TLS, HTTP/2, the first message. */
-export const BEGIN_WITHIN_MS: Millis = 10_000
+export const BEGIN_WITHIN_MS: Millis = 30_000
 
 /** Throws CONFIG_INVALID for one that is none. */
 export function checkHeartbeat(everyMs: Millis): void {

@@ -94,6 +94,7 @@ export const serviceSpec: z.ZodType<ServiceSpec> = z.object({
   update: z.object({ order: z.enum(['start-first', 'stop-first']), parallelism: positive }),
   dependencies: z.array(z.object({ service: word, env: word.nullable() })),
   exclusive: z.boolean(),
+  leaseMs: positive.nullable(),
   seeds: whole,
   files: wordMap,
   restartCount: whole,

@@ -109,6 +109,7 @@ function objection({ call, container }: Fact & { kind: 'call' }, states: readonl
   const mayStop = states.some(({ kept }) => {
     const [task, record] = [kept.tasks.get(taskId), kept.records.get(taskId)]
     if (task === undefined || task.desired === 'stopped' || task.spec.health !== null) return true
+    if (task.spec.leaseMs !== null) return true
     return record !== undefined && (record.parked || isTerminal(record.status.state))
   })
   return mayStop ? null : 'it is wanted'

@@ -51,8 +51,9 @@ export function atMostOne({ broken, isGivenUp }: CheckContext): Check {
     onCommit: (written) => {
       for (const { key, after } of written) {
         if (!key.startsWith('task/') || after === null) continue
-        const { id, spec, status } = after as Task
-        if (status.state === 'lost') lost.add(id)
+        const { id, spec, status, because } = after as Task
+        // One whose lease has run out has ended: it counts for as long as it runs.
+        if (status.state === 'lost' && !because.startsWith('the lease of its node')) lost.add(id)
         if (spec.update.order === 'start-first' && !spec.exclusive) startedBeside.add(id)
       }
     },

@@ -69,10 +69,12 @@ export function statesOnlyGrow({ shadow, broken }: CheckContext): Check {
 const GIVEN_UP = new Set<string>(['node.removed', 'node.fenced', 'node.replaced'])
 
 /** Only what can be replaced is given up, and only when its node is away. */
-function whyNotLost({ node, spec }: Task, shadow: Shadow): string | null {
+function whyNotLost({ node, spec, because }: Task, shadow: Shadow): string | null {
+  const kept = spec.container.mounts.some(({ kind }) => kind !== 'bind')
+  // That it has really ended is what `atMostOne` looks at.
+  if (spec.leaseMs !== null && !kept && because.startsWith('the lease of its node')) return null
   const status = shadow.nodes.get(node ?? 0)?.status
   if (status !== 'unreachable' && status !== undefined) return `node ${node} is ${status ?? 'unknown'}`
-  const kept = spec.container.mounts.some(({ kind }) => kind !== 'bind')
   return spec.exclusive || kept ? 'it may run nowhere else' : null
 }
 

@@ -112,6 +112,7 @@ export const serviceSpec: z.ZodType<ServiceSpec> = named(
     update: z.strictObject({ order: z.enum(['start-first', 'stop-first']), parallelism: positive }),
     dependencies: z.array(z.strictObject({ service: text, env: text.nullable() })),
     exclusive: z.boolean(),
+    leaseMs: positive.nullable(),
     seeds: count,
     files: textMap,
     restartCount: count,
