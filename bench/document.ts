@@ -92,6 +92,31 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     title: 'Calls over the link, against bare HTTP/2',
     about: 'The same. Peer: bare requests of HTTP/2 over the same TLS, 64 in flight.',
   },
+  takeover: {
+    title: 'Leader and etcd’s leader lost at once',
+    about:
+      'The server that leads and the member of etcd that leads are killed together, of two servers and three members on one machine: until the next leader’s first decision is committed, as an independent client sees it. Peer: until the same etcd takes a bare write again, tried by another client all the time.',
+  },
+  'agents-heartbeats': {
+    title: 'Heartbeats of 5,000 agents',
+    about:
+      'CPU of one server process with 5,000 connected agents that say every 2 s that they are there, each over mutual TLS with a certificate of its own. Peer: a process that sends back as many bytes over as many bare connections.',
+  },
+  'agents-memory': {
+    title: 'Memory for each agent',
+    about:
+      'What 5,000 connected agents add to the resident memory of the server, TLS and HTTP/2 included. Peer: bare TLS connections.',
+  },
+  'agents-reports': {
+    title: 'A change of a status',
+    about:
+      'CPU of the server for each report of 5,000 agents within three seconds, from the wire to SQLite, and the passes that follow; heartbeats are taken off. Peer: what a bare connection pays for a heartbeat.',
+  },
+  'agents-storm': {
+    title: '5,000 agents come back',
+    about:
+      'The server is killed and started again on its state: until the last of 5,000 agents has its assignment. They come back at random times within two seconds. Peer: until as many bare connections are open again.',
+  },
   schedule: {
     title: 'Placements',
     about:
@@ -109,7 +134,7 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
 }
 
 /** What the design steers by and no bench of this version measures, with the reason. */
-const NOT_MEASURED = `- Deploy on three engines, loss of a node, of the leader’s node, of etcd’s leader: this version has one node.
+const NOT_MEASURED = `- Deploy on three engines, loss of a node, of the leader’s node: no bench yet; test/lab tests them.
 - Docker Swarm as a peer: no bench yet.
 - Simulated lives a second on one core: \`npm run sim\` prints them.
 - Rolling update under load: no bench yet; the rules that keep a service served while it rolls are tested in

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
 import { LEVEL } from '../src/core/model/level.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { AgentConnection } from '../src/ports/link.ts'
@@ -76,7 +76,7 @@ async function aServer(store: MemoryStore): Promise<Server> {
     clock,
     rng: createRng(1),
     log: SILENT,
-    reach: { answers: async () => true },
+    reach: { answers: async () => true, knock: async () => 'open' },
     certifier: () => null,
     backups: backupTools(),
     config: {
@@ -84,7 +84,8 @@ async function aServer(store: MemoryStore): Promise<Server> {
       address: null,
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'round-robin',
-      patience: DEFAULT_PATIENCE,
+      patience: VIGILANCES.normal.patience,
+      preferRegion: null,
       version: '0.1.0',
       level: LEVEL,
     },

@@ -5,7 +5,7 @@ import { LEVEL } from '../src/core/model/level.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
@@ -44,9 +44,10 @@ export async function openNodeBed(): Promise<NodeBed> {
       version: '0.1.0',
       level: LEVEL,
       address: null,
-      patience: DEFAULT_PATIENCE,
+      patience: VIGILANCES.normal.patience,
+      preferRegion: null,
     },
-    reach: { answers: async () => true },
+    reach: { answers: async () => true, knock: async () => 'open' },
     certifier: () => null,
     backups: backupTools(),
   })

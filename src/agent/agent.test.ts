@@ -30,7 +30,7 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
     log: { ...silent, error: (message) => errors.push(message) },
     host: aHost(),
     link: { connect: async () => ({ ...connection, onMessage: (handle) => (send = handle) }), prefer: () => undefined },
-    reach: { answers: async () => true },
+    reach: { answers: async () => true, knock: async () => 'open' },
     watchdog: { uptime: () => clock.now(), arm: async () => undefined, armed: async () => new Map() },
     runtimes: [aRuntime(present)],
     cache: {

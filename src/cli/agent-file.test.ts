@@ -2,7 +2,15 @@ import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { agentFileOf } from './agent-file.ts'
 
-const NOTHING = { clusterName: null, listen: null, dataDir: null, nodeName: null, store: {} }
+const NOTHING = {
+  clusterName: null,
+  listen: null,
+  dataDir: null,
+  nodeName: null,
+  failureDetection: null,
+  heartbeatMs: null,
+  store: {},
+}
 
 test.each([
   { it: 'nothing', sections: {}, sets: {} },
@@ -21,6 +29,11 @@ test.each([
     it: 'a port of discovery',
     sections: { cluster: { discovery_port: 7001 } },
     sets: { nodeName: `${hostname()}:7001` },
+  },
+  {
+    it: 'how its agents are watched over',
+    sections: { cluster: { failure_detection: 'fast', heartbeat: '500ms' } },
+    sets: { failureDetection: 'fast', heartbeatMs: 500 },
   },
   { it: 'a data directory', sections: { data_dir: './d' }, sets: { dataDir: './d' } },
   {
@@ -50,4 +63,10 @@ test('what has no effect in this version is said, with the reason', () => {
     'nodes has no effect: in this version a cluster is one node',
     'cluster.enable_operator has no effect: operators are not part of this version',
   ])
+})
+
+test('a heartbeat that would notice nothing in time is refused', () => {
+  expect(() => agentFileOf({ cluster: { heartbeat: '1m' } }, () => undefined)).toThrow(
+    'cannot use cluster.heartbeat: 1m is no heartbeat',
+  )
 })

@@ -2,6 +2,9 @@ import { hostname } from 'node:os'
 import { OperationalError } from '../core/errors.ts'
 import type { AgentSections } from '../core/manifest/agent-sections.ts'
 import { loadAgentSections } from '../core/manifest/load-agent-sections.ts'
+import { parseDuration } from '../core/manifest/units.ts'
+import type { Millis } from '../core/model/ids.ts'
+import { FAILURE_DETECTIONS, type FailureDetection, isHeartbeat } from '../core/node/vigilance.ts'
 import { readInput } from './files.ts'
 import type { StoreSettings } from './store-settings.ts'
 import { settingsOfSection } from './store-settings.ts'
@@ -12,6 +15,8 @@ export interface AgentFile {
   readonly listen: string | null
   readonly dataDir: string | null
   readonly nodeName: string | null
+  readonly failureDetection: FailureDetection | null
+  readonly heartbeatMs: Millis | null
   /** What it says about the store; `storeOptions` makes something of it. */
   readonly store: StoreSettings
 }
@@ -53,8 +58,19 @@ export function agentFileOf(sections: AgentSections, warn: (line: string) => voi
     listen: text(sections['listen_addr']) ?? text(sections['listen_address']) ?? text(cluster['web_address']),
     dataDir: text(sections['data_dir']),
     nodeName: typeof port === 'number' ? `${hostname()}:${port}` : null,
+    failureDetection: FAILURE_DETECTIONS.find((kind) => kind === cluster['failure_detection']) ?? null,
+    heartbeatMs: heartbeatOf(cluster['heartbeat']),
     store: settingsOfSection(part(sections['backend'])),
   }
+}
+
+function heartbeatOf(value: unknown): Millis | null {
+  if (value === undefined) return null
+  const ms = parseDuration(String(value))
+  if (ms !== null && isHeartbeat(ms)) return ms
+  throw new OperationalError('CONFIG_INVALID', `cannot use cluster.heartbeat: ${String(value)} is no heartbeat`, {
+    hint: 'from 250ms to 10s',
+  })
 }
 
 function warnOf(

@@ -2,6 +2,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { Cluster, IncarnationProof, Leadership } from '../core/model/cluster.ts'
 import type { AccessToken, CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
+import type { Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
@@ -12,12 +13,13 @@ import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
-import type { Lease, Store, Write } from '../ports/store.ts'
+import type { Store, Write } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import { Mirror } from '../store/mirror.ts'
 import { type Admission, type AdmissionDeps, admit, type JoinRequest, type Renewal, renew } from './admission.ts'
 import type { Api } from './api.ts'
 import type { BackupTools } from './backups.ts'
+import { Candidacy, type Turn } from './candidacy.ts'
 import { requirePresent, takeEpoch } from './lead.ts'
 import { registerServer } from './register-server.ts'
 import { ServerApi } from './server-api.ts'
@@ -33,6 +35,8 @@ export interface ServerConfig {
   readonly newCluster: () => Cluster
   readonly strategy: Strategy
   readonly patience: Patience
+  /** Servers of that region lead when they are there; null: none is preferred. */
+  readonly preferRegion: string | null
   readonly version: string
   /** The highest level of forms that this version knows. */
   readonly level: number
@@ -239,12 +243,14 @@ export class Server {
   }
 
   async #campaign(world: World): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { clock, log } = this.#deps
     const stopped = this.#stop.signal
+    const candidacy = this.#candidacy(world)
     while (!stopped.aborted) {
       try {
-        const lease = await store.campaign(config.name, stopped)
-        await this.#lead(lease, world).finally(() => lease.release())
+        const turn = await candidacy.turn(stopped)
+        const end = await this.#lead(turn, world).finally(() => turn.lease.release())
+        if (end?.code === 'STALE_EPOCH') candidacy.deposed()
       } catch (error) {
         if (stopped.aborted) return
         if (!(error instanceof OperationalError)) throw error
@@ -256,21 +262,38 @@ export class Server {
     }
   }
 
-  /** Leads until the term is over. */
-  async #lead(lease: Lease, world: World): Promise<void> {
+  #candidacy(world: World): Candidacy {
+    const { store, clock, rng, log, reach, config } = this.#deps
+    const leader = (): Leadership | null => world.mirror.get(LEADERSHIP_KEY)?.value ?? null
+    return new Candidacy({
+      store,
+      clock,
+      rng: rng.split('candidacy'),
+      log,
+      reach,
+      holder: config.name,
+      ownAddress: config.address,
+      leader,
+      isPreferred: (server) => isIn(config.preferRegion, server, world.nodes()),
+      others: () => machinesBeside([leader()?.address, config.address], world.nodes()),
+    })
+  }
+
+  /** Leads until the term is over; resolves with what ended it, or null where it did not begin. */
+  async #lead({ lease, after }: Turn, world: World): Promise<OperationalError | null> {
     const { store, clock, log, reach, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
     const holder = config.name
     const taking = takeEpoch(
-      { store, mirror, clock, holder, address: config.address, newCluster: config.newCluster },
+      { store, mirror, clock, holder, address: config.address, newCluster: config.newCluster, after },
       signal,
     )
     const epoch = await taking.catch((error: unknown) => {
       if (signal.aborted) return null
       throw error
     })
-    if (epoch === null || signal.aborted) return
+    if (epoch === null || signal.aborted) return null
     log.info('leading', { epoch, revision: mirror.revision })
     const term = new Term({ store, world, clock, log, epoch, level: config.level }, { reach, ...config })
     this.#term = term
@@ -285,12 +308,27 @@ export class Server {
     this.#term = null
     unfollow()
     lease.lost.removeEventListener('abort', onLost)
-    log.warn('no longer leading', { epoch, reason: String((term.over.reason as Error).message) })
+    const end = term.over.reason as OperationalError
+    log.warn('no longer leading', { epoch, reason: end.message })
+    return end
   }
 
   #tellWaiting(tell: (waiter: Waiter) => void): void {
     for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
+}
+
+/** A server is where its own node is said to be. */
+function isIn(region: string | null, server: string, nodes: readonly Node[]): boolean {
+  return region === null || nodes.some((node) => node.name === server && node.region === region)
+}
+
+/** Machines whose answer tells a server that it is not cut off itself. */
+function machinesBeside(addresses: readonly (string | null | undefined)[], nodes: readonly Node[]): readonly string[] {
+  const hosts = addresses.map((address) => address?.replace(/:\d+$/, ''))
+  return nodes.flatMap(({ address, status }) =>
+    address === null || status === 'unreachable' || hosts.includes(address.replace(/:\d+$/, '')) ? [] : [address],
+  )
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

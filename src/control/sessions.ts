@@ -33,6 +33,7 @@ export interface SessionsDeps {
   readonly wake: (key: string) => void
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
+  readonly onDoubt: (node: NodeId, isDoubtful: boolean) => void
   readonly onRenew: (node: NodeId, round: number, connection: AgentConnection) => void
 }
 
@@ -74,6 +75,17 @@ export class Sessions {
       open = false
       this.#lose(nodeId, connection)
     })
+    connection.onDoubt((isDoubtful) => {
+      if (nodeId !== null && this.#byNode.get(nodeId)?.connection === connection) this.#deps.onDoubt(nodeId, isDoubtful)
+    })
+  }
+
+  /** Gives up the connection of a node that is lost, without waiting for its end. */
+  drop(node: NodeId): void {
+    const session = this.#byNode.get(node)
+    if (session === undefined) return
+    this.#lose(node, session.connection)
+    session.connection.close()
   }
 
   #lose(nodeId: NodeId | null, connection: AgentConnection): void {

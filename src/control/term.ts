@@ -47,6 +47,7 @@ export class Term {
         wake('schedule')
       },
       onGone: (node) => this.#presence.went(node),
+      onDoubt: (node, isDoubtful) => this.#presence.doubt(node, isDoubtful),
       onRenew: (node, round, connection) => renewals.ask({ node, round, connection }),
     })
     this.#presence = new Presence({
@@ -55,6 +56,7 @@ export class Term {
       patience,
       renewals,
       connection: (node) => this.sessions.connection(node),
+      drop: (node) => this.sessions.drop(node),
       wake: () => wake('presence'),
     })
     const { world } = deps

@@ -2,6 +2,7 @@ import { createServer, type Server as SocketServer } from 'node:net'
 import { OperationalError } from '../core/errors.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
+import { VIGILANCES } from '../core/node/vigilance.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
@@ -14,7 +15,7 @@ import { listenOnSocket } from '../transport/http/listeners.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity } from './identity.ts'
-import { dialApi, HEARTBEAT_MS } from './link-service.ts'
+import { dialApi } from './link-service.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
 import { keepRenewed } from './renewal.ts'
 
@@ -53,7 +54,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
     servers: () => servers,
     identity: () => identity,
     rng: systemRng(),
-    heartbeatMs: HEARTBEAT_MS,
+    heartbeatMs: VIGILANCES.normal.heartbeatMs,
     log,
   })
   const { clusterId, nodeId } = identity

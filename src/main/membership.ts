@@ -1,6 +1,7 @@
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId } from '../core/model/ids.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
@@ -20,7 +21,7 @@ import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity } from './identity.ts'
-import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
+import { dialApi, serveLink } from './link-service.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 import { keepRenewed } from './renewal.ts'
 
@@ -28,6 +29,7 @@ export interface MembershipOptions {
   readonly dataDir: string
   readonly name: string
   readonly link: LinkOptions | null
+  readonly vigilance: Vigilance
   readonly join: JoinOptions | null
   /** Nobody else can answer: requests stay here. */
   readonly isCutOff: () => boolean
@@ -109,7 +111,7 @@ export class Membership {
       },
       identity: () => this.#requireIdentity(),
       rng: systemRng(),
-      heartbeatMs: HEARTBEAT_MS,
+      heartbeatMs: this.#options.vigilance.heartbeatMs,
       log: this.#log,
     })
     return {
@@ -120,7 +122,7 @@ export class Membership {
 
   /** Listens for the other machines, if there may be some. The first server makes the authority before. */
   async listen(): Promise<void> {
-    const { link, dataDir, name } = this.#options
+    const { link, dataDir, name, vigilance } = this.#options
     if (link === null) return
     const server = this.#requireServer()
     // Without an authority a first start was cut off before the store knew of it.
@@ -134,6 +136,7 @@ export class Membership {
       port: link.port,
       identity,
       server,
+      heartbeatMs: vigilance.heartbeatMs,
       log: this.#log,
       http: () => this.#http,
     })

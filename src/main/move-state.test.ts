@@ -169,6 +169,14 @@ test('who writes to the old home meanwhile loses nothing: the move is given up',
   expect(clusterOf((await source.load()).records)).toEqual(CLUSTER)
 })
 
+test('who leads the old home without its lease is fenced with the mark', async () => {
+  const source = await anOldHome()
+  await moveState(deps(source, new Home(), NEVER))
+  const writes = [{ put: keyOf('service', 'late'), value: { name: 'late', attemptFloor: 0, retryAt: null } }] as const
+  const late = await source.commit({ epoch: 4, expect: [], writes, events: [] })
+  expect(late).toEqual({ kind: 'fenced', epoch: 5 })
+})
+
 test('a state that is somewhere already is not written over, and one that moved goes nowhere else', async () => {
   const source = await anOldHome()
   const home = new Home()

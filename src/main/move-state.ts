@@ -1,10 +1,9 @@
 import { OperationalError } from '../core/errors.ts'
-import { clusterOf, type NewLife } from '../core/incarnation/raise.ts'
+import { clusterOf, type NewLife, objectOf } from '../core/incarnation/raise.ts'
 import type { Cluster } from '../core/model/cluster.ts'
-import { CLUSTER_KEY } from '../core/model/objects.ts'
-import { invariant } from '../lib/assert.ts'
+import { CLUSTER_KEY, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { StateIntake } from '../ports/intake.ts'
-import type { Snapshot, Store } from '../ports/store.ts'
+import type { Snapshot, Store, Write } from '../ports/store.ts'
 import { inNewLife } from './new-life.ts'
 import { copyInto } from './take-in.ts'
 
@@ -70,18 +69,17 @@ function alreadyThere(present: Snapshot, { id, movedTo }: Cluster, to: string): 
   })
 }
 
-/** Marks the old home. Nothing may have been written to it since it was read, or the copy would lack that. */
+/**
+ * Marks the old home, and fences whoever leads there: a server that took over on suspicion does so without the lease. Nothing
+ * may have been written to it since it was read, or the copy would lack that.
+ */
 async function leave(before: Snapshot, incarnation: number, { source, to, life }: MoveDeps): Promise<void> {
-  const cluster = before.records.find(({ key }) => key === CLUSTER_KEY)
-  invariant(cluster !== undefined, 'a state that is moved has a cluster object')
   const marked: Cluster = { ...clusterOf(before.records), movedTo: { to, incarnation, at: life.at } }
-  const expect = [{ key: CLUSTER_KEY, revision: cluster.revision }]
-  const outcome = await source.commit({
-    epoch: null,
-    expect,
-    writes: [{ put: CLUSTER_KEY, value: marked }],
-    events: [],
+  const expect = [CLUSTER_KEY, LEADERSHIP_KEY].map((key) => {
+    return { key, revision: before.records.find((record) => record.key === key)?.revision ?? 0 }
   })
+  const writes = [{ put: CLUSTER_KEY, value: marked }, ...fence(before, life)]
+  const outcome = await source.commit({ epoch: null, expect, writes, events: [] })
   if (outcome.kind === 'unknown') {
     throw new OperationalError('OUTCOME_UNKNOWN', 'the old store did not answer when it was to be left', {
       hint: 'run the same command again: it finds out, and finishes',
@@ -93,6 +91,12 @@ async function leave(before: Snapshot, incarnation: number, { source, to, life }
   throw new OperationalError('CONFLICT', 'somebody writes to the state that is being moved; nothing was changed', {
     hint: 'stop every server of the cluster first',
   })
+}
+
+function fence({ records }: Snapshot, { at }: NewLife): readonly Write[] {
+  const held = objectOf(records, LEADERSHIP_KEY)
+  if (held === null) return []
+  return [{ put: LEADERSHIP_KEY, value: { ...held, epoch: held.epoch + 1, address: null, since: at } }]
 }
 
 async function takeBack(revision: number, before: Snapshot, source: Store): Promise<void> {

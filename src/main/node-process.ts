@@ -8,7 +8,7 @@ import type { NodeId, TaskId } from '../core/model/ids.ts'
 import { LEVEL } from '../core/model/level.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
-import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { sha256 } from '../drivers/backup-digest.ts'
 import { backupFiles } from '../drivers/backup-files.ts'
@@ -52,6 +52,10 @@ export interface NodeOptions extends AgentOptions {
   readonly clusterName: string
   readonly strategy: Strategy
   readonly store: StoreOptions | ManagedEtcdOptions
+  /** How this server watches over agents while it leads. */
+  readonly vigilance: Vigilance
+  /** Where servers should lead from; null: anywhere. */
+  readonly preferRegion: string | null
   /** Where other machines of the cluster find this one; null: it is alone. */
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
@@ -162,7 +166,8 @@ function newServer(
       createdAt: clock.now(),
     }),
     strategy: options.strategy,
-    patience: DEFAULT_PATIENCE,
+    patience: options.vigilance.patience,
+    preferRegion: options.preferRegion,
     version: options.version,
     level: LEVEL,
   }

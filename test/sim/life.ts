@@ -123,7 +123,10 @@ class Life {
     const observe = (fact: Fact): void => this.#observe(fact)
     const reachable = (address: string): boolean =>
       this.#nodes.some((node) => node.name === address && node.isReachable)
-    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies: this.#profile.copies, reachable }
+    const door = (address: string): 'open' | 'refused' | 'silent' =>
+      this.#servers.find((server) => server.address === address)?.door ?? 'silent'
+    const { copies } = this.#profile
+    this.#around = { clock: this.#clock, rng, faults: this.#faults, observe, copies, reachable, door }
     this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
     const { nodes, servers, withFailures, tight } = this.#profile
     this.#servers = range(servers).map((i) => new SimServer(`server-${i}`, CLUSTER_ID, this.#around, this.#backend))

@@ -3,12 +3,16 @@ import type { Mortal } from './mortal.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Whether machines answer one that is itself on the network or not. */
-export function simReach(user: Mortal, { reachable, rng }: Surroundings, isCutOff: () => boolean): Reach {
+export function simReach(user: Mortal, { reachable, door, rng }: Surroundings, isCutOff: () => boolean): Reach {
   const pauses = rng.split(`reach ${user.name}`)
   return {
     answers: async (address, withinMs) => {
       const answer = !isCutOff() && reachable(address)
       return user.ask(answer ? pauses.below(10) : withinMs, () => answer, 0)
+    },
+    knock: async (address, withinMs) => {
+      const result = isCutOff() ? 'silent' : door(address)
+      return user.ask(result === 'silent' ? withinMs : pauses.below(10), () => result, 0)
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { Api } from '../../src/control/api.ts'
 import { Server } from '../../src/control/server.ts'
 import { OperationalError } from '../../src/core/errors.ts'
-import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
+import { FAILURE_DETECTIONS, VIGILANCES } from '../../src/core/node/vigilance.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
 import { backupTools } from '../memory-shelf.ts'
@@ -26,6 +26,7 @@ export class SimServer {
   #server: Server | null = null
   #runs = 0
   #keptDown = false
+  #unheardUntil = 0
   #retired = false
 
   constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend) {
@@ -37,6 +38,21 @@ export class SimServer {
 
   get process(): Mortal | null {
     return this.#process
+  }
+
+  get address(): string {
+    return `${this.name}:7947`
+  }
+
+  /** What other servers meet that knock at its port. */
+  get door(): 'open' | 'refused' | 'silent' {
+    if (this.#around.clock.now() < this.#unheardUntil) return 'silent'
+    return this.#process === null ? 'refused' : 'open'
+  }
+
+  /** For so long other servers do not hear it, although it is there. */
+  beUnheard(ms: number): void {
+    this.#unheardUntil = this.#around.clock.now() + ms
   }
 
   /** Whether agents can connect to it. */
@@ -66,10 +82,11 @@ export class SimServer {
       backups: backupTools(),
       config: {
         name: this.name,
-        address: null,
+        address: this.address,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
-        patience: DEFAULT_PATIENCE,
+        patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
+        preferRegion: null,
         version: this.program.version,
         level: this.program.level,
       },

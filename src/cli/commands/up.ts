@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import { FAILURE_DETECTIONS, type FailureDetection, vigilanceOf } from '../../core/node/vigilance.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { UpOptions } from '../../main/up.ts'
 import type { AgentFile } from '../agent-file.ts'
@@ -15,6 +17,7 @@ import {
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
+import { heartbeat } from '../heartbeat.ts'
 import { storeOptions } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
@@ -26,6 +29,9 @@ interface UpFlags extends AgentFlags {
   readonly discovery?: boolean
   readonly discoverySecretFile?: string
   readonly strategy: (typeof STRATEGIES)[number]
+  readonly failureDetection?: FailureDetection
+  readonly heartbeat?: Millis
+  readonly preferRegion?: string
   readonly auth: 'token' | 'none'
   readonly first?: string
   readonly config?: string
@@ -52,6 +58,13 @@ export function upCommand(context: Context): Command {
       '--discovery-secret-file <file>',
       'file with a secret of 16 characters or more; only searches signed with it are answered',
     )
+    .addOption(
+      new Option('--failure-detection <kind>', 'how quickly lost machines are found out (default: normal)').choices(
+        FAILURE_DETECTIONS,
+      ),
+    )
+    .option('--heartbeat <time>', 'how often agents say that they are there, 250ms to 10s', heartbeat)
+    .option('--prefer-region <name>', 'servers of this region lead while there are any; the same on all servers')
     .addOption(new Option('--strategy <name>', 'how nodes are chosen').choices(STRATEGIES).default('spread'))
     .addOption(
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
@@ -82,6 +95,11 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     clusterName: flags.clusterName ?? file?.clusterName ?? 'default-cluster',
     strategy: flags.strategy,
     store,
+    vigilance: vigilanceOf(
+      flags.failureDetection ?? file?.failureDetection ?? 'normal',
+      flags.heartbeat ?? file?.heartbeatMs ?? null,
+    ),
+    preferRegion: flags.preferRegion ?? null,
     link: linkOptions(flags),
     join: token === null ? null : { servers: flags.servers ?? [], token },
     joinText: () => joinTokenThatIsThere(flags),

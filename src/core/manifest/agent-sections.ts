@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { FAILURE_DETECTIONS } from '../node/vigilance.ts'
 import { check } from './check.ts'
 import type { Report } from './report.ts'
 import { durationForm } from './schema-key.ts'
@@ -17,6 +18,8 @@ const cluster = z.looseObject({
   web_address: z.string().optional(),
   enable_operators: z.boolean().optional(),
   enable_operator: z.boolean().optional(),
+  failure_detection: z.enum(FAILURE_DETECTIONS).optional(),
+  heartbeat: durationForm.optional(),
 })
 
 const backend = z.looseObject({

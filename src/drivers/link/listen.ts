@@ -10,6 +10,7 @@ import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './connection-limit.ts'
 import { LINK_PROTOCOL } from './dial.ts'
+import { Hearing } from './hearing.ts'
 import { LinkSession } from './link-session.ts'
 import { agentOver } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
@@ -24,14 +25,12 @@ export interface ListenOptions {
   readonly port: number
   readonly clusterId: string
   readonly identity: StoredIdentity
-  /** Serials of certificates that are not believed any more; asked at each connection and at each heartbeat. */
+  /** Serials of certificates that are not believed any more; asked at each connection and again within each heartbeat. */
   readonly revoked: () => ReadonlySet<string>
-  /** From 250 to 10,000. */
+  /** How often agents are to say that they are there; from 250 to 10,000. */
   readonly heartbeatMs: Millis
   readonly log: Log
   readonly onAgent: (connection: AgentConnection) => void
-  /** The agent has answered a heartbeat. */
-  readonly onBeat?: (connection: AgentConnection) => void
   /** Other protocols on the same port. `peer` is null for somebody without a certificate of ours. */
   readonly protocols: Readonly<Record<string, (socket: TLSSocket, peer: Peer | null) => void>>
   readonly limits?: ConnectionLimits
@@ -53,6 +52,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   checkHeartbeat(options.heartbeatMs)
   const count = new ConnectionCount(limits)
   const open = new Set<Socket>()
+  const hearing = new Hearing(options.heartbeatMs)
   const server = createServer(
     {
       ...mutualTls(options.identity),
@@ -61,7 +61,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
       ALPNProtocols: [LINK_PROTOCOL, ...Object.keys(protocols)],
       handshakeTimeout: BEGIN_WITHIN_MS,
     },
-    (socket) => admit(socket, options),
+    (socket) => admit(socket, options, hearing),
   )
   server.on('connection', (socket: Socket) => {
     open.add(socket)
@@ -85,7 +85,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
 }
 
 /** Hands a connection to whoever serves its protocol. */
-function admit(socket: TLSSocket, options: ListenOptions): void {
+function admit(socket: TLSSocket, options: ListenOptions, hearing: Hearing): void {
   const { protocols, log } = options
   // What goes wrong with a socket ends it.
   socket.on('error', () => undefined)
@@ -95,7 +95,7 @@ function admit(socket: TLSSocket, options: ListenOptions): void {
   const protocol = socket.alpnProtocol || ''
   const serve = Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
   if (serve !== undefined) serve(socket, peer)
-  else if (protocol === LINK_PROTOCOL && peer !== null) greetAgent(socket, peer, options)
+  else if (protocol === LINK_PROTOCOL && peer !== null) greetAgent(socket, peer, options, hearing)
   else {
     const reason = verdict.kind === 'refused' ? verdict.message : 'it speaks no protocol that is served here'
     log.warn('connection refused', { from: socket.remoteAddress ?? '', reason })
@@ -111,19 +111,21 @@ function verdictOn(
   return { kind: 'refused', message: `its certificate is not good: ${socket.authorizationError}` }
 }
 
-function greetAgent(socket: TLSSocket, peer: Peer, options: ListenOptions): void {
+function greetAgent(socket: TLSSocket, peer: Peer, options: ListenOptions, hearing: Hearing): void {
   const { nodeId } = peer.identity
-  const { heartbeatMs, log, onAgent, onBeat } = options
-  let connection: AgentConnection | null = null
+  const { heartbeatMs, log, onAgent } = options
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
-  const session = new LinkSession(http2, socket, {
-    heartbeatMs,
-    onBeat: () => {
+  const session = new LinkSession(http2, socket)
+  let doubt: (isDoubtful: boolean) => void = () => undefined
+  const endHearing = hearing.add(socket, {
+    onDoubt: (isDoubtful) => doubt(isDoubtful),
+    onSilence: () => session.end('the agent is silent'),
+    onLook: () => {
       const verdict = verdictOn(socket, options)
       if (verdict.kind === 'refused') session.end(verdict.message)
-      else if (connection !== null) onBeat?.(connection)
     },
   })
+  session.onEnd(endHearing)
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
   const late = setTimeout(() => session.end('it does not speak HTTP/2'), BEGIN_WITHIN_MS)
   session.onEnd(() => clearTimeout(late))
@@ -131,8 +133,10 @@ function greetAgent(socket: TLSSocket, peer: Peer, options: ListenOptions): void
   http2.once('remoteSettings', () => {
     clearTimeout(late)
     http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-    connection = agentOver(session, peer.identity)
-    onAgent(connection)
+    const onDoubt: AgentConnection['onDoubt'] = (handle) => {
+      doubt = handle
+    }
+    onAgent(agentOver(session, peer.identity, { heartbeatMs, onDoubt }))
   })
 }
 

@@ -1,5 +1,6 @@
 import type { ClientHttp2Session } from 'node:http2'
 import type { NodeIdentity } from '../../core/model/identity.ts'
+import type { Millis } from '../../core/model/ids.ts'
 import type { AgentMessage, ServerMessage } from '../../core/model/message.ts'
 import type { AgentConnection } from '../../ports/link.ts'
 import { askAgent } from './ask-agent.ts'
@@ -8,11 +9,23 @@ import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
 import { AGENT_KINDS, agentMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
-import { BEGIN_WITHIN_MS, MESSAGES_PATH } from './session-limits.ts'
+import { BEGIN_WITHIN_MS, HEARTBEAT_HEADER, MESSAGES_PATH } from './session-limits.ts'
+
+/** How it is known that an agent is there. */
+export interface AgentHeart {
+  /** How often it is to say so. */
+  readonly heartbeatMs: Millis
+  readonly onDoubt: AgentConnection['onDoubt']
+}
 
 /** An agent as its server sees it, over a session that the agent has dialled. */
-export function agentOver(session: LinkSession<ClientHttp2Session>, peer: NodeIdentity): AgentConnection {
-  const stream = session.http2.request({ ':method': 'POST', ':path': MESSAGES_PATH }, { endStream: false })
+export function agentOver(
+  session: LinkSession<ClientHttp2Session>,
+  peer: NodeIdentity,
+  { heartbeatMs, onDoubt }: AgentHeart,
+): AgentConnection {
+  const headers = { ':method': 'POST', ':path': MESSAGES_PATH, [HEARTBEAT_HEADER]: String(heartbeatMs) }
+  const stream = session.http2.request(headers, { endStream: false })
   const deltas = new DeltaSender()
   const late = setTimeout(() => session.end('the agent said nothing'), BEGIN_WITHIN_MS)
   session.onEnd(() => clearTimeout(late))
@@ -28,6 +41,7 @@ export function agentOver(session: LinkSession<ClientHttp2Session>, peer: NodeId
     send: (message) => messages.send(message),
     onMessage: (handle) => messages.onMessage(handle),
     onClose: (handle) => session.onEnd(handle),
+    onDoubt,
     close: () => messages.close(),
     calls: askAgent(session, () => messages.isOpen),
     peer,
