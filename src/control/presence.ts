@@ -131,7 +131,9 @@ export class Presence {
   }
 
   #absenceOf({ id: node }: Node): Absence {
-    const goneSince = this.#inDoubt.get(node) ?? this.#goneSince.get(node) ?? this.#deps.pass.clock.now()
+    const now = this.#deps.pass.clock.now()
+    // Of one that is only in doubt nothing but its machine's silence counts.
+    const goneSince = this.#inDoubt.has(node) ? now : (this.#goneSince.get(node) ?? now)
     if (!this.#inDoubt.has(node)) this.#goneSince.set(node, goneSince)
     return { node, goneSince, silentMs: this.#silence.get(node) ?? 0, evicted: this.#evicted.has(node) }
   }

@@ -16,6 +16,9 @@ import { agentOver } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
 
+/** Thousands come at once when a leader is new; the kernel may allow fewer. */
+const BACKLOG = 4_096
+
 /** Who a certificate of ours says is there. */
 export type Peer = Extract<PeerVerdict, { readonly kind: 'ok' }>
 
@@ -151,6 +154,6 @@ function listen(server: Server, { host, port }: ListenOptions): Promise<number> 
         }),
       )
     })
-    server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port))
+    server.listen({ host, port, backlog: BACKLOG }, () => resolve((server.address() as AddressInfo).port))
   })
 }
