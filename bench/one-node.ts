@@ -6,6 +6,7 @@ import { loadManifest } from '../src/core/manifest/load.ts'
 import type { EventKind } from '../src/core/model/event.ts'
 import type { Change } from '../src/core/model/plan.ts'
 import type { RuntimeKind } from '../src/core/model/service.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { createLog } from '../src/drivers/log.ts'
 import { startNode } from '../src/main/node-process.ts'
 
@@ -42,6 +43,8 @@ export async function startOneNode(runtimes: readonly RuntimeKind[], dockerHost:
     strategy: 'spread',
     version: 'bench',
     store: { kind: 'sqlite', path: join(dataDir, 'state.db') },
+    vigilance: VIGILANCES.normal,
+    preferRegion: null,
     link: null,
     join: null,
     apiHost: null,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
 import { LEVEL } from '../src/core/model/level.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { AgentConnection } from '../src/ports/link.ts'
@@ -13,6 +13,7 @@ import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
 import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
+import { backupTools } from './memory-shelf.ts'
 import { plainAuthority, plainCertifier } from './plain-certifier.ts'
 import { simpleAgent } from './simple-agent.ts'
 
@@ -64,7 +65,7 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
     foundAuthority: async () => {
       const notAfter = Number.MAX_SAFE_INTEGER
       const issued = { serial: 's1', keyHash: 'k1', authority: '[authority 1]', issuedAt: 0, notAfter }
-      await server.foundAuthority(plainAuthority(), 1, issued)
+      await server.foundAuthority(plainAuthority(), { nodeId: 1, issued, proof: null })
     },
     join: (agent) => server.accept(agent),
     [Symbol.asyncDispose]: async () => {
@@ -84,14 +85,16 @@ async function aServer(store: MemoryStore): Promise<Server> {
     clock,
     rng: createRng(1),
     log: SILENT,
-    reach: { answers: async () => true },
+    reach: { answers: async () => true, knock: async () => 'open' },
     certifier: () => certifier,
+    backups: backupTools(),
     config: {
       name: 'test',
       address: null,
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'round-robin',
-      patience: DEFAULT_PATIENCE,
+      patience: VIGILANCES.normal.patience,
+      preferRegion: null,
       version: '0.1.0',
       level: LEVEL,
     },

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 import type { JoinTokenWish } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
 import { LEVEL } from '../src/core/model/level.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { joinCluster } from '../src/drivers/link/join.ts'
 import { newAuthorityRecord } from '../src/drivers/pki/authority-record.ts'
@@ -13,6 +13,7 @@ import { newClusterKey } from '../src/drivers/pki/seal.ts'
 import { createRng } from '../src/lib/rng.ts'
 import { serveLink } from '../src/main/link-service.ts'
 import { MemoryStore } from '../src/store/memory.ts'
+import { backupTools } from './memory-shelf.ts'
 
 const DAY = 24 * 3_600_000
 export const SILENT = {
@@ -45,14 +46,21 @@ export async function aLinkServer(): Promise<LinkServer> {
       clock,
       rng: createRng(1),
       log: SILENT,
-      reach: { answers: async () => true },
+      reach: { answers: async () => true, knock: async () => 'open' },
       certifier: () => certifier,
+      backups: backupTools(),
     },
     config: {
       name: 'test',
       address: null,
       newCluster: () => ({ id: CLUSTER, name: 'test', incarnation: 1, createdAt: clock.now() }),
-      ...{ strategy: 'spread', patience: DEFAULT_PATIENCE, version: '0.1.0', level: LEVEL },
+      ...{
+        strategy: 'spread',
+        patience: VIGILANCES.normal.patience,
+        preferRegion: null,
+        version: '0.1.0',
+        level: LEVEL,
+      },
     },
   })
   await server.start()
@@ -62,10 +70,14 @@ export async function aLinkServer(): Promise<LinkServer> {
   const { key, request } = await newKeyAndRequest()
   const terms = { clusterId: CLUSTER, role: 'server', nodeId: 9, addresses: [], now: Date.now() } as const
   const certificate = await certifier.issue(authority, request, terms)
-  await server.foundAuthority(authority, 9, certifier.describe(authority, certificate, Date.now()))
+  await server.foundAuthority(authority, {
+    nodeId: 9,
+    issued: certifier.describe(authority, certificate, Date.now()),
+    proof: null,
+  })
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
   const identity = { clusterId: CLUSTER, role: 'server', nodeId: 9, files } as const
-  const options = { host: '127.0.0.1', port: 0, identity, server, log: SILENT, http: () => null }
+  const options = { host: '127.0.0.1', port: 0, identity, server, heartbeatMs: 1_000, log: SILENT, http: () => null }
   const listener = await serveLink(options)
   onTestFinished(async () => {
     await listener.close()

@@ -5,10 +5,11 @@ import { LEVEL } from '../src/core/model/level.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
-import { DEFAULT_PATIENCE } from '../src/core/node/absence.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import { createRng } from '../src/lib/rng.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
+import { backupTools } from './memory-shelf.ts'
 import { plainCertifier } from './plain-certifier.ts'
 import { VirtualClock } from './sim/clock.ts'
 import { type SimpleAgent, simpleAgent } from './simple-agent.ts'
@@ -46,10 +47,12 @@ export async function openNodeBed(): Promise<NodeBed> {
       version: '0.1.0',
       level: LEVEL,
       address: null,
-      patience: DEFAULT_PATIENCE,
+      patience: VIGILANCES.normal.patience,
+      preferRegion: null,
     },
-    reach: { answers: async () => true },
+    reach: { answers: async () => true, knock: async () => 'open' },
     certifier: () => certifier,
+    backups: backupTools(),
   })
   await server.start()
   await server.untilLeading()

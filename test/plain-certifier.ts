@@ -46,6 +46,7 @@ export function plainCertifier(): Certifier {
       authorities += 1
       return prepareRotation(authority, signingKey(authorities), 'crossed', now)
     },
+    backupKey: () => ({ id: 'k', code: () => '' }),
     clusterKey: () => '',
   }
 }

@@ -44,6 +44,7 @@ export function simpleAgent(clock: Clock, says: Partial<Hello> = {}): SimpleAgen
     onClose: (handle) => {
       closed = handle
     },
+    onDoubt: () => undefined,
     close: () => {
       gone = true
       closed()

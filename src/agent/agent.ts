@@ -8,6 +8,7 @@ import { judgeAuthority } from '../core/node/fence.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DurableText, Host } from '../ports/host.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { OwnIdentity } from '../ports/own-identity.ts'
@@ -51,6 +52,8 @@ export interface AgentDeps {
   readonly identity?: OwnIdentity
   /** A user sent this machine away, and nothing of the cluster runs here any more. */
   readonly onDismissed?: (message: string) => void
+  /** Whether it takes the word that the state is of a higher incarnation than before. */
+  readonly trusts: IncarnationTrust
   readonly config: AgentConfig
 }
 
@@ -228,7 +231,9 @@ export class Agent {
   }
 
   #receive(assignment: Assignment): void {
-    const verdict = judgeAuthority(this.#pending?.authority ?? this.#authority, assignment.authority)
+    const { authority, proof = null } = assignment
+    const vouched = (): boolean => this.#deps.trusts(authority.clusterId, authority.incarnation, proof)
+    const verdict = judgeAuthority(this.#pending?.authority ?? this.#authority, authority, vouched)
     if (verdict.kind === 'stale') return
     if (verdict.kind === 'refuse') {
       this.#deps.log.error('assignment refused, everything keeps running', { reason: verdict.message })
@@ -261,7 +266,11 @@ export class Agent {
       this.#authority = authority
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
-        this.#loop.assign(this.#resolved(assignment.tasks), assignment.dismissed === true)
+        const { dismissed, keepsUnknown } = assignment
+        this.#loop.assign(this.#resolved(assignment.tasks), {
+          dismissed: dismissed === true,
+          keepsUnknown: keepsUnknown === true,
+        })
         this.#leases.follow()
       }
       this.#session.report([...this.#loop.records.values()].filter(({ taskId }) => this.#loop.tasks.has(taskId)))

@@ -1,16 +1,16 @@
 import { OperationalError } from '../core/errors.ts'
-import type { Millis, TaskId } from '../core/model/ids.ts'
+import { type Millis, slotOf, type TaskId } from '../core/model/ids.ts'
 import { runtimeOf } from '../core/model/service.ts'
 import { isTerminal, type Task } from '../core/model/task.ts'
 import type { OrderContext } from '../core/node/order.ts'
 import { afterInterruption, afterSilence, newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
-import { stepTask, type TaskAction } from '../core/node/step-task.ts'
-import { guardRemovals } from '../core/plan/guard.ts'
+import { heldStep, stepTask, type TaskAction } from '../core/node/step-task.ts'
+import { guardRemovals, keepUnknown } from '../core/plan/guard.ts'
 import { compareText, earlier } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Host } from '../ports/host.ts'
 import type { Log } from '../ports/log.ts'
-import type { Runtime } from '../ports/runtime.ts'
+import type { Container, Runtime } from '../ports/runtime.ts'
 import { carryOut, type Outcome } from './carry-out.ts'
 import type { Containers } from './containers.ts'
 import { Probes } from './probes.ts'
@@ -37,6 +37,14 @@ const DOUBT_AFTER_MS: Millis = 10_000
 /** A refused call is not repeated sooner, whatever changes meanwhile. */
 const CALL_PAUSE_MS: Millis = 500
 
+/** What becomes of containers that no task asks for. */
+export interface Standing {
+  /** A user sent this machine away: that nothing runs here was asked for. */
+  readonly dismissed: boolean
+  /** The state may be older than what runs: it is kept. */
+  readonly keepsUnknown: boolean
+}
+
 /** An engine call that is on its way. */
 interface Call {
   readonly controller: AbortController
@@ -61,7 +69,7 @@ export class TaskLoop {
   readonly #notBefore = new Map<TaskId, Millis>()
   /** Whether a server confirmed the assignment: only then is a container without a task one too many. */
   #confirmed = false
-  #dismissed = false
+  #standing: Standing = { dismissed: false, keepsUnknown: false }
   #blocked = ''
   #parked = false
   #stopped = false
@@ -93,10 +101,10 @@ export class TaskLoop {
     for (const [id, record] of records) this.#records.set(id, afterInterruption(record))
   }
 
-  /** Takes the tasks that a server with sufficient authority asks for. `dismissed`: that nothing else runs was asked for. */
-  assign(tasks: readonly Task[], dismissed: boolean): void {
+  /** Takes the tasks that a server with sufficient authority asks for. */
+  assign(tasks: readonly Task[], standing: Standing): void {
     this.#confirmed = true
-    this.#dismissed = dismissed
+    this.#standing = standing
     this.#tasks = new Map(tasks.map((task) => [task.id, task]))
     for (const [id, call] of this.#calls) {
       const task = this.#tasks.get(id)
@@ -190,7 +198,9 @@ export class TaskLoop {
       if (container?.state === 'running' && !isTerminal(before.status.state)) running.push({ task, container })
       if (this.#calls.has(task.id)) continue
       const runsUntil = this.#deps.runsUntil(task)
-      const step = stepTask(task, before, container, this.#probes.healthOf(task.id), now, runsUntil)
+      const step = this.#isHeldUp(task, container)
+        ? heldStep(before)
+        : stepTask(task, before, container, this.#probes.healthOf(task.id), now, runsUntil)
       const notBefore = this.#notBefore.get(task.id) ?? 0
       // A stop waits for the program more than it works, and may free what others need.
       const mayAct = step.action === null || (notBefore <= now && (step.action.kind === 'stop' || this.#mayCall()))
@@ -212,6 +222,16 @@ export class TaskLoop {
   /** Whether only a leader knows if it may start here: another one may run elsewhere since this agent was last told. */
   #needsWord({ spec }: Task): boolean {
     return spec.exclusive && !this.#confirmed
+  }
+
+  /** Whether its slot is taken here by a container that the state does not know and that must stay. */
+  #isHeldUp(task: Task, container: Container | null): boolean {
+    if (!this.#standing.keepsUnknown || task.desired === 'stopped' || container?.state === 'running') return false
+    for (const { container: other } of this.#deps.containers.all()) {
+      const isUnknown = other.state === 'running' && !this.#tasks.has(other.taskId)
+      if (isUnknown && slotOf(other.taskId) === slotOf(task.id)) return true
+    }
+    return false
   }
 
   #note(record: TaskRecord): void {
@@ -275,7 +295,8 @@ export class TaskLoop {
     const unasked = strays.filter(
       ({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId),
     ).length
-    const verdict = guardRemovals(running, this.#dismissed ? 0 : unasked)
+    const { dismissed, keepsUnknown } = this.#standing
+    const verdict = keepsUnknown ? keepUnknown(unasked) : guardRemovals(running, dismissed ? 0 : unasked)
     if (!verdict.allowed) {
       if (this.#blocked === '') this.#deps.log.error('containers without a task are kept', { reason: verdict.message })
       this.#blocked = verdict.message

@@ -8,6 +8,8 @@ const NOTHING = {
   listen: null,
   dataDir: null,
   nodeName: null,
+  failureDetection: null,
+  heartbeatMs: null,
   node: {},
   store: {},
   discovery: NO_DISCOVERY,
@@ -41,6 +43,11 @@ test.each([
     sections: { node: { role: 'agent', servers: ['10.0.0.1'], labels: { disk: 'ssd' } } },
     sets: { node: { role: 'agent', servers: ['10.0.0.1'], labels: { disk: 'ssd' } } },
   },
+  {
+    it: 'how its agents are watched over',
+    sections: { cluster: { failure_detection: 'fast', heartbeat: '500ms' } },
+    sets: { failureDetection: 'fast', heartbeatMs: 500 },
+  },
   { it: 'a data directory', sections: { data_dir: './d' }, sets: { dataDir: './d' } },
   {
     it: 'a store',
@@ -66,4 +73,10 @@ test('what has no effect in this version is said, with the reason', () => {
     'env has no effect: Gantry behaves alike in every environment',
     'cluster.enable_operator has no effect: operators are not part of this version',
   ])
+})
+
+test('a heartbeat that would notice nothing in time is refused', () => {
+  expect(() => agentFileOf({ cluster: { heartbeat: '1m' } }, () => undefined)).toThrow(
+    'cannot use cluster.heartbeat: 1m is no heartbeat',
+  )
 })

@@ -2,6 +2,9 @@ import { hostname } from 'node:os'
 import { OperationalError } from '../core/errors.ts'
 import type { AgentSections, NodeSection } from '../core/manifest/agent-sections.ts'
 import { loadAgentSections } from '../core/manifest/load-agent-sections.ts'
+import { parseDuration } from '../core/manifest/units.ts'
+import type { Millis } from '../core/model/ids.ts'
+import { FAILURE_DETECTIONS, type FailureDetection, isHeartbeat } from '../core/node/vigilance.ts'
 import { readInput } from './files.ts'
 import type { StoreSettings } from './store-settings.ts'
 import { settingsOfSection } from './store-settings.ts'
@@ -13,6 +16,8 @@ export interface AgentFile {
   readonly dataDir: string | null
   readonly nodeName: string | null
   readonly node: NodeSection
+  readonly failureDetection: FailureDetection | null
+  readonly heartbeatMs: Millis | null
   /** What it says about the store; `storeOptions` makes something of it. */
   readonly store: StoreSettings
   /** How servers are searched for, and searches answered. */
@@ -54,6 +59,8 @@ export const NO_FILE: AgentFile = {
   listen: null,
   dataDir: null,
   nodeName: null,
+  failureDetection: null,
+  heartbeatMs: null,
   node: {},
   store: {},
   discovery: { nodes: {}, bindAddress: null, port: null },
@@ -71,6 +78,8 @@ export function agentFileOf(sections: AgentSections, warn: (line: string) => voi
     dataDir: text(sections['data_dir']),
     nodeName: typeof port === 'number' ? `${hostname()}:${port}` : null,
     node: part(sections['node']) as NodeSection,
+    failureDetection: FAILURE_DETECTIONS.find((kind) => kind === cluster['failure_detection']) ?? null,
+    heartbeatMs: heartbeatOf(cluster['heartbeat']),
     store: settingsOfSection(part(sections['backend'])),
     discovery: {
       nodes: part(sections['nodes']) as Readonly<Record<string, string>>,
@@ -78,6 +87,15 @@ export function agentFileOf(sections: AgentSections, warn: (line: string) => voi
       port: typeof port === 'number' ? port : null,
     },
   }
+}
+
+function heartbeatOf(value: unknown): Millis | null {
+  if (value === undefined) return null
+  const ms = parseDuration(String(value))
+  if (ms !== null && isHeartbeat(ms)) return ms
+  throw new OperationalError('CONFIG_INVALID', `cannot use cluster.heartbeat: ${String(value)} is no heartbeat`, {
+    hint: 'from 250ms to 10s',
+  })
 }
 
 function warnOf(

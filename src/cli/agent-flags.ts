@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { OperationalError } from '../core/errors.ts'
@@ -102,6 +103,14 @@ export async function agentFile({ config }: AgentFlags, role: Role, context: Con
   throw new OperationalError('CONFIG_INVALID', `${config} is of a node with role ${other}`, {
     hint: `start it with \`gantry ${other === 'server' ? 'up' : 'agent'}\``,
   })
+}
+
+/** The same, when its file may be written later; null: none is named, or there is no such file yet. */
+export function joinTokenThatIsThere(flags: AgentFlags, { node }: Pick<AgentFile, 'node'>): string | null {
+  const joinTokenFile = flags.joinTokenFile ?? node.join_token_file
+  if (joinTokenFile === undefined || (joinTokenFile !== '-' && !existsSync(joinTokenFile))) return null
+  const text = secretIn(joinTokenFile)
+  return text === '' ? null : text
 }
 
 /** What a file with a secret holds; null: none is named. */

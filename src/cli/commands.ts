@@ -30,6 +30,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   inspect: async (context) => (await import('./commands/inspect.ts')).inspectCommand(context),
   explain: async (context) => (await import('./commands/explain.ts')).explainCommand(context),
   events: async (context) => (await import('./commands/events.ts')).eventsCommand(context),
+  servers: async (context) => (await import('./commands/servers.ts')).serversCommand(context),
   cluster: async (context) => (await import('./commands/cluster.ts')).clusterCommand(context),
   leader: async (context) => (await import('./commands/cluster.ts')).leaderCommand(context),
   health: async (context) => (await import('./commands/cluster.ts')).healthCommand(context),
@@ -39,6 +40,9 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   clusters: async (context) => (await import('./commands/clusters.ts')).clustersCommand(context),
   use: async (context) => (await import('./commands/clusters.ts')).useCommand(context),
   which: async (context) => (await import('./commands/clusters.ts')).whichCommand(context),
+  backup: async (context) => (await import('./commands/backup.ts')).backupCommand(context),
+  recover: async (context) => (await import('./commands/recover.ts')).recoverCommand(context),
+  store: async (context) => (await import('./commands/store.ts')).storeCommand(context),
   completion: async (context) => (await import('./commands/completion.ts')).completionCommand(context),
   version: async (context) => (await import('./commands/cluster.ts')).versionCommand(context),
 }

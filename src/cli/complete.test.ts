@@ -23,7 +23,7 @@ async function candidates(line: string, socket = bed.socketPath): Promise<readon
 }
 
 test.each([
-  { line: 'ser', found: ['services', 'service'] },
+  { line: 'ser', found: ['services', 'service', 'servers'] },
   { line: 'service ', found: ['scale', 'restart'] },
   { line: 'service sc', found: ['scale'] },
   { line: 'service scale w', found: ['web', 'worker'] },

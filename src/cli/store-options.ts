@@ -1,12 +1,22 @@
 import { join } from 'node:path'
+import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
-import type { EtcdStoreOptions, StoreOptions, StoreUser, TlsFiles, ZooKeeperStoreOptions } from '../main/open-store.ts'
+import type {
+  EtcdStoreOptions,
+  ManagedEtcdOptions,
+  StoreOptions,
+  StoreUser,
+  TlsFiles,
+  ZooKeeperStoreOptions,
+} from '../main/open-store.ts'
 import { etcdEndpoints, zooKeeperHosts } from './store-servers.ts'
 import type { Setting, SettingName, StoreSettings } from './store-settings.ts'
-import { invalid, SETTING_NAMES, textOf, timeOf } from './store-settings.ts'
+import { invalid, listOf, portOf, SETTING_NAMES, textOf, timeOf } from './store-settings.ts'
 
-const KINDS = ['memory', 'sqlite', 'etcd', 'zookeeper'] as const
+const KINDS = ['memory', 'sqlite', 'etcd', 'managed-etcd', 'zookeeper'] as const
 type Kind = (typeof KINDS)[number]
+
+const MANAGED: readonly SettingName[] = ['seeds', 'etcd_client_port', 'etcd_peer_port', 'etcd_program']
 
 const DEFAULT_NAMESPACE = 'gantry'
 /** Short, for a lease only chooses who tries to lead: epochs keep two from deciding at once. */
@@ -19,6 +29,7 @@ const NAMES: Readonly<Record<Kind, string>> = {
   memory: 'memory',
   sqlite: 'SQLite',
   etcd: 'etcd',
+  'managed-etcd': 'an etcd that the servers run themselves',
   zookeeper: 'ZooKeeper',
 }
 
@@ -30,7 +41,7 @@ const NAMES: Readonly<Record<Kind, string>> = {
 export function storeOptions(
   sources: { readonly flags: StoreSettings; readonly file: StoreSettings; readonly dataDir: string },
   warn: (line: string) => void,
-): StoreOptions {
+): StoreOptions | ManagedEtcdOptions {
   const settings = merge(sources.flags, sources.file)
   const kind = kindOf(settings)
   for (const name of SETTING_NAMES) refuseForeign(kind, settings[name], name, warn)
@@ -42,9 +53,20 @@ export function storeOptions(
       return { kind, path: join(sources.dataDir, 'state.db') }
     case 'etcd':
       return etcdOptions(settings, warn)
+    case 'managed-etcd':
+      return managedEtcdOptions(settings)
     case 'zookeeper':
       return zooKeeperOptions(settings, warn)
   }
+}
+
+/** The same for a command that opens the store by itself. Throws UNSUPPORTED for one that running servers keep. */
+export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions {
+  const options = storeOptions(...of)
+  if (options.kind !== 'managed-etcd') return options
+  throw new OperationalError('UNSUPPORTED', 'servers that keep the store themselves cannot be given a state yet', {
+    hint: 'use an etcd of your own (--backend-type etcd)',
+  })
 }
 
 function merge(flags: StoreSettings, file: StoreSettings): StoreSettings {
@@ -78,26 +100,20 @@ function whyForeign(kind: Kind, name: SettingName): string | null {
   if (name === 'type') return null
   const elsewhere = `the state is kept in ${NAMES[kind]}`
   if (kind === 'memory' || kind === 'sqlite') return elsewhere
+  if (MANAGED.includes(name)) return kind === 'managed-etcd' ? null : elsewhere
   if (kind === 'zookeeper' && name === 'renew_interval') {
     return 'a session of ZooKeeper is renewed six times within its timeout'
   }
-  if (name.startsWith('etcd_') || name === 'request_timeout') return kind === 'etcd' ? null : elsewhere
+  if (name === 'request_timeout') return kind === 'zookeeper' ? elsewhere : null
+  if (name.startsWith('etcd_')) return kind === 'etcd' ? null : elsewhere
   if (name.startsWith('zk_')) return kind === 'zookeeper' ? null : elsewhere
   return null
 }
 
 function etcdOptions(settings: StoreSettings, warn: (line: string) => void): EtcdStoreOptions {
-  const { renew_interval, request_timeout, etcd_password } = settings
+  const { etcd_password } = settings
   const tls = tlsOf(settings, 'etcd')
   const { endpoints, isSecure } = etcdEndpoints(settings.etcd_endpoints, tls !== null)
-  const renewIntervalMs = renew_interval === undefined ? null : timeOf(renew_interval, 100)
-  const leaseMs =
-    settings.leader_ttl === undefined
-      ? Math.max(ETCD_LEASE_MS, 3 * (renewIntervalMs ?? 0))
-      : timeOf(settings.leader_ttl, SHORTEST_LEASE_MS)
-  if (renew_interval !== undefined && (renewIntervalMs ?? 0) > leaseMs / 2) {
-    throw invalid(renew_interval, `${textOf(renew_interval)} is more than half of what the lease lives, ${leaseMs} ms`)
-  }
   if (etcd_password !== undefined) {
     warn(`${etcd_password.from} stands in the file in clear; etcd_password_file keeps it out of there`)
   }
@@ -107,6 +123,43 @@ function etcdOptions(settings: StoreSettings, warn: (line: string) => void): Etc
     namespace: namespaceOf(settings),
     user: userOf(settings, 'etcd'),
     tls: tls ?? (isSecure ? { ca: null, cert: null, key: null } : null),
+    ...etcdTimes(settings),
+  }
+}
+
+function managedEtcdOptions(settings: StoreSettings): ManagedEtcdOptions {
+  const { type, seeds, etcd_client_port, etcd_peer_port, etcd_program } = settings
+  if (seeds === undefined && type !== undefined)
+    throw invalid(type, 'no servers are named', 'give --seeds HOST,HOST,HOST')
+  const clientPort = etcd_client_port === undefined ? 2379 : portOf(etcd_client_port)
+  const peerPort = etcd_peer_port === undefined ? 2380 : portOf(etcd_peer_port)
+  if (etcd_peer_port !== undefined && clientPort === peerPort) {
+    throw invalid(etcd_peer_port, `clients are served at ${clientPort} already`)
+  }
+  return {
+    kind: 'managed-etcd',
+    seeds: seeds === undefined ? [] : listOf(seeds),
+    clientPort,
+    peerPort,
+    program: etcd_program === undefined ? 'etcd' : textOf(etcd_program),
+    namespace: namespaceOf(settings),
+    ...etcdTimes(settings),
+  }
+}
+
+function etcdTimes(
+  settings: StoreSettings,
+): Pick<EtcdStoreOptions, 'leaseTtlSeconds' | 'renewIntervalMs' | 'requestTimeoutMs'> {
+  const { renew_interval, request_timeout } = settings
+  const renewIntervalMs = renew_interval === undefined ? null : timeOf(renew_interval, 100)
+  const leaseMs =
+    settings.leader_ttl === undefined
+      ? Math.max(ETCD_LEASE_MS, 3 * (renewIntervalMs ?? 0))
+      : timeOf(settings.leader_ttl, SHORTEST_LEASE_MS)
+  if (renew_interval !== undefined && (renewIntervalMs ?? 0) > leaseMs / 2) {
+    throw invalid(renew_interval, `${textOf(renew_interval)} is more than half of what the lease lives, ${leaseMs} ms`)
+  }
+  return {
     leaseTtlSeconds: Math.ceil(leaseMs / 1_000),
     renewIntervalMs,
     requestTimeoutMs: request_timeout === undefined ? null : timeOf(request_timeout, 100),

@@ -6,6 +6,10 @@ import type { Millis } from '../core/model/ids.ts'
 const FLAGS = {
   type: '--backend-type',
   namespace: '--backend-namespace',
+  seeds: '--seeds',
+  etcd_client_port: '--etcd-client-port',
+  etcd_peer_port: '--etcd-peer-port',
+  etcd_program: '--etcd-program',
   etcd_endpoints: '--etcd-endpoints',
   etcd_username: '--etcd-username',
   etcd_password: null,
@@ -41,8 +45,12 @@ export type StoreSettings = Readonly<Partial<Record<SettingName, Setting>>>
 
 /** Options for the store, for help; `settingsOfFlags` takes what commander makes of them. */
 export const STORE_FLAGS: readonly (readonly [flags: string, description: string])[] = [
-  ['--backend-type <kind>', 'where the state is kept: sqlite (default), etcd, zookeeper, memory'],
+  ['--backend-type <kind>', 'where the state is kept: sqlite (default), managed-etcd, etcd, zookeeper, memory'],
   ['--backend-namespace <name>', 'under which name in etcd or ZooKeeper (default: gantry)'],
+  ['--seeds <list>', 'all servers of managed-etcd, host or host:port of --link; the first founds the cluster'],
+  ['--etcd-client-port <port>', 'where managed-etcd serves, the same on every server (default: 2379)'],
+  ['--etcd-peer-port <port>', 'where its members talk to each other (default: 2380)'],
+  ['--etcd-program <path>', 'etcd’s program for managed-etcd (default: etcd)'],
   ['--etcd-endpoints <list>', 'members of etcd, host:port (default: localhost:2379)'],
   ['--etcd-username <name>', 'user of etcd'],
   ['--etcd-password-file <file>', 'file with that user’s password'],
@@ -105,6 +113,14 @@ export function listOf(setting: Setting): readonly string[] {
   const items = (typeof value === 'string' ? value.split(',') : value).map((item) => item.trim())
   if (items.length > 0 && items.every((item) => item !== '')) return items
   throw invalid(setting, 'it must name one at least, and none may be empty')
+}
+
+/** A port of TCP. */
+export function portOf(setting: Setting): number {
+  const text = textOf(setting)
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port
+  throw invalid(setting, `"${text}" is no port`)
 }
 
 const LONGEST_MS: Millis = 3_600_000

@@ -40,6 +40,7 @@ function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Cer
     }),
     nameOf: (certificate) => certificate,
     prepareNext: () => Promise.reject(new Error('not here')),
+    backupKey: () => ({ id: 'k', code: () => '' }),
     clusterKey: () => '',
   }
 }

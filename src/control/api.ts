@@ -7,6 +7,7 @@ import type { Change, Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type {
   AuthorityView,
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -14,6 +15,7 @@ import type {
   JoinTokenView,
   NodeView,
   RevisionProgress,
+  ServerView,
   ServiceDetail,
   ServiceView,
   TaskView,
@@ -114,6 +116,19 @@ export interface Api {
   revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView>
   /** The certificate authority. UNSUPPORTED while the cluster takes no other machines. */
   authority(): AuthorityView
+  /**
+   * Takes a server out of a store that the servers keep themselves, by name, address or id. GUARD_BLOCKED when the rest
+   * would be no majority; UNSUPPORTED with any other store.
+   */
+  removeServer(word: string, caller: Caller): Promise<ServerView>
+  /** Makes a backup of the whole state and keeps it at this server; null: under a name of its own. ALREADY_EXISTS. */
+  createBackup(name: string | null): Promise<BackupView>
+  /** Backups that this server keeps, the newest first. */
+  backups(): Promise<readonly BackupView[]>
+  /** A backup of the whole state as it is now, line by line. */
+  backUp(): AsyncIterable<string>
+  /** Tasks that a state which was put back does not know are removed from now on. False: there was nothing to settle. */
+  settle(caller: Caller): Promise<boolean>
   /** The lines of these tasks, merged by time as far as they arrive in order. */
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
   /** The lines of all tasks of a service, dead ones that are still kept too; with follow, of new ones as they come. */

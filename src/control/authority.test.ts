@@ -18,7 +18,7 @@ const trusting = (signedBy: string, ...authorities: readonly string[]): { trust:
 
 async function found(): Promise<void> {
   const issued = { serial: 's-1', keyHash: 'k-1', authority: FIRST, issuedAt: 0, notAfter: Number.MAX_SAFE_INTEGER }
-  await bed.server.foundAuthority(plainAuthority(), 1, issued)
+  await bed.server.foundAuthority(plainAuthority(), { nodeId: 1, issued, proof: null })
 }
 
 async function aCertificateOf(nodeId: number): Promise<string> {

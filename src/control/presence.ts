@@ -3,7 +3,14 @@ import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { Node } from '../core/model/node.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { isAlive, type Task } from '../core/model/task.ts'
-import { type Absence, type Absences, type AbsenceVerdict, judgeAbsences, type Patience } from '../core/node/absence.ts'
+import {
+  type Absence,
+  type Absences,
+  type AbsenceVerdict,
+  judgeAbsences,
+  longerSilence,
+  type Patience,
+} from '../core/node/absence.ts'
 import { isLeased } from '../core/node/lease.ts'
 import { hasDataThere, isHeldWhereItWas } from '../core/schedule/need.ts'
 import { earlier } from '../lib/collections.ts'
@@ -27,14 +34,20 @@ export interface PresenceDeps {
   readonly renewals: Renewals
   /** The connection of a node's agent; null: it has none. */
   readonly connection: (node: NodeId) => AgentConnection | null
+  /** Gives up the connection of a node whose machine is lost. */
+  readonly drop: (node: NodeId) => void
   /** Asks for `pass`. */
   readonly wake: () => void
 }
 
 /** An agent that was started anew, or lost a connection, is back before. */
 const AWAY_AFTER_MS: Millis = 2_000
-const PROBE_EVERY_MS: Millis = 500
-const PROBE_WITHIN_MS: Millis = 1_000
+/** When an agent says hello its machine has so long to show that it answers. */
+const FIRST_ANSWER_MS: Millis = 1_000
+/** Machines that are asked at once: thousands are away when a new leader begins, and nearly all of them come back. */
+const MOST_ASKED = 64
+/** A machine that answers is asked less often: it is its agent that is away. */
+const ANSWERED_PAUSE_MS: Millis = 500
 /** Others that are asked whether they reach a machine that this server does not. */
 const WITNESSES = 2
 
@@ -42,9 +55,11 @@ const WITNESSES = 2
 export class Presence {
   readonly #deps: PresenceDeps
   readonly #goneSince = new Map<NodeId, Millis>()
-  readonly #silentSince = new Map<NodeId, Millis>()
+  /** Connected, but not heard in time. */
+  readonly #inDoubt = new Map<NodeId, Millis>()
+  readonly #silence = new Map<NodeId, Millis>()
   readonly #evicted = new Set<NodeId>()
-  readonly #probed = new Set<NodeId>()
+  readonly #asked = new Set<NodeId>()
   /** Machines that did not answer while their agent did: a firewall, so that their silence says nothing. */
   readonly #mute = new Set<NodeId>()
   /** Nodes that went together with many others, and until when they may return. */
@@ -68,11 +83,12 @@ export class Presence {
   /** Its agent has said hello. */
   came(id: NodeId, address: string | null): void {
     this.#goneSince.delete(id)
-    this.#silentSince.delete(id)
+    this.#inDoubt.delete(id)
+    this.#silence.delete(id)
     this.#evicted.delete(id)
     this.#spared.delete(id)
     if (address === null) return
-    void this.#deps.reach.answers(address, PROBE_WITHIN_MS).then((answers) => {
+    void this.#deps.reach.answers(address, FIRST_ANSWER_MS).then((answers) => {
       if (answers) this.#mute.delete(id)
       else this.#mute.add(id)
     })
@@ -87,7 +103,15 @@ export class Presence {
 
   /** The connection of its agent has ended. */
   went(id: NodeId): void {
-    this.#goneSince.set(id, this.#deps.pass.clock.now())
+    this.#goneSince.set(id, this.#inDoubt.get(id) ?? this.#deps.pass.clock.now())
+    this.#inDoubt.delete(id)
+    this.#deps.wake()
+  }
+
+  /** Its agent was not heard in time, or is heard again. Slowness is no loss: only its machine's silence makes one of it. */
+  doubt(id: NodeId, isDoubtful: boolean): void {
+    if (isDoubtful) this.#inDoubt.set(id, this.#deps.pass.clock.now())
+    else if (this.#inDoubt.delete(id)) this.#silence.delete(id)
     this.#deps.wake()
   }
 
@@ -96,15 +120,16 @@ export class Presence {
     const { pass, patience } = this.#deps
     const { clock, world } = pass
     const nodes = world.nodes().filter(({ status }) => status !== 'removed')
-    const absent = nodes.filter(({ id }) => this.#deps.connection(id) === null)
+    const absent = nodes.filter(({ id }) => this.#isMissing(id))
     const absences = absent.map((node) => this.#absenceOf(node))
-    for (const node of absent) this.#probe(node)
+    for (const node of absent) this.#ask(node)
     const { verdicts, held, wakeAt } = this.#sparing(judgeAbsences(absences, nodes.length, patience, clock.now()))
     if (held !== null && held !== this.#held) pass.log.warn('nothing is moved', { reason: held })
     const steps = verdicts.flatMap((verdict) =>
       this.#stepsFor(verdict, held !== null && held !== this.#held ? held : null),
     )
     this.#held = held
+    for (const { node, unreachable } of verdicts) if (unreachable && this.#inDoubt.has(node)) this.#deps.drop(node)
     const releases = this.#releases(verdicts)
     const again = await commitPart(pass, [], [...steps, ...releases.steps], wakeAt)
     for (const { node, evict } of verdicts) if (evict && this.#isEmptied(node)) this.#evicted.add(node)
@@ -124,10 +149,17 @@ export class Presence {
     return { verdicts: spared, held, wakeAt: earlier(wakeAt, this.#spareUntil) }
   }
 
+  /** Whether its agent is away, or may be. */
+  #isMissing(id: NodeId): boolean {
+    return this.#deps.connection(id) === null || this.#inDoubt.has(id)
+  }
+
   #absenceOf({ id: node }: Node): Absence {
-    const goneSince = this.#goneSince.get(node) ?? this.#deps.pass.clock.now()
-    this.#goneSince.set(node, goneSince)
-    return { node, goneSince, silentSince: this.#silentSince.get(node) ?? null, evicted: this.#evicted.has(node) }
+    const now = this.#deps.pass.clock.now()
+    // Of one that is only in doubt nothing but its machine's silence counts.
+    const goneSince = this.#inDoubt.has(node) ? now : (this.#goneSince.get(node) ?? now)
+    if (!this.#inDoubt.has(node)) this.#goneSince.set(node, goneSince)
+    return { node, goneSince, silentMs: this.#silence.get(node) ?? 0, evicted: this.#evicted.has(node) }
   }
 
   /** What is to be written for one absent node, in parts that are whole by themselves. */
@@ -195,36 +227,50 @@ export class Presence {
   }
 
   /** Asks again and again, for as long as the node is away, whether its machine answers anybody. */
-  #probe(node: Node): void {
+  #ask(node: Node): void {
     const { id, address } = node
-    if (this.#probed.has(id) || address === null || this.#mute.has(id)) return
-    this.#probed.add(id)
-    void this.#probing(id, address).finally(() => this.#probed.delete(id))
+    if (address === null || this.#asked.has(id) || this.#mute.has(id) || this.#evicted.has(id)) return
+    if (this.#asked.size >= MOST_ASKED) return
+    this.#asked.add(id)
+    void this.#asking(id, address).finally(() => {
+      // Others may have waited for this one's place.
+      if (this.#asked.size === MOST_ASKED) this.#deps.wake()
+      this.#asked.delete(id)
+    })
   }
 
-  async #probing(id: NodeId, address: string): Promise<void> {
-    const { clock } = this.#deps.pass
-    while (!this.#ended && this.#deps.connection(id) === null && !this.#evicted.has(id)) {
-      const asked = clock.now()
+  async #asking(id: NodeId, address: string): Promise<void> {
+    const { patience, pass } = this.#deps
+    const { clock } = pass
+    let heardOf = clock.now()
+    while (!this.#ended && this.#isMissing(id) && !this.#evicted.has(id)) {
       const answers = await this.#anybodyReaches(id, address)
-      if (answers) this.#silentSince.delete(id)
-      else if (!this.#silentSince.has(id)) this.#silentSince.set(id, asked)
+      const now = clock.now()
+      if (answers || !this.#isMissing(id)) this.#silence.delete(id)
+      else this.#silence.set(id, longerSilence(this.#silence.get(id) ?? 0, now - heardOf, patience))
+      heardOf = now
       this.#deps.wake()
-      await sleep(clock, PROBE_EVERY_MS)
+      await sleep(clock, answers ? ANSWERED_PAUSE_MS : patience.askAgainMs)
+      if (answers) heardOf = clock.now()
     }
   }
 
   /** This server, or one of some other nodes: whoever alone cannot reach a machine may be the one that is cut off. */
-  async #anybodyReaches(id: NodeId, address: string): Promise<boolean> {
-    const { reach, pass, connection } = this.#deps
-    if (await reach.answers(address, PROBE_WITHIN_MS)) return true
+  #anybodyReaches(id: NodeId, address: string): Promise<boolean> {
+    const { reach, pass, connection, patience } = this.#deps
     const witnesses = pass.world
       .nodes()
-      .flatMap((node) => (node.id === id ? [] : (connection(node.id)?.calls ?? [])))
+      .flatMap((node) => (node.id === id || this.#inDoubt.has(node.id) ? [] : (connection(node.id)?.calls ?? [])))
       .slice(0, WITNESSES)
-    const words = await Promise.all(
-      witnesses.map((calls) => calls.answers(address, PROBE_WITHIN_MS).catch(() => false)),
-    )
-    return words.includes(true)
+    const words = witnesses.map((calls) => calls.answers(address, patience.askWithinMs).catch(() => false))
+    return isAnyTrue([reach.answers(address, patience.askWithinMs), ...words])
   }
+}
+
+/** Whether one of them says so; waits for the others only where none does. */
+function isAnyTrue(words: readonly Promise<boolean>[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    for (const word of words) void word.then((yes) => yes && resolve(true))
+    void Promise.all(words).then(() => resolve(false))
+  })
 }

@@ -1,7 +1,7 @@
 import type { EventDraft, EventKind } from '../core/model/event.ts'
 import { type Millis, type ServiceName, taskId } from '../core/model/ids.ts'
 import type { Dispatch } from '../core/model/manifest.ts'
-import { DESIRED_KEY, type Key, keyOf, type ServiceRecord } from '../core/model/objects.ts'
+import { CLUSTER_KEY, DESIRED_KEY, type Key, keyOf, type ServiceRecord } from '../core/model/objects.ts'
 import { isAlive, NEW_STATUS, newestOf, type Task } from '../core/model/task.ts'
 import { planService, type ServiceAction } from '../core/service/plan-service.ts'
 import { askedAt, endedAs } from '../core/service/restart.ts'
@@ -28,7 +28,7 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
       removalAsked: world.removalAsked(name),
       tasks: world.tasksOf(name),
       nodes: world.nodes(),
-      attemptFloor: record.attemptFloor,
+      attemptFloor: Math.max(record.attemptFloor, world.mirror.get(CLUSTER_KEY)?.value.attemptFloor ?? 0),
       retryAt: askedAt(record.retryAt, clock.now()),
       hold: wanted === null ? null : world.hold(wanted.spec),
     },

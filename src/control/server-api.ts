@@ -10,6 +10,7 @@ import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
   AuthorityView,
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -17,6 +18,7 @@ import type {
   JoinTokenView,
   NodeView,
   RevisionProgress,
+  ServerView,
   ServiceDetail,
   ServiceView,
   TaskView,
@@ -34,19 +36,23 @@ import type { AgentCalls } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
+import type { StoreMembers } from '../ports/store-members.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
 import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
+import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
 import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
+import { removeServer } from './remove-server.ts'
 import { runDocker } from './run-docker.ts'
 import type { Sessions } from './sessions.ts'
+import { settle } from './settle.ts'
 import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
@@ -60,7 +66,10 @@ export interface ServerApiDeps {
   /** null: another server leads, or none. */
   readonly term: () => Term | null
   readonly admission: () => AdmissionDeps
+  readonly backups: BackupTools
   readonly storeKind: string
+  /** null: the store is kept elsewhere. */
+  readonly storeMembers: StoreMembers | null
   readonly version: string
   /** What this server was started with. */
   readonly strategy: Strategy
@@ -81,14 +90,17 @@ export class ServerApi implements Api {
   }
 
   cluster(): ClusterView {
-    const { world, storeKind, version } = this.#deps
+    const { world, storeKind, storeMembers, version } = this.#deps
     const cluster = world.mirror.get(CLUSTER_KEY)?.value
     const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
     invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
+    const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
     return {
-      cluster,
+      cluster: shown,
       leadership,
       store: storeKind,
+      servers: storeMembers?.servers() ?? [],
+      conditions: storeMembers?.conditions() ?? [],
       storeRevision: world.mirror.revision,
       version,
       desiredRevision: world.desired,
@@ -305,6 +317,30 @@ export class ServerApi implements Api {
   authority(): AuthorityView {
     const deps = this.#leading()
     return viewAuthority({ ...deps, ...deps.admission() })
+  }
+
+  removeServer(word: string, caller: Caller): Promise<ServerView> {
+    return removeServer(word, caller, this.#deps)
+  }
+
+  createBackup(name: string | null): Promise<BackupView> {
+    return createBackup(name, this.#backupDeps())
+  }
+
+  backups(): Promise<readonly BackupView[]> {
+    return listBackups(this.#deps)
+  }
+
+  async *backUp(): AsyncIterable<string> {
+    yield* (await backUp(this.#backupDeps())).lines
+  }
+
+  #backupDeps(): BackupDeps {
+    return { ...this.#deps, backupKey: () => this.#deps.admission().certifier?.backupKey() ?? null }
+  }
+
+  async settle(caller: Caller): Promise<boolean> {
+    return settle(caller, this.#leading())
   }
 
   explain(object: string): Explanation {

@@ -1,7 +1,8 @@
 import { OperationalError } from '../core/errors.ts'
-import type { Cluster, Leadership } from '../core/model/cluster.ts'
+import type { Cluster, IncarnationProof, Leadership } from '../core/model/cluster.ts'
 import type { AccessToken, CertificateAuthority, IssuedCertificate, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
+import type { Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { Patience } from '../core/node/absence.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
@@ -12,7 +13,8 @@ import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
-import type { Lease, Store } from '../ports/store.ts'
+import type { Store, Write } from '../ports/store.ts'
+import type { StoreMembers } from '../ports/store-members.ts'
 import { Mirror } from '../store/mirror.ts'
 import {
   type Admission,
@@ -23,7 +25,9 @@ import {
   type TokenRequest,
 } from './admission.ts'
 import type { Api } from './api.ts'
-import { takeEpoch } from './lead.ts'
+import type { BackupTools } from './backups.ts'
+import { Candidacy, type Turn } from './candidacy.ts'
+import { requirePresent, takeEpoch } from './lead.ts'
 import { leave } from './leave.ts'
 import { registerServer } from './register-server.ts'
 import { type Renewal, type Renewing, renew } from './renew.ts'
@@ -41,6 +45,8 @@ export interface ServerConfig {
   readonly newCluster: () => Cluster
   readonly strategy: Strategy
   readonly patience: Patience
+  /** Servers of that region lead when they are there; null: none is preferred. */
+  readonly preferRegion: string | null
   readonly version: string
   /** The highest level of forms that this version knows. */
   readonly level: number
@@ -54,7 +60,19 @@ export interface ServerDeps {
   readonly reach: Reach
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
+  readonly backups: BackupTools
+  /** The servers that keep the store themselves; null: the store is kept elsewhere. */
+  readonly storeMembers?: StoreMembers | null
   readonly config: ServerConfig
+}
+
+/** What is known of the first certificate that an authority signs. */
+export interface FirstCertificate {
+  /** The node that it is for, a server. */
+  readonly nodeId: NodeId
+  readonly issued: IssuedCertificate
+  /** The authority's word for an incarnation that began before there was one; null: none is needed. */
+  readonly proof: IncarnationProof | null
 }
 
 /** A pause after an attempt to lead that failed, so that servers whose store is ill do not wear it out. */
@@ -87,8 +105,9 @@ export class Server {
 
   /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { store, clock, log, config, backups, storeMembers = null } = this.#deps
     this.#world = new World(await Mirror.open(store))
+    requirePresent(this.#world.mirror)
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
     this.#revoked = new RevokedSerials(this.#world.mirror)
     this.#checkLevel(this.#world)
@@ -100,7 +119,9 @@ export class Server {
       log,
       term: () => this.#term,
       admission: () => this.#admission(),
+      backups,
       storeKind: store.kind,
+      storeMembers,
       version: config.version,
       strategy: config.strategy,
     })
@@ -181,16 +202,23 @@ export class Server {
     return this.#world?.mirror.get(AUTHORITY_KEY)?.value ?? null
   }
 
-  /** Gives the cluster the authority of its certificates, once, with the first of them. False: it has one already. */
-  async foundAuthority(authority: CertificateAuthority, nodeId: NodeId, issued: IssuedCertificate): Promise<boolean> {
+  /** Gives the cluster the authority of its certificates, once, with the first of them, and its word for the incarnation. False: it has one already. */
+  async foundAuthority(authority: CertificateAuthority, { nodeId, issued, proof }: FirstCertificate): Promise<boolean> {
+    const cluster = this.#world?.mirror.get(CLUSTER_KEY) ?? null
+    const proven: Write[] =
+      cluster === null || proof === null ? [] : [{ put: CLUSTER_KEY, value: { ...cluster.value, proof } }]
     const { store, clock, config } = this.#deps
     const message = 'the cluster has a certificate authority'
     const outcome = await store.commit({
       epoch: null,
-      expect: [{ key: AUTHORITY_KEY, revision: 0 }],
+      expect: [
+        { key: AUTHORITY_KEY, revision: 0 },
+        { key: CLUSTER_KEY, revision: cluster?.revision ?? 0 },
+      ],
       writes: [
         { put: AUTHORITY_KEY, value: authority },
         { put: keyOf('certificates', nodeId), value: { nodeId, role: 'server', issued: [issued] } },
+        ...proven,
       ],
       events: [
         { kind: 'cluster.created', object: AUTHORITY_KEY, service: null, message, by: config.name, at: clock.now() },
@@ -264,12 +292,14 @@ export class Server {
   }
 
   async #campaign(world: World): Promise<void> {
-    const { store, clock, log, config } = this.#deps
+    const { clock, log } = this.#deps
     const stopped = this.#stop.signal
+    const candidacy = this.#candidacy(world)
     while (!stopped.aborted) {
       try {
-        const lease = await store.campaign(config.name, stopped)
-        await this.#lead(lease, world).finally(() => lease.release())
+        const turn = await candidacy.turn(stopped)
+        const end = await this.#lead(turn, world).finally(() => turn.lease.release())
+        if (end?.code === 'STALE_EPOCH') candidacy.deposed()
       } catch (error) {
         if (stopped.aborted) return
         if (!(error instanceof OperationalError)) throw error
@@ -281,21 +311,38 @@ export class Server {
     }
   }
 
-  /** Leads until the term is over. */
-  async #lead(lease: Lease, world: World): Promise<void> {
+  #candidacy(world: World): Candidacy {
+    const { store, clock, rng, log, reach, config } = this.#deps
+    const leader = (): Leadership | null => world.mirror.get(LEADERSHIP_KEY)?.value ?? null
+    return new Candidacy({
+      store,
+      clock,
+      rng: rng.split('candidacy'),
+      log,
+      reach,
+      holder: config.name,
+      ownAddress: config.address,
+      leader,
+      isPreferred: (server) => isIn(config.preferRegion, server, world.nodes()),
+      others: () => machinesBeside([leader()?.address, config.address], world.nodes()),
+    })
+  }
+
+  /** Leads until the term is over; resolves with what ended it, or null where it did not begin. */
+  async #lead({ lease, after }: Turn, world: World): Promise<OperationalError | null> {
     const { store, clock, log, reach, certifier, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
     const holder = config.name
     const taking = takeEpoch(
-      { store, mirror, clock, holder, address: config.address, newCluster: config.newCluster },
+      { store, mirror, clock, holder, address: config.address, newCluster: config.newCluster, after },
       signal,
     )
     const epoch = await taking.catch((error: unknown) => {
       if (signal.aborted) return null
       throw error
     })
-    if (epoch === null || signal.aborted) return
+    if (epoch === null || signal.aborted) return null
     log.info('leading', { epoch, revision: mirror.revision })
     const deps = { store, world, clock, log, epoch, level: config.level }
     const term = new Term(deps, { reach, certifier, ...config })
@@ -311,12 +358,27 @@ export class Server {
     this.#term = null
     unfollow()
     lease.lost.removeEventListener('abort', onLost)
-    log.warn('no longer leading', { epoch, reason: String((term.over.reason as Error).message) })
+    const end = term.over.reason as OperationalError
+    log.warn('no longer leading', { epoch, reason: end.message })
+    return end
   }
 
   #tellWaiting(tell: (waiter: Waiter) => void): void {
     for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
+}
+
+/** A server is where its own node is said to be. */
+function isIn(region: string | null, server: string, nodes: readonly Node[]): boolean {
+  return region === null || nodes.some((node) => node.name === server && node.region === region)
+}
+
+/** Machines whose answer tells a server that it is not cut off itself. */
+function machinesBeside(addresses: readonly (string | null | undefined)[], nodes: readonly Node[]): readonly string[] {
+  const hosts = addresses.map((address) => address?.replace(/:\d+$/, ''))
+  return nodes.flatMap(({ address, status }) =>
+    address === null || status === 'unreachable' || hosts.includes(address.replace(/:\d+$/, '')) ? [] : [address],
+  )
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

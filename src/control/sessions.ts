@@ -2,7 +2,7 @@ import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
 import { understand } from '../core/model/level.ts'
-import type { Authority, Hello, Refused, Renew, Report, Trust } from '../core/model/message.ts'
+import type { Assignment, Authority, Hello, Refused, Renew, Report, Trust } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
@@ -26,6 +26,8 @@ interface Session {
   toldTrust: TrustWords | null
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
+  /** What it was told of the life of the state. */
+  life: Life
   /** Its tasks as they were said to it. */
   readonly assigned: WeakMap<Task, Task>
 }
@@ -38,6 +40,7 @@ export interface SessionsDeps {
   readonly trust: () => TrustWords | null
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
+  readonly onDoubt: (node: NodeId, isDoubtful: boolean) => void
   readonly onRenew: (node: NodeId, round: number, connection: AgentConnection) => void
 }
 
@@ -89,6 +92,17 @@ export class Sessions {
       open = false
       this.#lose(nodeId, connection)
     })
+    connection.onDoubt((isDoubtful) => {
+      if (nodeId !== null && this.#byNode.get(nodeId)?.connection === connection) this.#deps.onDoubt(nodeId, isDoubtful)
+    })
+  }
+
+  /** Gives up the connection of a node that is lost, without waiting for its end. */
+  drop(node: NodeId): void {
+    const session = this.#byNode.get(node)
+    if (session === undefined) return
+    this.#lose(node, session.connection)
+    session.connection.close()
   }
 
   #lose(nodeId: NodeId | null, connection: AgentConnection): void {
@@ -113,7 +127,13 @@ export class Sessions {
     if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
     if (record.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
-    if (session.told !== null && !differs(session.told, tasks)) return null
+    const { proof, ...life } = lifeOf(deps)
+    const known = session.life
+    const isNews = proof !== known.proof || life.keepsUnknown !== known.keepsUnknown
+    if (session.told !== null && !isNews && !differs(session.told, tasks)) return null
+    // Once on a connection is enough: what it proves stays so.
+    const proven = proof !== undefined && proof !== known.proof ? { proof } : {}
+    session.life = { ...life, ...(proof !== undefined && { proof }) }
     session.told = new Map(tasks.map((task) => [task.id, task]))
     // The same task is the same object each time: so little is said that little has changed.
     const assigned = tasks.map((task) => {
@@ -121,7 +141,8 @@ export class Sessions {
       session.assigned.set(task, known)
       return known
     })
-    session.connection.send({ kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned })
+    const order = { kind: 'assignment', authority: authorityOf(deps), nodeId: node, tasks: assigned } as const
+    session.connection.send({ ...order, ...proven, ...life })
     return null
   }
 
@@ -216,7 +237,7 @@ export class Sessions {
     const known = this.#byNode.get(id)
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
-    const fresh = { connection, machineId, told: null, assigned: new WeakMap() }
+    const fresh = { connection, machineId, told: null, life: {}, assigned: new WeakMap() }
     const session: Session = { ...(goesOn ? known : fresh), trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
     this.#tellTrust(session)
@@ -227,7 +248,9 @@ export class Sessions {
     const words = this.#deps.trust()
     if (session.trust === null || words === null || session.toldTrust === words) return
     session.toldTrust = words
-    session.connection.send({ kind: 'trust', authority: authorityOf(this.#deps.pass), ...words })
+    const { proof } = lifeOf(this.#deps.pass)
+    const authority = authorityOf(this.#deps.pass)
+    session.connection.send({ kind: 'trust', authority, ...words, ...(proof !== undefined && { proof }) })
   }
 
   /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */
@@ -236,7 +259,8 @@ export class Sessions {
     if (now < (this.#emptiedAt.get(machineId) ?? 0) + EMPTY_AGAIN_MS) return
     this.#emptiedAt.set(machineId, now)
     const authority = authorityOf(this.#deps.pass)
-    connection.send({ kind: 'assignment', authority, nodeId, tasks: [], dismissed: true })
+    const order = { kind: 'assignment', authority, nodeId, tasks: [], dismissed: true } as const
+    connection.send({ ...order, ...lifeOf(this.#deps.pass) })
   }
 
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
@@ -271,6 +295,14 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
   }
 }
 
+/** What agents must know of the life that the state is in. */
+type Life = Pick<Assignment, 'proof' | 'keepsUnknown'>
+
+function lifeOf({ world }: Pick<PassDeps, 'world'>): Life {
+  const { proof, keepsUnknown } = world.mirror.get(CLUSTER_KEY)?.value ?? {}
+  return { ...(proof !== undefined && { proof }), ...(keepsUnknown === true && { keepsUnknown }) }
+}
+
 function certifiedBy({ peer, barred }: AgentConnection): Certified | null {
   return peer === null ? null : { nodeId: peer.nodeId, barred: barred ?? null }
 }
@@ -280,7 +312,8 @@ function refusalOf(hello: Hello, certified: Certified | null, deps: PassDeps): s
     return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified.nodeId}`
   if (!understand(hello.level, deps.level))
     return `the agent knows messages of level ${hello.level}, this server of level ${deps.level}: upgrade one level at a time`
-  const verdict = judgeAuthority(hello.authority, authorityOf(deps))
+  // Whether to believe the incarnation is for the agent to judge.
+  const verdict = judgeAuthority(hello.authority, authorityOf(deps), () => true)
   if (verdict.kind === 'accept') return null
   return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
 }

@@ -59,6 +59,7 @@ export class Term {
         wake('schedule')
       },
       onGone: (node) => this.#presence.went(node),
+      onDoubt: (node, isDoubtful) => this.#presence.doubt(node, isDoubtful),
       onRenew: (node, round, connection) => renewals.ask({ node, round, connection }),
     })
     this.#presence = new Presence({
@@ -67,6 +68,7 @@ export class Term {
       patience,
       renewals,
       connection: (node) => this.sessions.connection(node),
+      drop: (node) => this.sessions.drop(node),
       wake: () => wake('presence'),
     })
     const { world } = deps
@@ -135,6 +137,8 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
     } else if (kind === 'desired') {
       for (const name of world.serviceNames()) queue.add(`service:${name}`)
       queue.add('manifest')
+    } else if (kind === 'cluster') {
+      for (const one of world.nodes()) queue.add(`node:${one.id}`)
     } else if (kind === 'node') {
       queue.add('schedule')
       for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)

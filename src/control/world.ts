@@ -2,7 +2,7 @@ import { specHash } from '../core/manifest/diff.ts'
 import type { ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { Node } from '../core/model/node.ts'
-import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
+import { CLUSTER_KEY, DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
 import { isServing } from '../core/service/plan-service.ts'
@@ -111,7 +111,8 @@ export class World {
       if (wanted === null || !isServing(wanted.spec, this.tasksOf(service), this.nodes()))
         return `waits for ${service} to be healthy`
     }
-    return null
+    const keepsUnknown = this.mirror.get(CLUSTER_KEY)?.value.keepsUnknown === true
+    return spec.exclusive && keepsUnknown ? 'what runs may not be known yet: `gantry cluster settle`' : null
   }
 
   /** Hash of the part of a spec whose change needs a new container; computed once for each spec object. */

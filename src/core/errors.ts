@@ -84,6 +84,24 @@ export const ERRORS = {
     retry: 'never',
     meaning: 'The state on disk is damaged, newer or foreign; it was not touched.',
   },
+  STORE_MOVED: {
+    http: 410,
+    exit: 78,
+    retry: 'never',
+    meaning: 'The state has been moved to another store; this one is not used any more.',
+  },
+  STORE_UNFINISHED: {
+    http: 409,
+    exit: 78,
+    retry: 'never',
+    meaning: 'A state was being put there by a move or a restore that was cut off; the same command again finishes it.',
+  },
+  BACKUP_INVALID: {
+    http: 422,
+    exit: 1,
+    retry: 'never',
+    meaning: 'The backup is damaged, cut off, foreign or newer; nothing was changed.',
+  },
   INTERNAL: { http: 500, exit: 127, retry: 'never', meaning: 'A fault of Gantry itself.' },
 } as const satisfies Record<string, ErrorTraits>
 export type ErrorCode = keyof typeof ERRORS

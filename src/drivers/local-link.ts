@@ -29,7 +29,9 @@ export function localLink(accept: (connection: AgentConnection) => void): Link {
       const onClose = (handle: () => void): void => {
         closeHandlers.push(handle)
       }
-      accept({ send: down.send, onMessage: up.listen, onClose, close, calls, peer: null })
+      // Within one process nobody is in doubt about the other.
+      const onDoubt = (): void => undefined
+      accept({ send: down.send, onMessage: up.listen, onClose, onDoubt, close, calls, peer: null })
       return { send: up.send, onMessage: down.listen, onClose, close }
     },
     prefer: () => undefined,

@@ -3,15 +3,17 @@ import { OperationalError } from '../core/errors.ts'
 import { looksLikeJoinToken } from '../core/identity/join-token.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
+import { VIGILANCES } from '../core/node/vigilance.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
+import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { systemRng } from '../drivers/rng.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Log } from '../ports/log.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
-import { HEARTBEAT_MS } from './link-service.ts'
 import { openLocalFront } from './local-front.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
@@ -63,12 +65,14 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
     identity: () => machine.present,
     revoked: () => machine.revoked,
     rng: systemRng(),
-    heartbeatMs: HEARTBEAT_MS,
+    heartbeatMs: VIGILANCES.normal.heartbeatMs,
     log,
   })
   const { clusterId, nodeId } = identity
   const dismissed = Promise.withResolvers<string>()
-  const who = { clusterId, nodeId, address: options.address, identity: machine, onDismissed: dismissed.resolve }
+  const trusts: IncarnationTrust = (cluster, incarnation, proof) =>
+    isIncarnationProven(machine.present.files.bundle, { clusterId: cluster, incarnation }, proof)
+  const who = { clusterId, nodeId, address: options.address, identity: machine, onDismissed: dismissed.resolve, trusts }
   const started = await startAgent(options, who, link, log)
   agent = started.agent
   const front = await openLocalFront(socketPath, () => servers, machine)

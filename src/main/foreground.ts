@@ -7,6 +7,19 @@ export function nextSignal(): Promise<'SIGINT' | 'SIGTERM' | 'SIGHUP'> {
   })
 }
 
+/** Does something that may take long; a signal that ends programs aborts it, and nothing else, meanwhile. */
+export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController()
+  const onSignal = (): void => ending.abort(new Error('a signal came'))
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of names) process.on(name, onSignal)
+  try {
+    return await work(ending.signal)
+  } finally {
+    for (const name of names) process.off(name, onSignal)
+  }
+}
+
 /** What a runtime is and runs, in a line for people. */
 export function describeRuntime({ kind, available, version, message }: RuntimeDescription): string {
   const what = kind === 'docker' ? 'Docker Engine' : 'Processes'

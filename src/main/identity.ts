@@ -12,8 +12,8 @@ import { newAuthorityRecord } from '../drivers/pki/authority-record.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { proveIncarnation } from '../drivers/pki/incarnation-proof.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
-import { newClusterKey } from '../drivers/pki/seal.ts'
 import type { SecretKeeper } from '../drivers/pki/secret-exchange.ts'
 import { newClusterSecret, openClusterSecret } from '../drivers/pki/stretched-secret.ts'
 import type { Log } from '../ports/log.ts'
@@ -89,7 +89,7 @@ export async function foundAuthority(
   now: number,
 ): Promise<Identity> {
   const clusterId = server.api.cluster().cluster.id
-  const clusterKey = newClusterKey()
+  const clusterKey = await new IdentityFiles(dataDir).foundingKey()
   const clusterSecret = secret === null ? null : await newClusterSecret(clusterKey, clusterId, secret)
   const authority = { ...(await newAuthorityRecord(clusterKey, clusterId, now)), clusterSecret }
   const { key, request } = await newKeyAndRequest()
@@ -98,7 +98,11 @@ export async function foundAuthority(
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
   await new IdentityFiles(dataDir).write(files)
   const issued = keyedCertifier(clusterKey).describe(authority, certificate, now)
-  if (await server.foundAuthority(authority, nodeId, issued)) return { clusterId, nodeId, role: 'server', files }
+  const { incarnation } = server.api.cluster().cluster
+  // What was put back or moved before there was an authority is vouched for by the one that comes to be.
+  const proof = incarnation > 1 ? proveIncarnation(clusterKey, authority, { clusterId, incarnation, at: now }) : null
+  if (await server.foundAuthority(authority, { nodeId, issued, proof }))
+    return { clusterId, nodeId, role: 'server', files }
   throw new OperationalError('CONFLICT', 'another server has made the authority of this cluster at the same time', {
     hint: 'remove the directory identity and join with a token of role server',
   })

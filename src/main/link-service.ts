@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Server } from '../control/server.ts'
+import type { Millis } from '../core/model/ids.ts'
 import { dialTls } from '../drivers/link/dial.ts'
 import { JOIN_PROTOCOL, serveJoin } from '../drivers/link/join.ts'
 import { type LinkListener, listenForAgents, type Peer } from '../drivers/link/listen.ts'
@@ -16,16 +17,15 @@ export interface LinkServiceOptions {
   readonly port: number
   readonly identity: Identity
   readonly server: Server
+  readonly heartbeatMs: Millis
   readonly log: Log
   /** null until the API is served. */
   readonly http: () => HttpServer | null
 }
 
-/** How often both ends of a link ask whether the other is there. */
-export const HEARTBEAT_MS = 1_000
-
 /** Serves agents, machines that join, and requests that other machines pass on, all on the link's port. */
-export function serveLink({ host, port, identity, server, log, http }: LinkServiceOptions): Promise<LinkListener> {
+export function serveLink(options: LinkServiceOptions): Promise<LinkListener> {
+  const { host, port, identity, server, heartbeatMs, log, http } = options
   const failed = new JoinAttempts(Date.now)
   const join = (socket: TLSSocket, peer: Peer | null): void => {
     void serveJoin(socket, peer?.identity ?? null, {
@@ -45,7 +45,7 @@ export function serveLink({ host, port, identity, server, log, http }: LinkServi
     clusterId: identity.clusterId,
     identity: identity.files,
     revoked: () => server.revoked?.all ?? new Set(),
-    heartbeatMs: HEARTBEAT_MS,
+    heartbeatMs,
     log,
     onAgent: (connection) => server.accept(connection),
     protocols: {

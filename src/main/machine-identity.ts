@@ -9,6 +9,7 @@ import { systemClock } from '../drivers/clock.ts'
 import { durableText, errorCode } from '../drivers/durable-text.ts'
 import { describeCertificate, readCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import type { OwnIdentity } from '../ports/own-identity.ts'
@@ -90,11 +91,12 @@ export class MachineIdentity implements OwnIdentity {
     return { authorities, signedBy: signerOf(certificate, bundle) }
   }
 
-  async learn({ authority, bundle, signing, renewWithinMs, revokedServers }: TrustUpdate): Promise<void> {
+  async learn({ authority, bundle, signing, renewWithinMs, revokedServers, proof }: TrustUpdate): Promise<void> {
     await this.#inTurn(async () => {
       // A server that has not heard of its successor must not take back what that one said.
-      if (judgeAuthority(this.#heeded.authority, authority).kind !== 'accept') return
       const { files } = this.#identity
+      const vouched = (): boolean => isIncarnationProven(files.bundle, authority, proof ?? null)
+      if (judgeAuthority(this.#heeded.authority, authority, vouched).kind !== 'accept') return
       if (bundle !== files.bundle) {
         checkBundle(bundle)
         await keepHeeded(this.#deps.dataDir, { authority, revokedServers })

@@ -3,6 +3,7 @@ import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
 import type { NodeId } from '../core/model/ids.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
@@ -10,10 +11,12 @@ import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
 import type { StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import type { Answering } from '../ports/discovery.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { OwnIdentity } from '../ports/own-identity.ts'
@@ -22,7 +25,7 @@ import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
-import { dialApi, HEARTBEAT_MS, serveLink } from './link-service.ts'
+import { dialApi, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 
@@ -30,9 +33,12 @@ export interface MembershipOptions {
   readonly dataDir: string
   readonly name: string
   readonly link: LinkOptions | null
+  readonly vigilance: Vigilance
   readonly join: JoinOptions | null
   /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
   readonly apiHost: string | null
+  /** Nobody else can answer: requests stay here. */
+  readonly isCutOff: () => boolean
 }
 
 /** What ties a server to the other machines of its cluster: who it is, and the port where they find it. */
@@ -97,6 +103,12 @@ export class Membership {
     return link === null ? null : addressOf(link)
   }
 
+  /** Its own data directory is what a machine goes by that belongs to no cluster of machines yet. */
+  readonly trusts: IncarnationTrust = (clusterId, incarnation, proof) => {
+    const bundle = this.#identity?.files.bundle ?? null
+    return bundle === null || isIncarnationProven(bundle, { clusterId, incarnation }, proof)
+  }
+
   certifier(): Certifier | null {
     const clusterKey = this.#identity?.files.clusterKey ?? null
     return clusterKey === null ? null : keyedCertifier(clusterKey)
@@ -125,7 +137,7 @@ export class Membership {
       identity: () => this.#requireIdentity(),
       revoked: () => server.revoked?.all ?? new Set(),
       rng: systemRng(),
-      heartbeatMs: HEARTBEAT_MS,
+      heartbeatMs: this.#options.vigilance.heartbeatMs,
       log: this.#log,
     })
     return {
@@ -140,8 +152,9 @@ export class Membership {
     if (link === null && apiHost === null) return
     const server = this.#requireServer()
     this.#agent = agent
-    if (this.#first === null) {
-      const nodeId = await ownNode(server, name)
+    // Without an authority a first start was cut off before the store knew of it.
+    if (this.#first === null || server.authority === null) {
+      const nodeId = this.nodeId ?? (await ownNode(server, name))
       const addresses = [
         ...(link === null ? [] : [hostOf(link)]),
         ...(apiHost === null || isWildcard(apiHost) ? [] : [apiHost]),
@@ -159,6 +172,7 @@ export class Membership {
       port: link.port,
       identity,
       server,
+      heartbeatMs: this.#options.vigilance.heartbeatMs,
       log: this.#log,
       http: () => this.#http,
     })
@@ -203,6 +217,7 @@ export class Membership {
 
   readonly elsewhere = (): DialLeader | null => {
     const server = this.#server
+    if (this.#options.isCutOff()) return null
     const address = server?.leader?.address ?? null
     if (server === null || server.leads || address === null || address === this.address || this.#identity === null)
       return null

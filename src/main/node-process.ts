@@ -8,8 +8,10 @@ import type { NodeId, TaskId } from '../core/model/ids.ts'
 import { LEVEL } from '../core/model/level.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 import { RUNTIME_KINDS, type RuntimeKind } from '../core/model/service.ts'
-import { DEFAULT_PATIENCE } from '../core/node/absence.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import { sha256 } from '../drivers/backup-digest.ts'
+import { backupFiles } from '../drivers/backup-files.ts'
 import { systemClock } from '../drivers/clock.ts'
 import { DockerRuntime } from '../drivers/docker/runtime.ts'
 import { durableText } from '../drivers/durable-text.ts'
@@ -18,17 +20,21 @@ import { ProcessRuntime } from '../drivers/process/runtime.ts'
 import { tcpReach } from '../drivers/reach.ts'
 import { systemRng } from '../drivers/rng.ts'
 import { systemWatchdog } from '../drivers/watchdog/watchdog.ts'
+import { invariant } from '../lib/assert.ts'
+import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
 import type { Link } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Store } from '../ports/store.ts'
+import type { StoreMembers } from '../ports/store-members.ts'
 import type { MoreMetrics } from '../transport/http/metrics.ts'
 import type { HttpServer } from '../transport/http/server.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
+import type { ManagedEtcd } from './managed-etcd/managed-etcd.ts'
 import { measuredStore } from './measured-store.ts'
 import type { Membership } from './membership.ts'
-import { openStore, type StoreOptions } from './open-store.ts'
+import { type ManagedEtcdOptions, openStore, type StoreOptions } from './open-store.ts'
 
 /** What an agent is told of its machine. */
 export interface AgentOptions {
@@ -51,7 +57,11 @@ export interface AgentOptions {
 export interface NodeOptions extends AgentOptions {
   readonly clusterName: string
   readonly strategy: Strategy
-  readonly store: StoreOptions
+  readonly store: StoreOptions | ManagedEtcdOptions
+  /** How this server watches over agents while it leads. */
+  readonly vigilance: Vigilance
+  /** Where servers should lead from; null: anywhere. */
+  readonly preferRegion: string | null
   /** Where other machines of the cluster find this one; null: it is alone. */
   readonly link: LinkOptions | null
   /** How it becomes a server of a cluster that is there already; null: it is one, or makes one. */
@@ -60,6 +70,8 @@ export interface NodeOptions extends AgentOptions {
   readonly apiHost: string | null
   /** Names of further nodes that this machine stands for, each with an agent of its own. */
   readonly furtherNodes: readonly string[]
+  /** What a server that keeps the store itself joins with; null: there is nothing yet. */
+  readonly joinText?: () => string | null
 }
 
 export interface LinkOptions {
@@ -98,18 +110,24 @@ export interface NodeProcess {
 }
 
 /** Starts the control plane and the agent of a machine. On failure nothing is left running. */
-export async function startNode(options: NodeOptions, log: Log): Promise<NodeProcess> {
+export async function startNode(
+  options: NodeOptions,
+  log: Log,
+  say: (line: string) => void = () => undefined,
+): Promise<NodeProcess> {
   makeDataDir(options.dataDir)
   const { Membership } = await import('./membership.ts')
-  const membership = await Membership.open({ ...options, name: nodeName(options) }, log)
-  const { store, metrics } = measuredStore(await openStore(options.store, { clock: systemClock(), rng: systemRng() }))
-  const server = newServer(store, membership, options, log)
+  const managed = await openManaged(options, log, say)
+  const isCutOff = (): boolean => managed?.isCutOff() ?? false
+  const membership = await Membership.open({ ...options, name: nodeName(options), isCutOff }, log)
+  const { store, metrics } = measuredStore(await theStore(options.store, managed))
+  const server = newServer(store, membership, managed, options, log)
   try {
     await server.start()
     await membership.takeServer(server)
     const link = membership.ownLink()
     const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
-    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, link, log)
+    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, membership, link, log)
     await membership.listen(agent)
     return {
       server,
@@ -125,6 +143,7 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
         await server.stop()
         await Promise.all([...runtimes, ...further.flatMap((one) => one.runtimes)].map((runtime) => runtime.close()))
         await store.close()
+        await managed?.close()
         return left
       },
     }
@@ -132,11 +151,31 @@ export async function startNode(options: NodeOptions, log: Log): Promise<NodePro
     await membership.close()
     await server.stop()
     await store.close()
+    await managed?.close()
     throw error
   }
 }
 
-function newServer(store: Store, membership: Membership, options: NodeOptions, log: Log): Server {
+async function openManaged(options: NodeOptions, log: Log, say: (line: string) => void): Promise<ManagedEtcd | null> {
+  const { store, link, dataDir, joinText = () => null } = options
+  if (store.kind !== 'managed-etcd') return null
+  const { ManagedEtcd } = await import('./managed-etcd/managed-etcd.ts')
+  return ManagedEtcd.open({ store, link, dataDir, name: nodeName(options), joinText }, log, say)
+}
+
+async function theStore(options: NodeOptions['store'], managed: ManagedEtcd | null): Promise<Store> {
+  if (managed !== null) return managed.store
+  invariant(options.kind !== 'managed-etcd', 'what manages etcd has the store')
+  return openStore(options, { clock: systemClock(), rng: systemRng() })
+}
+
+function newServer(
+  store: Store,
+  membership: Membership,
+  storeMembers: StoreMembers | null,
+  options: NodeOptions,
+  log: Log,
+): Server {
   const clock = systemClock()
   const config = {
     name: nodeName(options),
@@ -148,12 +187,15 @@ function newServer(store: Store, membership: Membership, options: NodeOptions, l
       createdAt: clock.now(),
     }),
     strategy: options.strategy,
-    patience: DEFAULT_PATIENCE,
+    patience: options.vigilance.patience,
+    preferRegion: options.preferRegion,
     version: options.version,
     level: LEVEL,
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
-  return new Server({ store, clock, rng: systemRng(), log, reach: tcpReach(), certifier, config })
+  const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }
+  const ports = { clock, rng: systemRng(), log, reach: tcpReach() }
+  return new Server({ store, ...ports, certifier, backups, storeMembers, config })
 }
 
 interface StartedAgent {
@@ -164,25 +206,27 @@ interface StartedAgent {
 function startOwnAgent(
   options: NodeOptions,
   clusterId: string,
-  { nodeId, ownIdentity }: Membership,
+  { nodeId, ownIdentity, trusts }: Membership,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  const who = { clusterId, nodeId, address: options.link?.advertise ?? null, identity: ownIdentity }
+  const who = { clusterId, nodeId, address: options.link?.advertise ?? null, identity: ownIdentity, trusts }
   return startAgent(options, who, link, log)
 }
 
-/** Who an agent is. */
+/** Who an agent is, and whom it believes. */
 export interface AgentIdentity extends Pick<AgentDeps, 'identity' | 'onDismissed'> {
   readonly clusterId: string
   readonly nodeId: NodeId | null
   readonly address: string | null
+  readonly trusts: IncarnationTrust
 }
 
 /** Each has its own directory, and is the only node of a placement that is called like it. */
 function startFurtherAgents(
   options: NodeOptions,
   clusterId: string,
+  { trusts }: Membership,
   link: Link,
   log: Log,
 ): Promise<readonly StartedAgent[]> {
@@ -191,7 +235,7 @@ function startFurtherAgents(
     makeDataDir(dataDir)
     return startAgent(
       { ...options, name, placement: name, dataDir },
-      { clusterId, nodeId: null, address: null },
+      { clusterId, nodeId: null, address: null, trusts },
       link,
       log,
     )
@@ -208,7 +252,7 @@ export async function startAgent(
 ): Promise<StartedAgent> {
   const { dataDir, placement, publicAddress, region, zone, labels, version } = options
   const runtimes = options.runtimes.map((kind) => openRuntime(kind, who.clusterId, options, log))
-  const { nodeId, address, identity, onDismissed } = who
+  const { nodeId, address, identity, onDismissed, trusts } = who
   const host = systemHost({
     dataDir,
     dockerHost: options.runtimes.includes('docker') ? options.dockerHost : null,
@@ -224,6 +268,7 @@ export async function startAgent(
     watchdog: systemWatchdog({ dataDir, clock: systemClock() }),
     runtimes,
     cache: durableText(join(dataDir, 'agent.json')),
+    trusts,
     ...(identity !== undefined && { identity }),
     ...(onDismissed !== undefined && { onDismissed }),
     config: {

@@ -4,6 +4,8 @@ import type { Millis } from '../core/model/ids.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
+import type { EtcdOptions } from '../store/etcd/etcd-store.ts'
+import type { ZooKeeperOptions } from '../store/zookeeper/zookeeper-store.ts'
 import { readPem, readSecret } from './secret-files.ts'
 
 /** Files in PEM. */
@@ -32,6 +34,22 @@ export interface EtcdStoreOptions {
   /** Time between two renewals of the lease; null: a third of its time to live. */
   readonly renewIntervalMs: Millis | null
   /** Within this everything is answered; null: as the store has it. */
+  readonly requestTimeoutMs: Millis | null
+}
+
+/** An etcd that the servers run themselves. */
+export interface ManagedEtcdOptions {
+  readonly kind: 'managed-etcd'
+  /** All servers, `host` or `host:port` of their links. The first one founds the cluster. */
+  readonly seeds: readonly string[]
+  /** The same on every server. */
+  readonly clientPort: number
+  readonly peerPort: number
+  /** Name or path of etcd's program. */
+  readonly program: string
+  readonly namespace: string
+  readonly leaseTtlSeconds: number
+  readonly renewIntervalMs: Millis | null
   readonly requestTimeoutMs: Millis | null
 }
 
@@ -79,13 +97,16 @@ export async function openStore(options: StoreOptions, surroundings: StoreSurrou
       return SqliteStore.open(options.path)
     }
     case 'etcd':
-      return openEtcd(options, surroundings)
+      return (await import('../store/etcd/etcd-store.ts')).EtcdStore.open(etcdOptions(options, surroundings))
     case 'zookeeper':
-      return openZooKeeper(options, surroundings)
+      return (await import('../store/zookeeper/zookeeper-store.ts')).ZooKeeperStore.open(
+        zooKeeperOptions(options, surroundings),
+      )
   }
 }
 
-async function openEtcd(options: EtcdStoreOptions, surroundings: StoreSurroundings): Promise<Store> {
+/** What etcd is opened with; files are read. */
+export function etcdOptions(options: EtcdStoreOptions, surroundings: StoreSurroundings): EtcdOptions {
   const { endpoints, namespace, user, tls, leaseTtlSeconds, renewIntervalMs, requestTimeoutMs } = options
   const secrets = {
     ...(user === null ? {} : { user: { name: user.name, password: passwordOf(user) } }),
@@ -96,17 +117,15 @@ async function openEtcd(options: EtcdStoreOptions, surroundings: StoreSurroundin
     ...(renewIntervalMs === null ? {} : { renewIntervalMs }),
     ...(requestTimeoutMs === null ? {} : { requestTimeoutMs }),
   }
-  const { EtcdStore } = await import('../store/etcd/etcd-store.ts')
-  return EtcdStore.open({ endpoints, namespace, ...secrets, ...times, ...surroundings })
+  return { endpoints, namespace, ...secrets, ...times, ...surroundings }
 }
 
-async function openZooKeeper(options: ZooKeeperStoreOptions, surroundings: StoreSurroundings): Promise<Store> {
+/** What ZooKeeper is opened with; files are read. */
+export function zooKeeperOptions(options: ZooKeeperStoreOptions, surroundings: StoreSurroundings): ZooKeeperOptions {
   const { hosts, namespace, user, timeoutMs, sessionPath } = options
   const auth = user === null ? null : `${user.name}:${passwordOf(user)}`
   const tls = options.tls === null ? null : readTls(options.tls, 'ZooKeeper')
-  const { ZooKeeperStore } = await import('../store/zookeeper/zookeeper-store.ts')
-  const root = `/${namespace}`
-  return ZooKeeperStore.open({ hosts, root, sessionTimeoutMs: timeoutMs, sessionPath, auth, tls, ...surroundings })
+  return { hosts, root: `/${namespace}`, sessionTimeoutMs: timeoutMs, sessionPath, auth, tls, ...surroundings }
 }
 
 function passwordOf({ password }: StoreUser): string {

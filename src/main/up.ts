@@ -42,7 +42,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const token = join(options.dataDir, 'token')
   const first = options.first === null ? null : readFirst(options.first)
   if (options.listen !== null) await checkPortIsFree(options.listen)
-  const node = await startNode(options, log)
+  const node = await startNode(options, log, say)
   const signal = nextSignal()
   const [http, ...workers] = await startApis(node, token, options, log).catch(async (error: unknown) => {
     await node.stop({ park: false })

@@ -1,3 +1,4 @@
+import type { BackupKey } from '../core/backup/form.ts'
 import type {
   CertificateAuthority,
   IssuedCertificate,
@@ -36,6 +37,8 @@ export interface Certifier {
   nameOf(certificate: string): string
   /** The authority's record with a next one in it, made now. Throws CONFLICT while one is in it already. */
   prepareNext(authority: CertificateAuthority, clusterId: string, now: Millis): Promise<CertificateAuthority>
+  /** What proves that this cluster made a backup. */
+  backupKey(): BackupKey
   /** In hex: what a machine must have to be a server. */
   clusterKey(): string
 }

@@ -31,6 +31,11 @@ export interface AgentConnection {
   send(message: ServerMessage): void
   onMessage(handle: (message: AgentMessage) => void): void
   onClose(handle: () => void): void
+  /**
+   * Calls with true when the agent has not been heard for longer than its heartbeat takes, and with false when it is heard
+   * again. A connection may end in doubt, and without any.
+   */
+  onDoubt(handle: (isDoubtful: boolean) => void): void
   close(): void
   readonly calls: AgentCalls
   /** Who its certificate says it is; null: a part of this very process. */

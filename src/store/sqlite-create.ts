@@ -39,7 +39,8 @@ function create(path: string): void {
   }
 }
 
-function initialise(file: string): void {
+/** Makes the tables of a state that holds nothing yet, in an empty file. */
+export function initialise(file: string): void {
   using db = new DatabaseSync(file)
   db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION}`)
   db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL')
@@ -56,7 +57,8 @@ function link(file: string, path: string): void {
   }
 }
 
-function sync(path: string): void {
+/** Returns when a file, or the names in a directory, are on disk. */
+export function sync(path: string): void {
   const descriptor = openSync(path, 'r')
   try {
     fsyncSync(descriptor)

@@ -6,6 +6,7 @@ import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import type {
   AuthorityView,
+  BackupView,
   ClusterView,
   DispatchView,
   Explanation,
@@ -13,6 +14,7 @@ import type {
   JoinTokenView,
   NodeView,
   RevisionProgress,
+  ServerView,
   ServiceDetail,
   ServiceView,
   TaskView,
@@ -62,8 +64,15 @@ export interface Client {
     readonly uses?: number | null
   }): Promise<{ readonly text: string; readonly token: JoinTokenView }>
   joinTokens(): Promise<readonly JoinTokenView[]>
+  servers(): Promise<readonly ServerView[]>
+  removeServer(word: string): Promise<ServerView>
   revokeJoinToken(id: string): Promise<JoinTokenView>
   authority(): Promise<AuthorityView>
+  createBackup(name: string | null): Promise<BackupView>
+  backups(): Promise<readonly BackupView[]>
+  /** The lines of a backup of the whole state as it is now. */
+  backUp(signal: AbortSignal): AsyncIterable<string>
+  settle(): Promise<{ readonly settled: boolean }>
   services(): Promise<readonly ServiceView[]>
   service(name: ServiceName): Promise<ServiceDetail>
   serviceLogs(name: ServiceName, query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine>
@@ -100,7 +109,12 @@ export interface Client {
  */
 export function createClient(target: Target | Servers): Client {
   const connection = connectionTo('targets' in target ? target : { targets: [target], retries: 0 })
-  return { ...manifestCalls(connection), ...taskCalls(connection), ...clusterCalls(connection) }
+  return {
+    ...manifestCalls(connection),
+    ...taskCalls(connection),
+    ...clusterCalls(connection),
+    ...backupCalls(connection),
+  }
 }
 
 type ManifestCalls = 'validate' | 'plan' | 'apply' | 'revisions' | 'revision' | 'progress' | 'services' | 'service'
@@ -152,7 +166,7 @@ type ClusterCalls =
   | 'nodeStats'
   | 'samples'
   | 'explain'
-type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken' | 'authority'
+type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken' | 'authority' | 'servers' | 'removeServer'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
@@ -171,9 +185,21 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinC
     watchEvents: (query, signal) => watchEvents(connection, query, signal),
     createJoinToken: (wish) => write('/join-tokens', wish),
     joinTokens: () => get('/join-tokens'),
+    servers: () => get('/servers'),
+    removeServer: (word) => write(`/servers/${segment(word)}/remove`, {}),
     revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
     authority: () => get('/authority'),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
+  }
+}
+
+function backupCalls(connection: Connection): Pick<Client, 'createBackup' | 'backups' | 'backUp' | 'settle'> {
+  const { get, write } = connection
+  return {
+    createBackup: (name) => write('/backups', name === null ? {} : { name }),
+    backups: () => get('/backups'),
+    backUp: (signal) => readLines<string>(connection, '/backup', {}, signal),
+    settle: () => write('/cluster/settle', {}),
   }
 }
 

@@ -32,7 +32,9 @@ export function* agentSteps(world: World, rules: Rules): Iterable<Step<World>> {
 function* receive(world: World, order: Order, rules: Rules): Iterable<Step<World>> {
   const { agent } = world
   const held = (agent.pending ?? agent.memory)?.authority ?? null
-  const verdict = rules.judgeOrders ? judgeAuthority(held, order.authority).kind : 'accept'
+  const verdict = rules.judgeOrders
+    ? judgeAuthority(held, order.authority, () => order.signed || !rules.signIncarnation).kind
+    : 'accept'
   if (verdict !== 'accept' || JSON.stringify(agent.pending ?? agent.memory) === JSON.stringify(order)) return
   const pending: Agent = { ...agent, pending: order }
   const hasty: Agent = { ...pending, memory: order, confirmed: true }
@@ -52,7 +54,8 @@ function* act(world: World, rules: Rules): Iterable<Step<World>> {
   if (order === null) return
   const acting = (name: string, next: Agent): Step<World> => {
     const { acted } = world.ghost
-    const after: World = { ...world, agent: next, ghost: { ...world.ghost, acted: order } }
+    const acting: World = { ...world, agent: next, ghost: { ...world.ghost, acted: order } }
+    const after = order.signed ? acting : break_(acting, 'an agent never acts on an incarnation that nobody signed')
     return { name, next: acted === null ? after : judge(after, acted, order) }
   }
   for (const { id, desired } of order.tasks) {

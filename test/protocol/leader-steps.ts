@@ -187,6 +187,7 @@ function orderOf(leader: Leader, seen: Store): Order {
   return {
     authority: { clusterId: 'c', incarnation, epoch: leader.epoch, revision },
     tasks: seen.tasks.map(({ id, desired }) => ({ id, desired })),
+    signed: seen.signed,
     history: seen.history,
   }
 }

@@ -70,6 +70,11 @@ const BROKEN: readonly { rule: keyof Rules; scenario: string; promise: string }[
     promise: 'an agent never takes a world that was put back for the one it knew',
   },
   {
+    rule: 'signIncarnation',
+    scenario: 'a stranger who puts an old state back',
+    promise: 'an agent never acts on an incarnation that nobody signed',
+  },
+  {
     rule: 'restoreStopsServers',
     scenario: 'a restore from an old backup',
     promise: 'no write of an older reign lands',

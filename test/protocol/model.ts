@@ -22,6 +22,7 @@ function* backupSteps(world: World, rules: Rules): Iterable<Step<World>> {
       next: { ...world, backup: store, budget: spend(budget, 'backups') },
     }
   }
+  if (backup !== null && budget.forgeries > 0) yield forge(world, backup)
   if (backup === null || budget.restores === 0) return
   const incarnation = rules.raiseIncarnation ? store.incarnation + 1 : backup.incarnation
   const isStopped = rules.restoreStopsServers
@@ -35,6 +36,22 @@ function* backupSteps(world: World, rules: Rules): Iterable<Step<World>> {
     ghost: { ...world.ghost, restored: true, acknowledged: ownerOf(backup) },
   }
   yield { name: `revision ${backup.revision} is restored as incarnation ${incarnation}`, next }
+}
+
+/** Somebody who can write to the store puts an old state into it and raises the number, but has no key to sign that. */
+function forge(world: World, backup: Store): Step<World> {
+  const { store } = world
+  const incarnation = store.incarnation + 1
+  const next: World = {
+    ...world,
+    store: { ...backup, incarnation, signed: false, revision: backup.revision + 1, history: store.history + 1 },
+    leaders: world.leaders.map(() => IDLE),
+    applies: world.applies.map((apply) => ({ ...apply, phase: 'over' as const })),
+    backup: null,
+    budget: { ...spend(world.budget, 'forgeries'), restores: 0 },
+    ghost: { ...world.ghost, restored: true, acknowledged: ownerOf(backup) },
+  }
+  return { name: `revision ${backup.revision} is put back by a stranger as incarnation ${incarnation}`, next }
 }
 
 /** Makes the function that names worlds: equal for those that are alike. Each part is written out once and remembered. */
@@ -75,6 +92,7 @@ const NOTHING: Budget = {
   exits: 0,
   backups: 0,
   restores: 0,
+  forgeries: 0,
   collections: 0,
   creates: 0,
 }
@@ -90,6 +108,7 @@ function aWorld(applies: readonly Owner[], budget: Partial<Budget>, store: Parti
   })
   const full: Store = {
     incarnation: 1,
+    signed: true,
     epoch: 0,
     revision: 0,
     desired: { number: 0, revision: 0 },
@@ -126,7 +145,7 @@ function running(id: string, applies: readonly Owner[], budget: Partial<Budget>)
   const task: Task = { id, desired: 'running', ended: false, revision: 6 }
   const world = aWorld(applies, budget, { ...inForce('y', 'a'), epoch: 1, revision: 7, tasks: [task] })
   const authority = { clusterId: 'c', incarnation: 1, epoch: 1, revision: 7 }
-  const order: Order = { authority, tasks: [{ id, desired: 'running' }], history: 0 }
+  const order: Order = { authority, signed: true, tasks: [{ id, desired: 'running' }], history: 0 }
   return {
     ...world,
     agent: { ...world.agent, disk: order, memory: order, confirmed: true, running: [id] },
@@ -163,5 +182,12 @@ export const SCENARIOS: Readonly<Record<string, World>> = {
     { elections: 2, creates: 2, orders: 2, exits: 1, backups: 1, restores: 1 },
     inForce('y', 'a'),
   ),
+  'a stranger who puts an old state back': laterAttempt({
+    elections: 2,
+    creates: 2,
+    orders: 3,
+    exits: 1,
+    forgeries: 1,
+  }),
   'a restore when a later attempt runs': laterAttempt({ elections: 2, creates: 2, orders: 3, exits: 1, restores: 1 }),
 }

@@ -22,6 +22,8 @@ export interface Header {
 
 export interface Store {
   readonly incarnation: number
+  /** Whether the certificate authority has signed the incarnation. */
+  readonly signed: boolean
   readonly epoch: number
   readonly revision: number
   readonly desired: { readonly number: number; readonly revision: number }
@@ -50,6 +52,8 @@ export interface Apply {
 
 export interface Order {
   readonly authority: Authority
+  /** Whether it comes with the certificate authority's word for the incarnation. */
+  readonly signed: boolean
   readonly tasks: readonly { readonly id: string; readonly desired: 'running' | 'stopped' }[]
   /** Of the store that it was made from; see there. */
   readonly history: number
@@ -76,6 +80,7 @@ export interface Budget {
   readonly exits: number
   readonly backups: number
   readonly restores: number
+  readonly forgeries: number
   readonly collections: number
   readonly creates: number
 }
@@ -111,6 +116,7 @@ export interface Rules {
   readonly giveUpBeforeCollecting: boolean
   readonly guardRemovals: boolean
   readonly raiseIncarnation: boolean
+  readonly signIncarnation: boolean
   readonly restoreStopsServers: boolean
   readonly waitForEnd: boolean
   readonly oneOfSlotHere: boolean
@@ -127,6 +133,7 @@ export const ALL_RULES: Rules = {
   giveUpBeforeCollecting: true,
   guardRemovals: true,
   raiseIncarnation: true,
+  signIncarnation: true,
   restoreStopsServers: true,
   waitForEnd: true,
   oneOfSlotHere: true,

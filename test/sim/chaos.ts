@@ -116,6 +116,11 @@ const STRIKES: Partial<Record<FaultClass, Strike>> = {
     }
     return true
   },
+  'server unheard': ({ servers }, rng) => {
+    if (servers.length < 2) return false
+    rng.pick(servers).beUnheard(500 + rng.below(8_000))
+    return true
+  },
   'second leader': ({ backend }) => {
     if (!backend.lease.isWanted) return false
     backend.lease.takeAway(false)

@@ -26,6 +26,7 @@ export interface ConnectionDeps {
 class End<M> {
   readonly owner: Mortal
   readonly onClose: (() => void)[] = []
+  readonly onDoubt: ((isDoubtful: boolean) => void)[] = []
   readonly #waiting: M[] = []
   #handle: ((message: M) => void) | null = null
   closed = false
@@ -46,6 +47,11 @@ class End<M> {
       if (this.#handle === null) this.#waiting.push(message)
       else this.#handle(message)
     })
+  }
+
+  doubt(isDoubtful: boolean): void {
+    if (this.closed || !this.owner.alive) return
+    for (const call of this.onDoubt) call(isDoubtful)
   }
 
   close(): void {
@@ -88,6 +94,7 @@ export class SimConnection {
     this.#atServer.onClose.push(() => {
       for (const reject of [...this.#asked]) reject(gone(deps.node))
     })
+    this.#falter()
     deps.agent.onDeath(() => this.break(deps.rng.below(200)))
     deps.server.onDeath(() => this.break(deps.rng.below(200)))
     this.#takeWire = deps.network.lay({
@@ -132,6 +139,17 @@ export class SimConnection {
     return this.#broken ? 0 : this.#deps.clock.now() - this.#openedAt
   }
 
+  /** Now and then the agent is not heard for a moment, and then again. */
+  #falter(): void {
+    const { clock } = this.#deps
+    const rng = this.#deps.rng.split(`doubt at ${clock.now()}`)
+    if (!rng.chance(0.3)) return
+    clock.after(rng.below(20_000), () => this.#atServer.doubt(true))
+    clock.after(20_000 + rng.below(4_000), () => {
+      if (!this.#broken) this.#atServer.doubt(false)
+    })
+  }
+
   get isBroken(): boolean {
     return this.#broken
   }
@@ -142,6 +160,7 @@ export class SimConnection {
     this.#broken = true
     this.#takeWire()
     const { clock, rng } = this.#deps
+    clock.after(rng.split(`doubt at ${clock.now()}`).below(noticedWithinMs + 1), () => this.#atServer.doubt(true))
     for (const end of [this.#atServer, this.#atAgent]) clock.after(rng.below(noticedWithinMs + 1), () => end.close())
   }
 
@@ -193,6 +212,7 @@ export class SimConnection {
       },
       onMessage: (handle) => this.#atServer.listen(handle),
       onClose: (handle) => this.#atServer.onClose.push(handle),
+      onDoubt: (handle) => this.#atServer.onDoubt.push(handle),
       close: () => this.break(50),
       calls: this.#remoteCalls(),
       peer: null,

@@ -17,6 +17,7 @@ export const FAULT_CLASSES = [
   'disk write lost',
   'server crash',
   'server down long',
+  'server unheard',
   'second leader',
   'lease lost',
   'connection cut',

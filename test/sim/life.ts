@@ -100,9 +100,11 @@ class Life {
     const observe = (fact: Fact): void => this.#observe(fact)
     const reachable = (address: string): boolean =>
       this.#nodes.some((node) => node.name === address && node.isReachable)
+    const door = (address: string): 'open' | 'refused' | 'silent' =>
+      this.#servers.find((server) => server.address === address)?.door ?? 'silent'
     const { copies, nodes, servers, withFailures, tight, together, placements } = this.#profile
     const [clock, network, faults] = [this.#clock, this.#network, this.#faults]
-    this.#around = { clock, rng, faults, network, observe, copies, reachable }
+    this.#around = { clock, rng, faults, network, observe, copies, reachable, door }
     this.#backend = new StoreBackend(rng.split('store'), this.#faults, observe)
     this.#servers = range(servers).map((i) => {
       const machine = together ? `node-${((i - 1) % nodes) + 1}` : `server-${i}`

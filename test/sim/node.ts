@@ -140,6 +140,7 @@ export class SimNode {
         onChange: () => this.#agent?.introduce(),
       }),
       cache: new SimDisk(this.cache, user, part('disk'), faults),
+      trusts: () => true,
       config: {
         name: `${this.name}:7946`,
         nodeId: null,

@@ -6,7 +6,7 @@ import type { Surroundings } from './surroundings.ts'
 export function simReach(
   user: Mortal,
   machine: string,
-  { reachable, rng, network }: Surroundings,
+  { reachable, door, rng, network }: Surroundings,
   isCutOff: () => boolean,
 ): Reach {
   const pauses = rng.split(`reach ${user.name}`)
@@ -14,6 +14,10 @@ export function simReach(
     answers: async (address, withinMs) => {
       const answer = !isCutOff() && reachable(address) && network.isWhole(machine, address)
       return user.ask(answer ? pauses.below(10) : withinMs, () => answer, 0)
+    },
+    knock: async (address, withinMs) => {
+      const result = isCutOff() ? 'silent' : door(address)
+      return user.ask(result === 'silent' ? withinMs : pauses.below(10), () => result, 0)
     },
   }
 }

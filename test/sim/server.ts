@@ -3,10 +3,11 @@ import type { Renewal, Renewing } from '../../src/control/renew.ts'
 import { Server } from '../../src/control/server.ts'
 import { OperationalError } from '../../src/core/errors.ts'
 import type { NodeId } from '../../src/core/model/ids.ts'
-import { DEFAULT_PATIENCE } from '../../src/core/node/absence.ts'
+import { FAILURE_DETECTIONS, VIGILANCES } from '../../src/core/node/vigilance.ts'
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
+import { backupTools } from '../memory-shelf.ts'
 import { plainAuthority } from '../plain-certifier.ts'
 import { hazardOf, skewOf } from './hazard.ts'
 import { Mortal } from './mortal.ts'
@@ -37,6 +38,7 @@ export class SimServer {
   #hasLed = false
   #runs = 0
   #keptDown = false
+  #unheardUntil = 0
   #retired = false
 
   constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend, machine = name) {
@@ -55,6 +57,21 @@ export class SimServer {
 
   get awakeForMs(): number {
     return this.#process?.awakeForMs ?? 0
+  }
+
+  get address(): string {
+    return `${this.name}:7947`
+  }
+
+  /** What other servers meet that knock at its port. */
+  get door(): 'open' | 'refused' | 'silent' {
+    if (this.#around.clock.now() < this.#unheardUntil) return 'silent'
+    return this.#process === null ? 'refused' : 'open'
+  }
+
+  /** For so long other servers do not hear it, although it is there. */
+  beUnheard(ms: number): void {
+    this.#unheardUntil = this.#around.clock.now() + ms
   }
 
   /** Whether agents can connect to it. */
@@ -95,12 +112,14 @@ export class SimServer {
       log: simLog(user, observe),
       reach: simReach(user, this.machine, this.#around, () => false),
       certifier: () => this.#backend.certifier,
+      backups: backupTools(),
       config: {
         name: this.name,
-        address: null,
+        address: this.address,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
-        patience: DEFAULT_PATIENCE,
+        patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
+        preferRegion: null,
         version: this.program.version,
         level: this.program.level,
       },
@@ -139,7 +158,8 @@ export class SimServer {
   /** Gives the cluster an authority, if it has none. */
   async foundAuthority(node: NodeId): Promise<void> {
     const issued = { serial: 'serial-0', keyHash: 'key-0', authority: '[authority 1]', issuedAt: 0, notAfter: 1 }
-    if (this.#server?.authority === null) await this.#server.foundAuthority(plainAuthority(), node, issued)
+    if (this.#server?.authority === null)
+      await this.#server.foundAuthority(plainAuthority(), { nodeId: node, issued, proof: null })
   }
 
   #openStore(user: Mortal): SimStore {

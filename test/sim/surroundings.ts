@@ -15,4 +15,6 @@ export interface Surroundings {
   readonly copies: boolean
   /** Whether the machine with this address is on and on the network. */
   readonly reachable: (address: string) => boolean
+  /** What somebody meets who tries to connect to a server. */
+  readonly door: (address: string) => 'open' | 'refused' | 'silent'
 }

@@ -213,7 +213,13 @@ export class Workload {
     api.cluster()
     api.revisions()
     api.joinTokens()
+    await api.settle({ by: 'user', idempotencyKey: null })
+    await api.createBackup(`b${this.#rng.below(2 ** 32)}`)
+    await api.backups()
+    for await (const line of api.backUp()) if (line === '') return
     await api.samples()
+    // Here the servers share a store that somebody else keeps.
+    if (this.#rng.chance(0.1)) await api.removeServer('server-1', { by: 'user', idempotencyKey: null })
     for (const node of api.nodes()) await api.hostStats(node.id)
     if (name === undefined) return
     api.explain(name)

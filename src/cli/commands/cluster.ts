@@ -1,12 +1,22 @@
 import { Command } from 'commander'
 import type { Context } from '../context.ts'
-import { clusterText, healthText, isHindered, leaderText } from '../render/cluster.ts'
+import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
-  return new Command('cluster')
+  const command = new Command('cluster')
     .description('what this cluster is, and who leads it')
     .addHelpText('after', '\nExamples:\n  gantry cluster\n  gantry cluster --json')
     .action(async () => context.print(await context.client().cluster(), clusterText))
+  command
+    .command('settle')
+    .description('after a state was put back: from now on what it does not know is removed from the nodes')
+    .addHelpText('after', '\nExample:\n  gantry cluster settle')
+    .action(async () => {
+      const { settled } = await context.client().settle()
+      context.print({ settled }, () => '')
+      context.say(settled ? 'Tasks that the state does not know are removed now.' : 'There is nothing to settle.')
+    })
+  return command
 }
 
 export function leaderCommand(context: Context): Command {
@@ -21,10 +31,11 @@ export function healthCommand(context: Context): Command {
     .description('whether everything that is wanted serves; ends with 1 if not')
     .addHelpText('after', '\nExample:\n  gantry health && echo fine')
     .action(async () => {
-      const services = await context.client().services()
-      const healthy = !services.some(isHindered)
+      const client = context.client()
+      const [services, { conditions }] = await Promise.all([client.services(), client.cluster()])
+      const healthy = !services.some(isHindered) && !conditions.some(isFailure)
       if (!healthy) context.exitCode = 1
-      context.print({ healthy, services }, (_, format) => healthText(services, format))
+      context.print({ healthy, services, conditions }, (_, format) => healthText(services, conditions, format))
     })
 }
 

@@ -1,16 +1,27 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
+import type { Millis } from '../../core/model/ids.ts'
+import { FAILURE_DETECTIONS, type FailureDetection, vigilanceOf } from '../../core/node/vigilance.ts'
 import { STRATEGIES } from '../../core/schedule/strategy.ts'
 import type { DiscoveryOptions } from '../../main/discovery.ts'
 import type { UpOptions } from '../../main/up.ts'
 import { isLoopback } from '../../transport/http/auth.ts'
 import type { AgentFile } from '../agent-file.ts'
-import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
+import {
+  type AgentFlags,
+  agentFile,
+  agentOptions,
+  discoveryIn,
+  joinToken,
+  joinTokenThatIsThere,
+  withAgentFlags,
+} from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
+import { heartbeat } from '../heartbeat.ts'
 import { storeOptions } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
@@ -22,6 +33,9 @@ interface UpFlags extends AgentFlags {
   readonly discovery?: boolean
   readonly discoverySecretFile?: string
   readonly strategy: (typeof STRATEGIES)[number]
+  readonly failureDetection?: FailureDetection
+  readonly heartbeat?: Millis
+  readonly preferRegion?: string
   readonly auth: 'token' | 'none'
   readonly first?: string
 }
@@ -31,6 +45,7 @@ const EXAMPLES = [
   '--data /srv/gantry --listen 127.0.0.1:9000 --runtime docker',
   '--config agent.yaml --leave',
   '--link 10.0.0.1:7947 --backend-type etcd --etcd-endpoints 10.0.0.9:2379',
+  '--link 10.0.0.1:7947 --backend-type managed-etcd --seeds 10.0.0.1,10.0.0.2,10.0.0.3',
 ]
 
 /** `up`: server and agent of this machine in the foreground. */
@@ -46,6 +61,13 @@ export function upCommand(context: Context): Command {
       '--discovery-secret-file <file>',
       'file with a secret of 16 characters or more; only searches signed with it are answered',
     )
+    .addOption(
+      new Option('--failure-detection <kind>', 'how quickly lost machines are found out (default: normal)').choices(
+        FAILURE_DETECTIONS,
+      ),
+    )
+    .option('--heartbeat <time>', 'how often agents say that they are there, 250ms to 10s', heartbeat)
+    .option('--prefer-region <name>', 'servers of this region lead while there are any; the same on all servers')
     .addOption(new Option('--strategy <name>', 'how nodes are chosen').choices(STRATEGIES).default('spread'))
     .addOption(
       new Option('--auth <kind>', 'none is possible on loopback only').choices(['token', 'none']).default('token'),
@@ -67,7 +89,8 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file.store, dataDir }, warn)
-  const token = joinToken(flags, file)
+  // Servers that are installed at the same time have no token yet: they wait for the file.
+  const token = store.kind === 'managed-etcd' ? null : joinToken(flags, file)
   const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
   const discovery = discoveryIn(file, clusterName, flags.discoverySecretFile)
   if (token === null && Object.keys(discovery.nodes).length > 0)
@@ -86,8 +109,14 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
     clusterName,
     strategy: flags.strategy,
     store,
+    vigilance: vigilanceOf(
+      flags.failureDetection ?? file.failureDetection ?? 'normal',
+      flags.heartbeat ?? file.heartbeatMs ?? null,
+    ),
+    preferRegion: flags.preferRegion ?? null,
     link: linkOptions(flags, file, discovery),
     join: token === null ? null : { servers: flags.servers ?? file.node.servers ?? [], token, discovery },
+    joinText: () => joinTokenThatIsThere(flags, file),
     listen,
     apiHost: [listen, ...(cube?.workers ?? [])].find(({ host }) => !isLoopback(host))?.host ?? null,
     ...(own === undefined ? {} : { name: own.name, placement: own.name, share: 1 + further.length }),

@@ -216,6 +216,35 @@ const NODE = nodeView({
     },
   ],
 })
+const SERVERS = [
+  {
+    name: 's1',
+    address: '10.0.0.1',
+    id: '8e9e05c52164694d',
+    isVoting: true,
+    leads: true,
+    alive: true,
+    version: '3.5.28',
+  },
+  {
+    name: 's2',
+    address: '10.0.0.2',
+    id: '91bc3c398fb3c146',
+    isVoting: true,
+    leads: false,
+    alive: false,
+    version: null,
+  },
+  { name: '', address: '10.0.0.3', id: 'fd422379fda50e48', isVoting: false, leads: false, alive: false, version: null },
+]
+const CONDITIONS = [
+  {
+    kind: 'quorum lost',
+    severity: 'failure',
+    message: 'the store has lost its quorum: 1 of 2 members answers',
+    hint: 'start s2 again',
+  },
+] as const
 const EVENTS: readonly Event[] = [
   {
     id: '1',
@@ -326,7 +355,9 @@ const CASES: Readonly<Record<string, () => string>> = {
       {
         cluster: { id: '0123456789abcdef', name: 'shop', incarnation: 1, createdAt: ago(400_000) },
         leadership: { epoch: 2, holder: 'node-1:7946', address: null, since: ago(50) },
-        store: 'sqlite',
+        store: 'etcd',
+        servers: SERVERS,
+        conditions: CONDITIONS,
         storeRevision: 512,
         version: '0.1.0',
         desiredRevision: 3,
@@ -334,7 +365,10 @@ const CASES: Readonly<Record<string, () => string>> = {
       },
       plain,
     ),
-  health: () => `${healthText([WEB, PAUSED], plain)}\n---\n${healthText(SERVICES, plain)}`,
+  health: () =>
+    [healthText([WEB, PAUSED], [], plain), healthText(SERVICES, [], plain), healthText([WEB], CONDITIONS, plain)].join(
+      '\n---\n',
+    ),
   events: () => EVENTS.map((event) => eventText(event, plain.style)).join('\n'),
   explain: () =>
     explanationText(

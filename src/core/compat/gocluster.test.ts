@@ -26,6 +26,8 @@ function aView(nodes: readonly Node[], change: { holder?: string; self?: string;
       storeRevision: 42,
       version: '0.1.0',
       desiredRevision: 1,
+      servers: [],
+      conditions: [],
       nodes: nodes.map((node) => ({ ...node, tasks: 0 })),
     },
     self,

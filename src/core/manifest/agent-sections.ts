@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { ROLES } from '../model/identity.ts'
 import { RUNTIME_KINDS } from '../model/service.ts'
+import { FAILURE_DETECTIONS } from '../node/vigilance.ts'
 import { check } from './check.ts'
 import type { Report } from './report.ts'
 import { durationForm } from './schema-key.ts'
@@ -19,14 +20,20 @@ const cluster = z.looseObject({
   web_address: z.string().optional(),
   enable_operators: z.boolean().optional(),
   enable_operator: z.boolean().optional(),
+  failure_detection: z.enum(FAILURE_DETECTIONS).optional(),
+  heartbeat: durationForm.optional(),
 })
 
 const backend = z.looseObject({
-  type: z.enum(['memory', 'sqlite', 'etcd', 'zookeeper']).optional(),
+  type: z.enum(['memory', 'sqlite', 'etcd', 'managed-etcd', 'zookeeper']).optional(),
   namespace: z.string().optional(),
   etcd_endpoints: z.array(z.string()).optional(),
   etcd_username: z.string().optional(),
   etcd_password: z.string().optional(),
+  seeds: z.array(z.string()).optional(),
+  etcd_client_port: port.optional(),
+  etcd_peer_port: port.optional(),
+  etcd_program: z.string().optional(),
   etcd_password_file: z.string().optional(),
   etcd_cert_file: z.string().optional(),
   etcd_key_file: z.string().optional(),

@@ -8,10 +8,35 @@ export interface Cluster {
   readonly name: string
   readonly incarnation: number
   readonly createdAt: Millis
+  /** What proves the incarnation to agents. Left out: it is the first one, or the cluster has no certificate authority. */
+  readonly proof?: IncarnationProof
+  /** Since a restore or a recovery: agents keep what they run and this state does not know, until a user settles it. */
+  readonly keepsUnknown?: true
+  /** Attempts since start above it: those below may have been used for what a state that was put back does not know. */
+  readonly attemptFloor?: number
+  /** The state has another home. No server uses this store any more. */
+  readonly movedTo?: Move
   /** Level of the forms that its objects may have; it only grows. Not there: 1. */
   readonly level?: number
   /** What users set for all of it. Not there: nothing. */
   readonly settings?: { readonly strategy?: Strategy }
+}
+
+/** The word of the certificate authority that an incarnation was meant. */
+export interface IncarnationProof {
+  readonly at: Millis
+  /** The certificate of the authority that signed, then those that certify its key, in PEM. */
+  readonly chain: readonly string[]
+  /** ECDSA with SHA-256 over `incarnationStatement`, in base64. */
+  readonly signature: string
+}
+
+/** Where a state went. */
+export interface Move {
+  /** For people: `etcd at 10.0.0.9:2379 under gantry`. */
+  readonly to: string
+  readonly incarnation: number
+  readonly at: Millis
 }
 
 /** Level of a cluster's forms. */

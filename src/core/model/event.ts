@@ -3,6 +3,8 @@ import type { Millis } from './ids.ts'
 export const EVENT_KINDS = [
   'cluster.created',
   'cluster.changed',
+  'cluster.incarnation',
+  'cluster.settled',
   'cluster.upgraded',
   'server.changed',
   'leader.elected',
@@ -13,6 +15,7 @@ export const EVENT_KINDS = [
   'node.fenced',
   'node.replaced',
   'docker.run',
+  'server.removed',
   'manifest.accepted',
   'manifest.applied',
   'manifest.failed',

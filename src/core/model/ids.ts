@@ -15,6 +15,11 @@ export function taskId(service: ServiceName, slot: Slot, attempt: number): TaskI
   return `${service}.${slot}.${attempt}`
 }
 
+/** The place that a task is for: `<service>.<slot>`. */
+export function slotOf(task: TaskId): string {
+  return task.slice(0, task.lastIndexOf('.'))
+}
+
 /** Number of a leader's reign; grows by one with each. */
 export type Epoch = number
 /** Number of the last commit a store has seen; ours, not the backend's. */

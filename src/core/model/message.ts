@@ -1,3 +1,4 @@
+import type { IncarnationProof } from './cluster.ts'
 import type { Epoch, Millis, NodeId, StoreRevision, TaskId } from './ids.ts'
 import type { RuntimeDescription } from './node.ts'
 import type { Resources } from './service.ts'
@@ -69,6 +70,10 @@ export interface Assignment {
   readonly tasks: readonly Task[]
   /** A user sent this machine away: that it runs nothing any more was asked for, however much it is. */
   readonly dismissed?: true
+  /** What proves the incarnation to an agent that knows a lower one. */
+  readonly proof?: IncarnationProof
+  /** The state may be older than what runs: what it does not know is kept. */
+  readonly keepsUnknown?: true
 }
 
 /** The server will not lead this agent; it keeps running what it has and tries again later. */
@@ -92,6 +97,8 @@ export interface TrustUpdate {
   readonly renewWithinMs: Millis
   /** Serials of servers that are not to be believed although their certificates have not expired. */
   readonly revokedServers: readonly string[]
+  /** What proves the incarnation to an agent that knows a lower one. */
+  readonly proof?: IncarnationProof
 }
 
 /** This server does not lead; the agent may find who does at that address. */

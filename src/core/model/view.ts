@@ -33,6 +33,23 @@ export interface AuthorityView {
   }[]
 }
 
+/** A backup as listings and the API show it. */
+export interface BackupView {
+  readonly name: string
+  /** The file, at the server that keeps it. */
+  readonly path: string
+  readonly sizeBytes: number
+  readonly clusterId: string
+  readonly clusterName: string
+  readonly incarnation: number
+  readonly storeRevision: number
+  /** Objects in it. */
+  readonly records: number
+  readonly createdAt: Millis
+  readonly version: string
+  readonly store: string
+}
+
 /** What the inspect command of a service printed in one of its tasks. */
 export interface Inspection {
   readonly task: TaskId
@@ -100,10 +117,40 @@ export interface NodeView extends Node {
   readonly tasks: number
 }
 
+/** A lasting state of the store that people should know of. */
+export interface StoreCondition {
+  readonly kind: string
+  /** A failure keeps something from working now. */
+  readonly severity: 'warning' | 'failure'
+  readonly message: string
+  /** What helps. */
+  readonly hint: string
+}
+
+/** A server whose own etcd is a member of the store. */
+export interface ServerView {
+  /** Empty until its etcd has run once. */
+  readonly name: string
+  /** Where the others reach its etcd: a host. */
+  readonly address: string
+  /** Id of the member, in hex. */
+  readonly id: string
+  /** It has a vote; otherwise it is still learning. */
+  readonly isVoting: boolean
+  /** It leads the members of the store. */
+  readonly leads: boolean
+  readonly alive: boolean
+  /** Of etcd; null: it has never answered. */
+  readonly version: string | null
+}
+
 export interface ClusterView {
-  readonly cluster: Cluster
+  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown' | 'level'>
   readonly leadership: Leadership
   readonly store: string
+  /** Servers that keep the store themselves; none with any other store. */
+  readonly servers: readonly ServerView[]
+  readonly conditions: readonly StoreCondition[]
   readonly storeRevision: number
   readonly version: string
   readonly desiredRevision: number

@@ -1,16 +1,23 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Absence, judgeAbsences } from './absence.ts'
+import { type Absence, judgeAbsences, longerSilence } from './absence.ts'
+import { FAILURE_DETECTIONS, VIGILANCES } from './vigilance.ts'
 
-const patience = { unreachableAfterMs: 15_000, silentForMs: 4_000, agentGoneForMs: 60_000 }
+const patience = {
+  unreachableAfterMs: 15_000,
+  silentForMs: 4_000,
+  agentGoneForMs: 60_000,
+  askWithinMs: 1_000,
+  askAgainMs: 500,
+}
 const gone = (node: number, change: Partial<Absence> = {}): Absence => ({
   node,
   goneSince: 0,
-  silentSince: null,
+  silentMs: 0,
   evicted: false,
   ...change,
 })
-const silent = (node: number, change: Partial<Absence> = {}): Absence => gone(node, { silentSince: 1_000, ...change })
+const silent = (node: number, change: Partial<Absence> = {}): Absence => gone(node, { silentMs: 4_000, ...change })
 
 test.each<{
   name: string
@@ -22,9 +29,9 @@ test.each<{
 }>([
   {
     name: 'a node that has just gone is waited for',
-    absences: [silent(2)],
+    absences: [silent(2, { silentMs: 3_999 })],
     members: 3,
-    now: 4_999,
+    now: 14_999,
     evicted: [],
     unreachable: [],
   },
@@ -63,7 +70,7 @@ test.each<{
   },
   {
     name: 'silences that began together count together, however short some of them are',
-    absences: [silent(2), silent(3, { silentSince: 4_900 }), silent(4, { silentSince: 4_900 })],
+    absences: [silent(2), silent(3, { silentMs: 100 }), silent(4, { silentMs: 100 })],
     members: 6,
     now: 5_000,
     evicted: [],
@@ -117,7 +124,8 @@ test.each<{
 
 test('what holds an eviction back is said, and only while one is due', () => {
   const absences = [silent(2), silent(3)]
-  expect(judgeAbsences(absences, 4, patience, 4_000).held).toBeNull()
+  const early = absences.map((absence) => ({ ...absence, silentMs: 3_999 }))
+  expect(judgeAbsences(early, 4, patience, 5_000).held).toBeNull()
   expect(judgeAbsences(absences, 4, patience, 5_000).held).toBe(
     '2 of 4 nodes are silent at once: nothing is moved until some return',
   )
@@ -126,13 +134,11 @@ test('what holds an eviction back is said, and only while one is due', () => {
 test('looking only when asked to misses nothing', () => {
   const anAbsence = fc.record({
     goneSince: fc.nat(5_000),
-    silentFor: fc.option(fc.nat(3_000), { nil: null }),
+    silentMs: fc.nat(5_000),
   })
   fc.assert(
     fc.property(fc.array(anAbsence, { maxLength: 3 }), (drawn) => {
-      const absences = drawn.map(({ goneSince, silentFor }, at) =>
-        gone(at + 1, { goneSince, silentSince: silentFor === null ? null : goneSince + silentFor }),
-      )
+      const absences = drawn.map((absence, at) => gone(at + 1, absence))
       const judge = (now: number) => judgeAbsences(absences, 3, patience, now)
       let now = 0
       for (let looks = 0; looks < 20; looks++) {
@@ -146,4 +152,25 @@ test('looking only when asked to misses nothing', () => {
       expect.unreachable('it asks to be looked at again and again')
     }),
   )
+})
+
+test('a machine is lost after three questions without an answer at the soonest, however long this server stood still', () => {
+  const passed = fc.array(fc.nat(100_000), { minLength: 1, maxLength: 2 })
+  fc.assert(
+    fc.property(fc.constantFrom(...FAILURE_DETECTIONS), passed, (detection, questions) => {
+      const { patience: patient } = VIGILANCES[detection]
+      const silentMs = questions.reduce((silence, ms) => longerSilence(silence, ms, patient), 0)
+      expect(judgeAbsences([silent(2, { silentMs })], 3, patient, 0).verdicts[0]?.evict).toBe(false)
+    }),
+  )
+})
+
+test.each(
+  FAILURE_DETECTIONS,
+)('questions that each take as long as they may make a machine lost with the third (%s)', (detection) => {
+  const { patience: patient } = VIGILANCES[detection]
+  const { askWithinMs, askAgainMs } = patient
+  const rounds = [askWithinMs, askWithinMs + askAgainMs, askWithinMs + askAgainMs]
+  const silentMs = rounds.reduce((silence, ms) => longerSilence(silence, ms - 1, patient), 0)
+  expect(judgeAbsences([silent(2, { silentMs })], 3, patient, 0).verdicts[0]?.evict).toBe(true)
 })

@@ -6,8 +6,11 @@ export interface Absence {
   readonly node: NodeId
   /** When it was last heard, or when its leader began to listen. */
   readonly goneSince: Millis
-  /** Since when nobody who was asked gets an answer from the machine; null: it answers, or it never did. */
-  readonly silentSince: Millis | null
+  /**
+   * How long nobody who was asked got an answer from the machine, counted over the questions only: what passed while nobody
+   * asked, because this server had no time itself, is no silence. 0: it answers, or was not asked.
+   */
+  readonly silentMs: Millis
   /** Whether all that could be moved away has been. */
   readonly evicted: boolean
 }
@@ -18,12 +21,13 @@ export interface Patience {
   readonly unreachableAfterMs: Millis
   /** How long a machine must be silent too, until it is unreachable and its tasks are replaced. */
   readonly silentForMs: Millis
+  /** An answer that comes later is none. At least three questions fit into `silentForMs`. */
+  readonly askWithinMs: Millis
+  /** Pause between two questions. */
+  readonly askAgainMs: Millis
   /** Until the tasks of a machine that answers, and whose agent does not come back, are replaced. */
   readonly agentGoneForMs: Millis
 }
-
-/** Replacements of a lost machine run within ten seconds; an agent that is started anew is waited for. */
-export const DEFAULT_PATIENCE: Patience = { unreachableAfterMs: 15_000, silentForMs: 4_000, agentGoneForMs: 60_000 }
 
 export interface AbsenceVerdict {
   readonly node: NodeId
@@ -58,9 +62,10 @@ export function judgeAbsences(
 ): Absences {
   let wakeAt: Millis | null = null
   const judged = absences.map((absence) => {
-    const lostAt = absence.silentSince === null ? null : absence.silentSince + patience.silentForMs
-    const unreachableAt = earliest(absence.goneSince + patience.unreachableAfterMs, lostAt)
-    const evictAt = earliest(absence.goneSince + patience.agentGoneForMs, lostAt)
+    // Each unanswered question is followed by a look.
+    if (absence.silentMs >= patience.silentForMs) return { absence, unreachable: true, due: !absence.evicted }
+    const unreachableAt = absence.goneSince + patience.unreachableAfterMs
+    const evictAt = absence.goneSince + patience.agentGoneForMs
     for (const at of [unreachableAt, evictAt]) if (at > now) wakeAt = earlier(wakeAt, at)
     return { absence, unreachable: now >= unreachableAt, due: now >= evictAt && !absence.evicted }
   })
@@ -68,7 +73,7 @@ export function judgeAbsences(
   const there = members - absences.filter(({ evicted }) => evicted).length
   // Silences that began together are not noticed in the same moment: one that is short counts as well.
   const isSilent = ({ unreachable, absence }: (typeof judged)[number]): boolean =>
-    !absence.evicted && (unreachable || absence.silentSince !== null)
+    !absence.evicted && (unreachable || absence.silentMs > 0)
   const together = judged.filter(isSilent).length
   const mass = there >= FEWEST_TO_HOLD && together * 2 >= there
   const held =
@@ -84,10 +89,17 @@ export function judgeAbsences(
   return { verdicts, held, wakeAt }
 }
 
-function earliest(at: Millis, other: Millis | null): Millis {
-  return other === null ? at : Math.min(at, other)
+function reason({ silentMs }: Absence): string {
+  return silentMs === 0 ? 'its agent does not come back' : 'its machine does not answer'
 }
 
-function reason({ silentSince }: Absence): string {
-  return silentSince === null ? 'its agent does not come back' : 'its machine does not answer'
+/**
+ * The silence of a machine after one more question without an answer, of which `heardMs` have passed since the one before
+ * ended (or since this one was asked). No question counts for longer than it was meant to take: a process that had no time
+ * has waited for itself.
+ */
+export function longerSilence(silentMs: Millis, passedMs: Millis, patience: Patience): Millis {
+  const { askWithinMs, askAgainMs } = patience
+  const most = silentMs === 0 ? askWithinMs : askWithinMs + askAgainMs
+  return silentMs + Math.min(passedMs, most)
 }

@@ -9,9 +9,10 @@ export type FenceVerdict =
 
 /**
  * Judges who may give orders. `held` is the highest authority that was acted on, durably; null: none yet.
- * An incarnation above the held one makes epoch and revision start anew (restore, move to another store).
+ * An incarnation above the held one makes epoch and revision start anew (restore, move to another store). `vouched`: whether
+ * the certificate authority that this node trusts has signed the offered incarnation; it is asked only where that matters.
  */
-export function judgeAuthority(held: Authority | null, offered: Authority): FenceVerdict {
+export function judgeAuthority(held: Authority | null, offered: Authority, vouched: () => boolean): FenceVerdict {
   if (held === null) return { kind: 'accept' }
   if (offered.clusterId !== held.clusterId) {
     return {
@@ -20,10 +21,17 @@ export function judgeAuthority(held: Authority | null, offered: Authority): Fenc
     }
   }
   if (offered.incarnation !== held.incarnation) {
-    if (offered.incarnation > held.incarnation) return { kind: 'accept' }
+    const { incarnation } = offered
+    if (incarnation < held.incarnation) {
+      return {
+        kind: 'refuse',
+        message: `the state is of incarnation ${incarnation}, but ${held.incarnation} was acted on`,
+      }
+    }
+    if (vouched()) return { kind: 'accept' }
     return {
       kind: 'refuse',
-      message: `the state is of incarnation ${offered.incarnation}, but ${held.incarnation} was acted on`,
+      message: `the state says that it is of incarnation ${incarnation}, but no authority that this node trusts has signed that`,
     }
   }
   if (offered.epoch < held.epoch) return { kind: 'stale' }

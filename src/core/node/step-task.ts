@@ -91,6 +91,13 @@ function unleasedStep(record: TaskRecord, container: SeenContainer): TaskStep {
 
 const still = (record: TaskRecord, wakeAt: Millis | null = null): TaskStep => ({ record, action: null, wakeAt })
 
+/** A task whose slot is taken by a container that must stay: nothing is done for it until that one is gone. */
+export function heldStep(record: TaskRecord): TaskStep {
+  if (isTerminal(record.status.state)) return still(record)
+  const message = 'its slot is taken by a task that the state does not know'
+  return still(record.status.message === message ? record : withStatus(record, { ready: false, message }))
+}
+
 /** A task that ended must not run: a lost one that turns up again is stopped, never resumed. */
 function endedStep(record: TaskRecord, container: SeenContainer | null, now: Millis): TaskStep {
   if (container?.state !== 'running') {

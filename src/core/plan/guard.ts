@@ -8,6 +8,13 @@ export interface GuardVerdict {
   readonly message: string
 }
 
+/** After a restore nothing that runs is removed because the state does not know it. */
+export function keepUnknown(running: number): GuardVerdict {
+  if (running === 0) return { allowed: true, message: '' }
+  const message = `${running} running tasks are not known to the state that was put back; they stay until \`gantry cluster settle\``
+  return { allowed: false, message }
+}
+
 /**
  * Limits how much one pass may take down that no user asked for: more than that is rather a fault in what we believe
  * (an empty or older store, a bug) than a wish. `unasked` counts running tasks that would go below what is desired;

@@ -164,7 +164,7 @@ export function createNext(
   actions.push({
     kind: 'createTask',
     slot: slot.slot,
-    attempt: (used === 0 ? input.attemptFloor : used) + 1,
+    attempt: Math.max(used, input.attemptFloor) + 1,
     desired,
     failures: (last ?? moved)?.status.failures ?? 0,
     because: input.hold ?? (last === null && used > 0 ? whyAnother(moved, spec, input) : verdict.because),

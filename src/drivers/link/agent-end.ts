@@ -1,5 +1,7 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Millis } from '../../core/model/ids.ts'
 import type { AgentMessage, ServerMessage } from '../../core/model/message.ts'
+import { isHeartbeat } from '../../core/node/vigilance.ts'
 import type { AgentCalls, ServerConnection } from '../../ports/link.ts'
 import { answerCall, type OnFault } from './answer-calls.ts'
 import { DeltaReceiver } from './assignment-delta.ts'
@@ -7,19 +9,21 @@ import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
 import { SERVER_KINDS, serverMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
-import { CALL_PATH, MESSAGES_PATH } from './session-limits.ts'
+import { CALL_PATH, HEARTBEAT_HEADER, MESSAGES_PATH } from './session-limits.ts'
 
 export interface AgentEndOptions {
   readonly calls: AgentCalls
   readonly onFault: OnFault
   /** Another server leads, at that address if it is known. Told before the message is. */
   readonly onElsewhere: (leader: string | null) => void
+  /** The server wants a heartbeat so often. */
+  readonly onPace: (everyMs: Millis) => void
 }
 
 /** Serves a server at the agent's end of a session. Resolves when the server has opened its stream of messages. */
 export function serveServer(
   session: LinkSession<ServerHttp2Session>,
-  { calls, onFault, onElsewhere }: AgentEndOptions,
+  { calls, onFault, onElsewhere, onPace }: AgentEndOptions,
 ): Promise<ServerConnection> {
   return new Promise((resolve, reject) => {
     session.onEnd(() => reject(session.gone()))
@@ -34,6 +38,8 @@ export function serveServer(
       } else if (path === MESSAGES_PATH && !greeted) {
         greeted = true
         stream.respond({ ':status': 200 })
+        const everyMs = Number(headers[HEARTBEAT_HEADER])
+        if (isHeartbeat(everyMs)) onPace(everyMs)
         resolve(connectionOver(session, stream, onElsewhere))
       } else stream.respond({ ':status': 404 }, { endStream: true })
     })

@@ -6,7 +6,7 @@ export interface ConnectionLimits {
 }
 
 /** Machines behind one address translator share an address, so one may have many. */
-export const CONNECTION_LIMITS: ConnectionLimits = { total: 4_096, perAddress: 1_024 }
+export const CONNECTION_LIMITS: ConnectionLimits = { total: 16_384, perAddress: 1_024 }
 
 /** Counts connections from before their TLS handshake on, so that nobody can take up all of them. */
 export class ConnectionCount {

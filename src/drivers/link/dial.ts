@@ -12,6 +12,7 @@ import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { hostAndPort } from './address.ts'
 import { serveServer } from './agent-end.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
+import { beat } from './heartbeat.ts'
 import { LinkSession } from './link-session.ts'
 import { ServerChoice } from './server-choice.ts'
 import { checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
@@ -21,6 +22,11 @@ import { tuneSocket } from './tune-socket.ts'
 export const LINK_PROTOCOL = 'gantry-link/1'
 
 const CONNECT_WITHIN_MS: Millis = 5_000
+/**
+ * A server that thousands come back to at once serves none in time if each gives up early and begins anew, so whoever came to
+ * nothing waits twice as long the next time.
+ */
+const LONGEST_CONNECT_MS: Millis = 40_000
 
 export interface DialOptions {
   /** `host:port` of servers, as they are known now. */
@@ -30,7 +36,7 @@ export interface DialOptions {
   /** Serials of servers that are not believed any more. */
   readonly revoked?: () => ReadonlySet<string>
   readonly rng: Rng
-  /** From 250 to 10,000. */
+  /** From 250 to 10,000, until a server says what it wants. */
   readonly heartbeatMs: Millis
   readonly log?: Log
 }
@@ -39,14 +45,16 @@ export interface DialOptions {
 export function dialLink(options: DialOptions): Link {
   checkHeartbeat(options.heartbeatMs)
   const choice = new ServerChoice(options.servers, options.rng)
+  let withinMs = CONNECT_WITHIN_MS
   return {
     prefer: (address) => choice.redirect(address),
     connect: async (calls) => {
       const failures: OperationalError[] = []
       for (const address of choice.next()) {
         try {
-          const connection = await connectTo(address, calls, choice, options)
+          const connection = await connectTo(address, calls, choice, { ...options, withinMs })
           choice.answered(address)
+          withinMs = CONNECT_WITHIN_MS
           return connection
         } catch (error) {
           if (!(error instanceof OperationalError)) throw error
@@ -54,6 +62,7 @@ export function dialLink(options: DialOptions): Link {
           failures.push(error)
         }
       }
+      withinMs = Math.min(2 * withinMs, LONGEST_CONNECT_MS)
       throw failureOf(failures)
     },
   }
@@ -63,23 +72,31 @@ async function connectTo(
   address: string,
   calls: AgentCalls,
   choice: ServerChoice,
-  options: DialOptions,
+  options: DialOptions & { readonly withinMs: Millis },
 ): Promise<ServerConnection> {
-  const { heartbeatMs, log, rng } = options
+  const { heartbeatMs, log, rng, withinMs } = options
   const socket = await dialTls(address, LINK_PROTOCOL, options)
   const http2 = performServerHandshake(socket, SESSION_LIMITS)
-  const session = new LinkSession(http2, socket, { heartbeatMs })
+  const session = new LinkSession(http2, socket)
+  const heartbeat = beat(http2, socket, {
+    everyMs: heartbeatMs,
+    onSilence: () => session.end('the server does not answer'),
+  })
   const certificate = socket.getPeerX509Certificate()
   // All agents of a server know the same certificate of it, and must not come back at the same moment.
   if (certificate !== undefined) endWithCertificate(session, describeCertificate(certificate), rng.next())
   http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-  session.onEnd(() => log?.info('connection to a server ended', { server: address, reason: session.reason }))
-  const late = setTimeout(() => session.end('the server opened no messages'), CONNECT_WITHIN_MS)
+  session.onEnd(() => {
+    heartbeat.end()
+    log?.info('connection to a server ended', { server: address, reason: session.reason })
+  })
+  const late = setTimeout(() => session.end('the server opened no messages'), withinMs)
   try {
     return await serveServer(session, {
       calls,
       onFault: (call, fault) => log?.error('a call of the server met a fault', { call, fault: String(fault) }),
       onElsewhere: (leader) => choice.elsewhere(leader),
+      onPace: (everyMs) => heartbeat.pace(everyMs),
     })
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error
@@ -100,7 +117,11 @@ function failureOf(failures: readonly OperationalError[]): OperationalError {
 export function dialTls(
   address: string,
   protocol: string,
-  { identity, revoked = () => new Set() }: Pick<DialOptions, 'identity' | 'revoked'>,
+  {
+    identity,
+    revoked = () => new Set(),
+    withinMs = CONNECT_WITHIN_MS,
+  }: Pick<DialOptions, 'identity' | 'revoked'> & { readonly withinMs?: Millis },
 ): Promise<TLSSocket> {
   const { clusterId, files } = identity()
   const { host, port } = hostAndPort(address)
@@ -110,7 +131,13 @@ export function dialTls(
       socket.destroy()
       reject(cannotConnect(code, address, why, cause))
     }
-    const timer = setTimeout(() => fail('UNAVAILABLE', 'no answer'), CONNECT_WITHIN_MS)
+    const late = (): void => fail('UNAVAILABLE', 'no answer')
+    // A machine that is not there is given up soon; one that is has more to do than to answer us.
+    let timer = setTimeout(late, CONNECT_WITHIN_MS)
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      timer = setTimeout(late, withinMs)
+    })
     tuneSocket(socket)
     // What goes wrong later is told where the socket is used; here it must only not go unheard.
     socket.on('error', (error: NodeJS.ErrnoException) => {

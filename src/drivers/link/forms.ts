@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { IncarnationProof } from '../../core/model/cluster.ts'
 import type { Authority } from '../../core/model/message.ts'
 import type { RuntimeDescription } from '../../core/model/node.ts'
 import { type Resources, RUNTIME_KINDS } from '../../core/model/service.ts'
@@ -27,6 +28,12 @@ export const authority = z.object({
   epoch: whole,
   revision: whole,
 } satisfies Forms<Authority>)
+
+export const incarnationProof = z.object({
+  at: count,
+  chain: z.array(z.string().max(10_000)).max(10),
+  signature: z.string().max(1_000),
+} satisfies Forms<IncarnationProof>)
 
 export const resources = z.object({
   cpuMillis: count,

@@ -1,7 +1,7 @@
 import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { beat } from './heartbeat.ts'
+import { beat, GIVE_UP_AFTER_MS, type Heartbeat } from './heartbeat.ts'
 
 const EVERY_MS = 1_000
 
@@ -19,11 +19,19 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers())
 })
 
-function listen(other: Other): { readonly silences: () => number; readonly beats: () => number; end: () => void } {
+interface Told {
+  /** When it asked. */
+  readonly asks: number[]
+  readonly silences: () => number
+  readonly heartbeat: Heartbeat
+}
+
+function listen(other: Other): Told {
   let bytes = 0
-  let beats = 0
   let silences = 0
+  const asks: number[] = []
   const ping = (answer: (error: Error | null) => void): boolean => {
+    asks.push(performance.now())
     if (other.answers) setTimeout(() => answer(null), 1)
     return true
   }
@@ -33,30 +41,30 @@ function listen(other: Other): { readonly silences: () => number; readonly beats
       return bytes
     },
   }
-  const end = beat({ destroyed: false, ping } as unknown as Http2Session, socket as Socket, {
+  const heartbeat = beat({ destroyed: false, ping } as unknown as Http2Session, socket as Socket, {
     everyMs: EVERY_MS,
-    onBeat: () => {
-      beats += 1
-    },
     onSilence: () => {
       silences += 1
     },
   })
-  return { silences: () => silences, beats: () => beats, end }
+  return { asks, silences: () => silences, heartbeat }
 }
 
-test('an end that answers is heard with each beat', () => {
-  const { beats, silences } = listen({ answers: true, chatter: 0 })
+test('a heartbeat is said at its interval, and at another one as soon as that is told', () => {
+  const { asks, silences, heartbeat } = listen({ answers: true, chatter: 0 })
   vi.advanceTimersByTime(10 * EVERY_MS + 10)
-  expect([beats(), silences()]).toEqual([11, 0])
+  expect(asks).toHaveLength(11)
+  heartbeat.pace(250)
+  vi.advanceTimersByTime(1_010)
+  expect([asks.length, silences()]).toEqual([16, 0])
 })
 
-test('an end that stops answering is given up three intervals after its last answer, not before', () => {
+test('an end that stops answering is given up three seconds after an answer was due, not before', () => {
   const other = { answers: true, chatter: 0 }
   const { silences } = listen(other)
   vi.advanceTimersByTime(5 * EVERY_MS + 10)
   other.answers = false
-  vi.advanceTimersByTime(3 * EVERY_MS - 20)
+  vi.advanceTimersByTime(EVERY_MS + GIVE_UP_AFTER_MS - 20)
   expect(silences()).toBe(0)
   vi.advanceTimersByTime(20)
   expect(silences()).toBe(1)
@@ -68,7 +76,7 @@ test('an end that does not answer but says other things is alive until it falls 
   vi.advanceTimersByTime(20 * EVERY_MS)
   expect(silences()).toBe(0)
   other.chatter = 0
-  vi.advanceTimersByTime(3 * EVERY_MS)
+  vi.advanceTimersByTime(EVERY_MS + GIVE_UP_AFTER_MS)
   expect(silences()).toBe(1)
 })
 
@@ -80,7 +88,7 @@ test('a process that stood still itself gives the other end one more interval', 
   // The process is stopped for a minute: its clock goes on, its timers do not.
   const before = performance.now()
   const stopped = vi.spyOn(performance, 'now').mockReturnValue(before + 60_000)
-  vi.advanceTimersByTime(3 * EVERY_MS)
+  vi.advanceTimersByTime(EVERY_MS + GIVE_UP_AFTER_MS)
   expect(silences()).toBe(0)
   stopped.mockReturnValue(before + 60_000 + EVERY_MS)
   vi.advanceTimersByTime(EVERY_MS)
@@ -89,12 +97,13 @@ test('a process that stood still itself gives the other end one more interval', 
 
 test('after its end nothing is told any more', () => {
   const other = { answers: true, chatter: 0 }
-  const { beats, silences, end } = listen(other)
+  const { asks, silences, heartbeat } = listen(other)
   vi.advanceTimersByTime(EVERY_MS)
-  const heard = beats()
-  end()
+  const asked = asks.length
+  heartbeat.end()
+  heartbeat.pace(250)
   other.answers = false
   vi.advanceTimersByTime(20 * EVERY_MS)
-  expect([beats(), silences()]).toEqual([heard, 0])
+  expect([asks.length, silences()]).toEqual([asked, 0])
   expect(vi.getTimerCount()).toBe(0)
 })

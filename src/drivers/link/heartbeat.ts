@@ -2,20 +2,25 @@ import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Millis } from '../../core/model/ids.ts'
 
-/** Answers that may stay out: one or two are lost in ordinary pauses of a busy machine. */
-const MISSES = 3
+/** So long a heartbeat may be late, or its answer: machines that are starved of processors pause for a second or two. */
+export const GIVE_UP_AFTER_MS: Millis = 3_000
 
 export interface HeartbeatOptions {
+  /** At first; `pace` changes it. */
   readonly everyMs: Millis
-  /** The other end has answered. */
-  readonly onBeat: () => void
-  /** It has not answered for three intervals, nor said anything else lately. */
+  /** The other end has not answered, nor said anything else lately. */
   readonly onSilence: () => void
 }
 
-/** Asks the other end again and again whether it is there. Returns a function that ends it. */
-export function beat(session: Http2Session, socket: Socket, options: HeartbeatOptions): () => void {
-  const { everyMs, onBeat, onSilence } = options
+export interface Heartbeat {
+  pace(everyMs: Millis): void
+  end(): void
+}
+
+/** Tells the other end again and again that this one is there, and finds out by its answers whether it is. */
+export function beat(session: Http2Session, socket: Socket, options: HeartbeatOptions): Heartbeat {
+  const { onSilence } = options
+  let { everyMs } = options
   let ended = false
   /** Bytes that had arrived one and two intervals ago. */
   let lately = [0, 0]
@@ -39,17 +44,25 @@ export function beat(session: Http2Session, socket: Socket, options: HeartbeatOp
     lately = [socket.bytesRead, lately[0] ?? 0]
     if (session.destroyed) return
     session.ping((error) => {
-      if (error !== null || ended) return
-      arm(MISSES * everyMs)
-      onBeat()
+      if (error === null && !ended) arm(everyMs + GIVE_UP_AFTER_MS)
     })
   }
-  arm(MISSES * everyMs)
-  ask()
-  const asking = setInterval(ask, everyMs)
-  return () => {
-    ended = true
+  let asking: NodeJS.Timeout | undefined
+  const pace = (ms: Millis): void => {
+    if (ended) return
+    everyMs = ms
     clearInterval(asking)
-    clearTimeout(deadline)
+    asking = setInterval(ask, everyMs)
+    arm(everyMs + GIVE_UP_AFTER_MS)
+    ask()
+  }
+  pace(everyMs)
+  return {
+    pace,
+    end: () => {
+      ended = true
+      clearInterval(asking)
+      clearTimeout(deadline)
+    },
   }
 }

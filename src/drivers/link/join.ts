@@ -23,6 +23,7 @@ import { fromWireError, toWireError } from './wire-error.ts'
 export const JOIN_PROTOCOL = 'gantry-join/1'
 
 const ANSWER_WITHIN_MS: Millis = 15_000
+const PROBE_WITHIN_MS: Millis = 3_000
 
 const byToken = joining.extend({
   kind: z.literal('join'),
@@ -222,6 +223,16 @@ export async function renewIdentity(servers: readonly string[], present: StoredI
 /** Whoever answers; nothing secret may be said to him. */
 const NOBODY: ConnectionOptions = { rejectUnauthorized: false }
 
+/** Whether a server that has a cluster answers there. Whoever answers proves nothing. */
+export async function isServerThere(server: string): Promise<boolean> {
+  try {
+    return z.string().parse(await ask(server, NOBODY, { kind: 'authorities' }, PROBE_WITHIN_MS)) !== ''
+  } catch (error) {
+    if (error instanceof OperationalError || error instanceof z.ZodError) return false
+    throw error
+  }
+}
+
 /**
  * Takes this node out of its cluster: it runs nothing any more. Asks one server after the other. Throws UNAVAILABLE, or what
  * the last one said.
@@ -250,8 +261,13 @@ export async function timeAt(server: string): Promise<Millis> {
 }
 
 /** One question to a server; `trust`: whom to believe, and what to show. */
-function ask(server: string, trust: ConnectionOptions, question: object): Promise<unknown> {
-  return converse(server, trust, (conversation) => conversation.ask(question))
+function ask(
+  server: string,
+  trust: ConnectionOptions,
+  question: object,
+  withinMs: Millis = ANSWER_WITHIN_MS,
+): Promise<unknown> {
+  return converse(server, trust, (conversation) => conversation.ask(question), withinMs)
 }
 
 /** Talks to a server over one connection. `trust`: whom to believe, and what to show. */
@@ -259,6 +275,7 @@ function converse<T>(
   server: string,
   trust: ConnectionOptions,
   talk: (conversation: Conversation) => Promise<T>,
+  withinMs: Millis = ANSWER_WITHIN_MS,
 ): Promise<T> {
   const { host, port } = hostAndPort(server)
   return new Promise((resolve, reject) => {
@@ -267,7 +284,7 @@ function converse<T>(
       socket.destroy()
       reject(error instanceof OperationalError ? error : unreachable(server, error))
     }
-    socket.setTimeout(ANSWER_WITHIN_MS, () => fail(new Error('no answer')))
+    socket.setTimeout(withinMs, () => fail(new Error('no answer')))
     socket.once('error', fail)
     socket.once('secureConnect', () => {
       if (trust !== NOBODY && !isServer(socket)) {

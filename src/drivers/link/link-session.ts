@@ -1,24 +1,15 @@
 import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
-import type { Millis } from '../../core/model/ids.ts'
-import { beat } from './heartbeat.ts'
-
-export interface LinkSessionOptions {
-  readonly heartbeatMs: Millis
-  /** The other end has answered a heartbeat. */
-  readonly onBeat?: (() => void) | undefined
-}
 
 /** One end of a connection between an agent and a server, from the first byte of HTTP/2 on. It ends once, with a reason. */
 export class LinkSession<S extends Http2Session = Http2Session> {
   readonly http2: S
   readonly #socket: Socket
-  readonly #endBeat: () => void
   readonly #onEnd: (() => void)[] = []
   #reason: string | null = null
 
-  constructor(http2: S, socket: Socket, { heartbeatMs, onBeat = () => undefined }: LinkSessionOptions) {
+  constructor(http2: S, socket: Socket) {
     this.http2 = http2
     this.#socket = socket
     const broke = (error: NodeJS.ErrnoException): void =>
@@ -29,11 +20,6 @@ export class LinkSession<S extends Http2Session = Http2Session> {
     http2.once('goaway', left)
     http2.once('close', left)
     socket.once('close', left)
-    this.#endBeat = beat(http2, socket, {
-      everyMs: heartbeatMs,
-      onBeat,
-      onSilence: () => this.end(`the other end has not answered for ${(3 * heartbeatMs) / 1_000} s`),
-    })
   }
 
   /** Why it is over; null: it is not. */
@@ -45,7 +31,6 @@ export class LinkSession<S extends Http2Session = Http2Session> {
   end(reason: string): void {
     if (this.#reason !== null) return
     this.#reason = reason
-    this.#endBeat()
     this.http2.destroy()
     this.#socket.destroy()
     setImmediate(() => {

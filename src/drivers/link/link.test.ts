@@ -196,21 +196,6 @@ test('the listener takes no more connections in all than it was told', async () 
   await gone(connectPlain(listener.port, '127.0.0.1'))
 })
 
-test('each answer to a heartbeat is told to the server, and who gave it', async () => {
-  const beats: number[] = []
-  const enough = Promise.withResolvers<void>()
-  await linked({
-    options: {
-      onBeat: ({ peer }) => {
-        beats.push(peer?.nodeId ?? 0)
-        if (beats.length === 3) enough.resolve()
-      },
-    },
-  })
-  await enough.promise
-  expect(beats).toEqual([2, 2, 2])
-})
-
 test('an agent goes next where it was sent to, and stays with whoever serves it', async () => {
   const leader: AgentConnection[] = []
   const { port: leads } = await listening({ onAgent: (connection) => leader.push(connection) })

@@ -13,10 +13,14 @@ import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
 import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './connection-limit.ts'
 import { LINK_PROTOCOL } from './dial.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
+import { Hearing } from './hearing.ts'
 import { LinkSession } from './link-session.ts'
 import { agentOver, turnAway } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
+
+/** Thousands come at once when a leader is new; the kernel may allow fewer. */
+const BACKLOG = 4_096
 
 /** Who a certificate of ours says is there. */
 export interface Peer {
@@ -32,12 +36,10 @@ export interface ListenOptions {
   readonly identity: StoredIdentity
   /** Serials of certificates that are not believed any more; asked at each connection, and by `judge`. */
   readonly revoked: () => ReadonlySet<string>
-  /** From 250 to 10,000. */
+  /** How often agents are to say that they are there; from 250 to 10,000. */
   readonly heartbeatMs: Millis
   readonly log: Log
   readonly onAgent: (connection: AgentConnection) => void
-  /** The agent has answered a heartbeat. */
-  readonly onBeat?: (connection: AgentConnection) => void
   /** Other protocols on the same port. `peer` is null for somebody without a certificate of ours. */
   readonly protocols: Readonly<Record<string, (socket: TLSSocket, peer: Peer | null) => void>>
   readonly limits?: ConnectionLimits
@@ -61,7 +63,8 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   checkHeartbeat(options.heartbeatMs)
   const count = new ConnectionCount(limits)
   const open = new Set<Socket>()
-  const door: Door = { options, identity: options.identity, known: new Map() }
+  const hearing = new Hearing(options.heartbeatMs)
+  const door: Door = { options, identity: options.identity, known: new Map(), hearing }
   const server = createServer(
     {
       ...mutualTls(options.identity),
@@ -107,6 +110,7 @@ interface Door {
   identity: StoredIdentity
   /** Connections of those who are believed, and how they are ended. */
   readonly known: Map<CertificateDescription, (reason: string) => void>
+  readonly hearing: Hearing
 }
 
 /** What is to be thought of whoever has dialled. */
@@ -167,15 +171,15 @@ function watch(socket: TLSSocket, { certificate }: Peer, { known }: Door): void 
 
 function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: string | null, door: Door): void {
   const { nodeId } = identity
-  const { heartbeatMs, log, onAgent, onBeat } = door.options
-  let connection: AgentConnection | null = null
+  const { heartbeatMs, log, onAgent } = door.options
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
-  const session = new LinkSession(http2, socket, {
-    heartbeatMs,
-    onBeat: () => {
-      if (connection !== null) onBeat?.(connection)
-    },
+  const session = new LinkSession(http2, socket)
+  let doubt: (isDoubtful: boolean) => void = () => undefined
+  const endHearing = door.hearing.add(socket, {
+    onDoubt: (isDoubtful) => doubt(isDoubtful),
+    onSilence: () => session.end('the agent is silent'),
   })
+  session.onEnd(endHearing)
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
   endWithCertificate(session, certificate)
   if (barred === null) {
@@ -188,8 +192,10 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   http2.once('remoteSettings', () => {
     clearTimeout(late)
     http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-    connection = agentOver(session, identity, barred)
-    onAgent(connection)
+    const onDoubt: AgentConnection['onDoubt'] = (handle) => {
+      doubt = handle
+    }
+    onAgent(agentOver(session, identity, barred, { heartbeatMs, onDoubt }))
   })
 }
 
@@ -204,6 +210,6 @@ function listen(server: Server, { host, port }: ListenOptions): Promise<number> 
         }),
       )
     })
-    server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port))
+    server.listen({ host, port, backlog: BACKLOG }, () => resolve((server.address() as AddressInfo).port))
   })
 }

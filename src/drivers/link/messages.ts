@@ -12,7 +12,19 @@ import type {
   TrustUpdate,
 } from '../../core/model/message.ts'
 import type { AssignmentDelta } from './assignment-delta.ts'
-import { authority, count, type Forms, positive, resources, runtime, text, whole, word, wordMap } from './forms.ts'
+import {
+  authority,
+  count,
+  type Forms,
+  incarnationProof,
+  positive,
+  resources,
+  runtime,
+  text,
+  whole,
+  word,
+  wordMap,
+} from './forms.ts'
 import { task, taskChange, taskStatus } from './task-form.ts'
 
 const MOST_TASKS = 100_000
@@ -77,6 +89,8 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     order: z.array(word).max(MOST_TASKS).nullable(),
     tasks: whole,
     dismissed: z.literal(true).exactOptional(),
+    proof: incarnationProof.exactOptional(),
+    keepsUnknown: z.literal(true).exactOptional(),
   } satisfies Forms<AssignmentDelta>),
   z.object({
     kind: z.literal('refused'),
@@ -91,6 +105,7 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     signing: word,
     renewWithinMs: count,
     revokedServers: z.array(word).max(MOST_REVOKED),
+    proof: incarnationProof.exactOptional(),
   } satisfies Forms<TrustUpdate>),
   z.object({
     kind: z.literal('renewed'),

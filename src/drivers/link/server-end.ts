@@ -11,17 +11,26 @@ import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
 import { AGENT_KINDS, agentMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
-import { BEGIN_WITHIN_MS, MESSAGES_PATH, SESSION_LIMITS } from './session-limits.ts'
+import { BEGIN_WITHIN_MS, HEARTBEAT_HEADER, MESSAGES_PATH, SESSION_LIMITS } from './session-limits.ts'
 
 const TOLD_WITHIN_MS: Millis = 2_000
+
+/** How it is known that an agent is there. */
+export interface AgentHeart {
+  /** How often it is to say so. */
+  readonly heartbeatMs: Millis
+  readonly onDoubt: AgentConnection['onDoubt']
+}
 
 /** An agent as its server sees it, over a session that the agent has dialled. */
 export function agentOver(
   session: LinkSession<ClientHttp2Session>,
   peer: NodeIdentity,
   barred: string | null,
+  { heartbeatMs, onDoubt }: AgentHeart,
 ): AgentConnection {
-  const stream = session.http2.request({ ':method': 'POST', ':path': MESSAGES_PATH }, { endStream: false })
+  const headers = { ':method': 'POST', ':path': MESSAGES_PATH, [HEARTBEAT_HEADER]: String(heartbeatMs) }
+  const stream = session.http2.request(headers, { endStream: false })
   const deltas = new DeltaSender()
   const late = setTimeout(() => session.end('the agent said nothing'), BEGIN_WITHIN_MS)
   session.onEnd(() => clearTimeout(late))
@@ -37,6 +46,7 @@ export function agentOver(
     send: (message) => messages.send(message),
     onMessage: (handle) => messages.onMessage(handle),
     onClose: (handle) => session.onEnd(handle),
+    onDoubt,
     close: () => messages.close(),
     calls: askAgent(session, () => messages.isOpen),
     peer,

@@ -1,10 +1,13 @@
 import type { ServerSessionOptions } from 'node:http2'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
+import { HEARTBEAT_BOUNDS_MS, isHeartbeat } from '../../core/node/vigilance.ts'
 
 /** Where the stream of messages is, and where calls are, by name. */
 export const MESSAGES_PATH = '/messages'
 export const CALL_PATH = '/call/'
+/** In the request for the stream of messages: milliseconds between two heartbeats of the agent. */
+export const HEARTBEAT_HEADER = 'heartbeat-ms'
 
 /** What one server may ask of one agent at the same time, streams of logs and programs included. */
 export const MAX_CALLS = 1_000
@@ -37,15 +40,12 @@ export const SESSION_LIMITS: ServerSessionOptions = {
 export const MOST_UNSENT_BYTES = 32 * 1024 * 1024
 
 /** For everything that must come first: TLS, HTTP/2, the first message. */
-export const BEGIN_WITHIN_MS: Millis = 10_000
+export const BEGIN_WITHIN_MS: Millis = 30_000
 
-const SHORTEST_HEARTBEAT_MS: Millis = 250
-const LONGEST_HEARTBEAT_MS: Millis = 10_000
-
-/** Throws CONFIG_INVALID for a heartbeat that would alarm at every pause, or that would notice nothing in time. */
+/** Throws CONFIG_INVALID for one that is none. */
 export function checkHeartbeat(everyMs: Millis): void {
-  if (everyMs >= SHORTEST_HEARTBEAT_MS && everyMs <= LONGEST_HEARTBEAT_MS) return
+  if (isHeartbeat(everyMs)) return
   throw new OperationalError('CONFIG_INVALID', `the link cannot have a heartbeat every ${everyMs} ms`, {
-    hint: `between ${SHORTEST_HEARTBEAT_MS} and ${LONGEST_HEARTBEAT_MS} ms`,
+    hint: `between ${HEARTBEAT_BOUNDS_MS.join(' and ')} ms`,
   })
 }

@@ -1,6 +1,7 @@
 import { crossChain } from '../../core/identity/rotation.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { Certifier } from '../../ports/certifier.ts'
+import { backupKey } from '../backup-digest.ts'
 import { openAuthority, prepareNextAuthority } from './authority-record.ts'
 import { describeCertificate } from './describe-certificate.ts'
 import { issueCertificate } from './issue-certificate.ts'
@@ -26,6 +27,7 @@ export function keyedCertifier(clusterKey: Buffer, wall: () => Millis = Date.now
     },
     nameOf,
     prepareNext: (authority, clusterId, now) => prepareNextAuthority(clusterKey, clusterId, authority, now),
+    backupKey: () => backupKey(clusterKey),
     clusterKey: () => clusterKey.toString('hex'),
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import { errorCode, replaceFile, syncDirectory } from '../durable-text.ts'
 import { splitBundle } from './describe-certificate.ts'
+import { newClusterKey } from './seal.ts'
 
 /** Who a machine is, as its disk has it. All but the certificates is secret. */
 export interface StoredIdentity {
@@ -56,6 +57,23 @@ export class IdentityFiles {
     await replaceFile(this.#path(`node.key${NEXT}`), identity.key)
     await replaceFile(this.#path('node.crt'), identity.certificate)
     await this.#takeNextKey()
+  }
+
+  /**
+   * The cluster key of a cluster that is being made here: the one of an attempt that was cut off, or a new one, which is
+   * durable before anything is sealed with it.
+   */
+  async foundingKey(): Promise<Buffer> {
+    const kept = await this.#clusterKey()
+    if (kept !== null) return kept
+    const key = newClusterKey()
+    await replaceFile(this.#path('cluster.key'), `${key.toString('hex')}\n`)
+    return key
+  }
+
+  /** The cluster key alone, which may be there before the machine has an identity; null: there is none. */
+  readClusterKey(): Promise<Buffer | null> {
+    return this.#clusterKey()
   }
 
   /** Replaces the authorities that the node trusts, and nothing else. */

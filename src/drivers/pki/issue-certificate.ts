@@ -52,8 +52,12 @@ export async function issueCertificate(
 }
 
 function alternativeNames(terms: CertificateTerms): JsonGeneralName[] {
-  const names = new Set([STABLE_NAME, ...terms.addresses])
-  return [{ type: 'url', value: formatIdentity(terms) }, ...[...names].map(alternativeName)]
+  return [{ type: 'url', value: formatIdentity(terms) }, ...subjectNames([STABLE_NAME, ...terms.addresses])]
+}
+
+/** IP addresses and DNS names as they stand in a certificate, each once. Throws USAGE for what is neither. */
+export function subjectNames(names: readonly string[]): JsonGeneralName[] {
+  return [...new Set(names)].map(alternativeName)
 }
 
 function alternativeName(address: string): JsonGeneralName {

@@ -28,6 +28,24 @@ export function mutualTls(identity: StoredIdentity): MutualTls {
   }
 }
 
+interface Told {
+  readonly uri: string | null
+  readonly serial: string
+}
+
+/** What certificates say, read once: peers are judged again and again. A connection keeps its certificate. */
+const told = new WeakMap<TLSSocket, Told>()
+
+function tellOf(socket: TLSSocket): Told {
+  const known = told.get(socket)
+  if (known !== undefined) return known
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return { uri: null, serial: '' }
+  const { uri, serial } = describeCertificate(certificate)
+  told.set(socket, { uri, serial })
+  return { uri, serial }
+}
+
 /** Judges who is at the other end of a connection that TLS has accepted. Ask again when a certificate is revoked. */
 export function judgeSocket(
   socket: TLSSocket,
@@ -35,7 +53,6 @@ export function judgeSocket(
   revokedSerials: ReadonlySet<string>,
   expected: Role | 'any',
 ): PeerVerdict {
-  const certificate = socket.getPeerX509Certificate()
-  const { uri, serial } = certificate === undefined ? { uri: null, serial: '' } : describeCertificate(certificate)
+  const { uri, serial } = tellOf(socket)
   return judgePeer(uri, clusterId, revokedSerials, serial, expected)
 }

@@ -58,7 +58,7 @@ export function clusterKeyId(clusterKey: Buffer): string {
 }
 
 /** A key for one purpose, so that what one use of the cluster key shows is of no use in another. */
-export function purposeKey(clusterKey: Buffer, purpose: 'seal' | 'name' | 'token'): Buffer {
+export function purposeKey(clusterKey: Buffer, purpose: 'seal' | 'name' | 'token' | 'backup' | 'store'): Buffer {
   return Buffer.from(hkdfSync('sha256', clusterKey, '', `gantry 1 ${purpose}`, KEY_BYTES))
 }
 

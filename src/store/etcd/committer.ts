@@ -17,6 +17,12 @@ import type { Replica } from './replica.ts'
 
 const MAX_GROUP = 256
 const RETRY_PAUSE_MS: Millis = 50
+/**
+ * What a member passes on to an etcd leader that has just died is lost, and nobody says so: it is sent again, as often as
+ * covers the election of another. Of several that arrive one takes effect.
+ */
+const SHORT_ATTEMPT_MS: Millis = 350
+const SHORT_ATTEMPTS = 5
 
 interface Waiting extends PreparedCommit {
   readonly deadlineAt: Millis
@@ -133,9 +139,10 @@ export class Committer {
   async #write(group: Group, deadlineAt: Millis): Promise<Verdict> {
     const { connection, clock } = this.#deps
     let doubt: EtcdFailure | null = null
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await connection.attempt(TXN, group.txn, deadlineAt)
+        const until = attempt <= SHORT_ATTEMPTS ? Math.min(deadlineAt, clock.now() + SHORT_ATTEMPT_MS) : deadlineAt
+        const answer = await connection.attempt(TXN, group.txn, until)
         if (answer.succeeded) return { kind: 'landed', mod: answer.revision }
         return await this.#judgeOvertaken(group, answer, doubt, deadlineAt)
       } catch (error) {

@@ -38,7 +38,7 @@ export interface EtcdStream<Response> {
  */
 export class EtcdConnection {
   readonly #options: ConnectionOptions
-  readonly #endpoints: readonly Endpoint[]
+  #endpoints: readonly Endpoint[]
   #current = 0
   #token: Promise<string> | null = null
   #closed = false
@@ -127,6 +127,18 @@ export class EtcdConnection {
       for (const stream of streams) stream.cancel()
       client.close()
     }
+  }
+
+  /** Shows this certificate from now on. What is open breaks, and goes on over new connections. */
+  renew(tls: TlsText): void {
+    const { endpoints, clock, requestTimeoutMs } = this.#options
+    const before = this.#endpoints
+    this.#endpoints = endpoints.map((address) => makeEndpoint(address, tls))
+    for (const { streams } of before) for (const stream of streams) stream.cancel()
+    // Calls that are under way may still be answered.
+    clock.callAt(clock.now() + requestTimeoutMs, () => {
+      for (const { client } of before) client.close()
+    })
   }
 
   /** Forgets the token, so that the next call asks for a new one. */

@@ -1,5 +1,6 @@
 import type { Rng } from '../../lib/rng.ts'
 import { drawHex } from '../draw-hex.ts'
+import { unfinished } from '../unfinished.ts'
 import type { EtcdConnection } from './connection.ts'
 import type { Compare, Op } from './kv-messages.ts'
 import type { Head, Layout } from './layout.ts'
@@ -23,11 +24,13 @@ export async function createState(connection: EtcdConnection, layout: Layout, rn
   const nothing: Compare = { ...layout.everything, target: 'create', revision: 0 }
   const put: Op = { kind: 'put', key: layout.head, value: encodeHead(head) }
   const look: Op = { kind: 'range', range: { key: layout.head, keysOnly: true } }
+  const mark: Op = { kind: 'range', range: { key: layout.intake, keysOnly: true } }
   const first: Op = { kind: 'range', range: { ...layout.everything, limit: 1, keysOnly: true } }
   // Sent again when the answer was lost: it does nothing where something is.
-  const answer = await connection.ask(TXN, { compare: [nothing], success: [put], failure: [look, first] })
+  const answer = await connection.ask(TXN, { compare: [nothing], success: [put], failure: [look, mark, first] })
   if (answer.succeeded) return
-  const [found, any] = answer.ranges
+  const [found, begun, any] = answer.ranges
+  if (begun?.kvs.length === 1) throw unfinished(`etcd under ${layout.namespace}`)
   if (found?.kvs.length === 0) {
     throw corrupt(layout, `it holds ${any?.kvs[0]?.key}, but no state of Gantry`)
   }

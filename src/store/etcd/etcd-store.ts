@@ -113,6 +113,11 @@ export class EtcdStore implements Store {
     return this.#election.campaign(holder, signal)
   }
 
+  /** Shows this certificate to etcd from now on. */
+  renewTls(tls: TlsText): void {
+    this.#connection.renew(tls)
+  }
+
   /** Answers those who still wait, within the time of a request. */
   async close(): Promise<void> {
     if (this.#closed) return

@@ -43,7 +43,7 @@ export interface Compare {
 
 export type Op =
   | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly lease?: bigint }
-  | { readonly kind: 'delete'; readonly key: string }
+  | { readonly kind: 'delete'; readonly key: string; readonly rangeEnd?: string }
   | { readonly kind: 'range'; readonly range: RangeRequest }
   | { readonly kind: 'txn'; readonly txn: TxnRequest }
 
@@ -169,7 +169,15 @@ function encodeOp(op: Op): Buffer {
         )
         .finish()
     case 'delete':
-      return writer.message(3, new WireWriter().text(1, op.key).finish()).finish()
+      return writer
+        .message(
+          3,
+          new WireWriter()
+            .text(1, op.key)
+            .text(2, op.rangeEnd ?? '')
+            .finish(),
+        )
+        .finish()
     case 'txn':
       return writer.message(4, encodeTxn(op.txn)).finish()
   }

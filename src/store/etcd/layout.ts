@@ -45,9 +45,19 @@ export class Layout {
     this.#objects = `${namespace}/objects/`
   }
 
+  /** Stands there while a whole state is being taken in, which nobody can use yet. */
+  get intake(): string {
+    return `${this.namespace}/intake`
+  }
+
   /** Everything under the namespace. */
   get everything(): { readonly key: string; readonly rangeEnd: string } {
     return { key: `${this.namespace}/`, rangeEnd: afterPrefix(`${this.namespace}/`) }
+  }
+
+  /** All objects. */
+  get objects(): { readonly key: string; readonly rangeEnd: string } {
+    return { key: this.#objects, rangeEnd: afterPrefix(this.#objects) }
   }
 
   /** The head and all objects: neighbours in the order of keys, the head first. */

@@ -1,5 +1,6 @@
 import type { Rng } from '../../lib/rng.ts'
 import { drawHex } from '../draw-hex.ts'
+import { unfinished } from '../unfinished.ts'
 import type { Client } from './client.ts'
 import { corrupt, RefusedByServer } from './failures.ts'
 import type { Layout } from './format.ts'
@@ -25,6 +26,7 @@ async function createRoot(client: Client, layout: Layout, rng: Rng): Promise<voi
   const found = await client.children(root)
   // Made by another server between the two looks.
   if (found?.includes('head')) return
+  if (found?.includes('intake')) throw unfinished(`ZooKeeper at ${root}`)
   const foreign = found?.filter((name) => !layout.leadsToSessions(name)) ?? []
   if (foreign.length > 0) throw corrupt(root, `it holds something else (${foreign.slice(0, 3).join(', ')})`)
   await createParents(client, root)
@@ -37,7 +39,8 @@ async function createRoot(client: Client, layout: Layout, rng: Rng): Promise<voi
   throw new RefusedByServer(result.code, `to create ${root}`)
 }
 
-async function createParents(client: Client, root: string): Promise<void> {
+/** Makes every node that leads to this path. */
+export async function createParents(client: Client, root: string): Promise<void> {
   for (let slash = root.indexOf('/', 1); slash > 0; slash = root.indexOf('/', slash + 1)) {
     const parent = root.slice(0, slash)
     if (!(await client.exists(parent))) await client.create(parent, EMPTY)

@@ -34,6 +34,11 @@ export class Layout {
     return `${this.root}/head`
   }
 
+  /** Stands there while a whole state is being taken in, which nobody can use yet. */
+  get intake(): string {
+    return `${this.root}/intake`
+  }
+
   get objects(): string {
     return `${this.root}/objects`
   }

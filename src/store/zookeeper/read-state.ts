@@ -76,7 +76,8 @@ async function readEntry(client: Client, layout: Layout, revision: StoreRevision
   return { revision, changes }
 }
 
-async function readObjects(
+/** Every object that is there, read one by one: of one revision only while nobody writes. */
+export async function readObjects(
   client: Client,
   layout: Layout,
 ): Promise<{ readonly kinds: readonly string[]; readonly records: readonly StoreRecord[] }> {

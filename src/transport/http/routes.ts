@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { API_PREFIX, type WireMetric } from '../wire.ts'
 import { metricsText } from './metrics.ts'
 import { authorityRoutes } from './routes/authority.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { clusterRoutes } from './routes/cluster.ts'
 import { goclusterRoutes } from './routes/gocluster.ts'
 import { gokubeRoutes } from './routes/gokube.ts'
@@ -31,6 +32,7 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
     ...taskRoutes,
     ...dispatchRoutes,
     ...joinTokenRoutes,
+    ...backupRoutes,
     ...authorityRoutes,
     jsonRoute({
       method: 'GET',

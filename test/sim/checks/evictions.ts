@@ -1,6 +1,6 @@
 import type { Leadership } from '../../../src/core/model/cluster.ts'
 import { isAlive, type Task } from '../../../src/core/model/task.ts'
-import { DEFAULT_PATIENCE } from '../../../src/core/node/absence.ts'
+import { VIGILANCES } from '../../../src/core/node/vigilance.ts'
 import { isHeldWhereItWas } from '../../../src/core/schedule/need.ts'
 import type { Check, CheckContext } from '../checks.ts'
 import type { Fact } from '../facts.ts'
@@ -42,7 +42,7 @@ export function evictionsRestOnTruth({ shadow, broken, now, net }: CheckContext)
       for (const { task, machineIsSilent } of evictionsIn(written, fact)) {
         const node = shadow.nodes.get(task.node ?? 0)?.hostname ?? ''
         const reigned = now() - electedAt
-        const { silentForMs, agentGoneForMs } = DEFAULT_PATIENCE
+        const { silentForMs, agentGoneForMs } = VIGILANCES.fast.patience
         if (reigned < (machineIsSilent ? silentForMs : agentGoneForMs))
           broken(`${task.id} was given up ${reigned} ms after ${fact.author} was elected`)
         if (machineIsSilent && net.isHeardFor(fact.author, node, silentForMs + DECIDED_WITHIN_MS))

@@ -2,7 +2,17 @@ import * as z from 'zod'
 import { OperationalError } from '../../../core/errors.ts'
 import { EVENT_ID } from '../../../core/model/event.ts'
 import { findNode } from '../find-node.ts'
-import { clusterView, event, explanation, health, hostStats, node, setting, settingChange } from '../schemas/cluster.ts'
+import {
+  clusterView,
+  event,
+  explanation,
+  health,
+  hostStats,
+  node,
+  server,
+  setting,
+  settingChange,
+} from '../schemas/cluster.ts'
 import { listOf } from '../schemas/named.ts'
 import { taskSample } from '../schemas/task.ts'
 import { byId, flag, wholeText } from './params.ts'
@@ -56,6 +66,7 @@ export function clusterRoutes(version: string): readonly Route[] {
       handle: (api, { body, caller }) => api.setConfig(body.key, body.value, caller),
     }),
     ...nodeRoutes,
+    ...serverRoutes,
     streamRoute({
       method: 'GET',
       path: '/events',
@@ -80,6 +91,25 @@ export function clusterRoutes(version: string): readonly Route[] {
     }),
   ]
 }
+
+const serverRoutes: readonly Route[] = [
+  jsonRoute({
+    method: 'GET',
+    path: '/servers',
+    summary: 'The servers that keep the store themselves; none with any other store.',
+    response: listOf(server),
+    handle: (api) => api.cluster().servers,
+  }),
+  jsonRoute({
+    method: 'POST',
+    path: '/servers/:id/remove',
+    summary: 'Takes a server out of the store, by name, address or member id, if the rest stays a majority.',
+    params: byId,
+    body: z.strictObject({}),
+    response: server,
+    handle: (api, { params, caller }) => api.removeServer(params.id, caller),
+  }),
+]
 
 const nodeRoutes: readonly Route[] = [
   jsonRoute({

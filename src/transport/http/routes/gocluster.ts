@@ -28,6 +28,7 @@ import {
   goclusterPulseForm,
   goclusterStatusForm,
 } from '../schemas/gocluster.ts'
+import { goclusterBackupRoutes } from './gocluster-backups.ts'
 import { flag, wholeText } from './params.ts'
 import { jsonRoute, type Route, streamRoute } from './route.ts'
 
@@ -39,7 +40,10 @@ const RECENT_LOGS = 100
  */
 export function goclusterRoutes(serverName: string | null): readonly Route[] {
   const look = (api: Api): GoclusterView => goclusterView(api, serverName)
-  return [...statusRoutes(look), ...figureRoutes(look)].map((route) => ({ ...route, errors: 'gocluster' }))
+  return [...statusRoutes(look), ...figureRoutes(look), ...goclusterBackupRoutes].map((route) => ({
+    ...route,
+    errors: 'gocluster',
+  }))
 }
 
 type Look = (api: Api) => GoclusterView

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { EVENT_KINDS, type Event } from '../../../core/model/event.ts'
 import { AVAILABILITIES, NODE_STATUSES } from '../../../core/model/node.ts'
 import { RUNTIME_KINDS } from '../../../core/model/service.ts'
-import type { ClusterView, Explanation, NodeView } from '../../../core/model/view.ts'
+import type { ClusterView, Explanation, NodeView, ServerView } from '../../../core/model/view.ts'
 import { STRATEGIES } from '../../../core/schedule/strategy.ts'
 import { SETTING_KEYS, type SettingView } from '../../../core/settings/settings.ts'
 import type { HostStats } from '../../../ports/host.ts'
@@ -98,6 +98,26 @@ export const metric: z.ZodType<WireMetric> = named(
 
 export const settingChange = z.strictObject({ key: z.string().min(1).max(100), value: z.string().max(1_000) })
 
+export const server: z.ZodType<ServerView> = named(
+  'Server',
+  z.strictObject({
+    name: z.string().describe('Empty until its etcd has run once.'),
+    address: text,
+    id: text.describe('Of the member of the store, in hex.'),
+    isVoting: z.boolean().describe('Otherwise it is still learning.'),
+    leads: z.boolean().describe('It leads the members of the store; that need not be the leader of the cluster.'),
+    alive: z.boolean(),
+    version: z.string().nullable().describe('Of etcd; null: it has never answered.'),
+  }),
+  'A server that keeps the store together with the others.',
+)
+
+const condition = named(
+  'StoreCondition',
+  z.strictObject({ kind: text, severity: z.enum(['warning', 'failure']), message: text, hint: text }),
+  'A lasting state of the store that people should know of.',
+)
+
 export const clusterView: z.ZodType<ClusterView> = named(
   'ClusterView',
   z.strictObject({
@@ -106,7 +126,11 @@ export const clusterView: z.ZodType<ClusterView> = named(
       name: text,
       incarnation: count,
       createdAt: instant,
-      level: count.exactOptional().describe('Level of the forms that its objects may have; left out: 1.'),
+      level: positive.exactOptional().describe('Of the forms that its objects may have. Left out: 1.'),
+      keepsUnknown: z
+        .literal(true)
+        .exactOptional()
+        .describe('The state was put back: agents keep what they run and it does not know, until it is settled.'),
       settings: z
         .strictObject({ strategy: z.enum(STRATEGIES).exactOptional() })
         .exactOptional()
@@ -114,6 +138,8 @@ export const clusterView: z.ZodType<ClusterView> = named(
     }),
     leadership: z.strictObject({ epoch: count, holder: text, address: text.nullable(), since: instant }),
     store: text,
+    servers: z.array(server).describe('Servers that keep the store themselves; none with any other store.'),
+    conditions: z.array(condition),
     storeRevision: count,
     version: text,
     desiredRevision: count,

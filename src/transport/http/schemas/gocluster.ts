@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { GoclusterBackup } from '../../../core/compat/gocluster-backups.ts'
 import type { GoclusterLog } from '../../../core/compat/gocluster-logs.ts'
 import type { GoclusterMetrics } from '../../../core/compat/gocluster-metrics.ts'
 import type { GoclusterNode, GoclusterPulse } from '../../../core/compat/gocluster-status.ts'
@@ -75,6 +76,14 @@ const metrics: z.ZodType<GoclusterMetrics> = named(
   'Figures of the cluster in the form of GoCluster.',
 )
 export const goclusterMetricsForm = enveloped(metrics)
+
+const backup: z.ZodType<GoclusterBackup> = named(
+  'GoclusterBackup',
+  z.strictObject({ name: text, size: count, created_at: text }),
+  'A backup in the form of GoCluster.',
+)
+export const goclusterBackupForm = enveloped(backup)
+export const goclusterBackupsForm = enveloped(z.array(backup).readonly())
 
 const logLine: z.ZodType<GoclusterLog> = z.strictObject({
   level: z.enum(['INFO', 'WARN', 'ERROR']),

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type TLSSocket } from 'node:tls'
+import { Server } from '../src/control/server.ts'
+import { LEVEL } from '../src/core/model/level.ts'
+import { keyOf } from '../src/core/model/objects.ts'
+import { VIGILANCES } from '../src/core/node/vigilance.ts'
+import { systemClock } from '../src/drivers/clock.ts'
+import { listenForAgents } from '../src/drivers/link/listen.ts'
+import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
+import { mutualTls } from '../src/drivers/pki/mutual-tls.ts'
+import { tcpReach } from '../src/drivers/reach.ts'
+import { systemRng } from '../src/drivers/rng.ts'
+import { SqliteStore } from '../src/store/sqlite.ts'
+import { aNode, aService } from '../test/builders.ts'
+import { backupTools } from '../test/memory-shelf.ts'
+import { CLUSTER, figures } from './agents-frame.ts'
+
+/**
+ * A server with a link on SQLite, or with `bare` as the first word one that only sends back what comes over mutual TLS:
+ * `link|bare <port> <file with its identity> <database> <agents>`. Says its figures when asked.
+ */
+const [kind = '', port = '0', identityFile = '', database = '', agents = '0'] = process.argv.slice(2)
+const identity = JSON.parse(readFileSync(identityFile, 'utf8')) as StoredIdentity
+const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+if (kind === 'bare') await serveBare()
+else await serveLink()
+process.on('message', () => process.send?.(figures()))
+process.send?.(figures())
+
+async function serveBare(): Promise<void> {
+  const server = createServer(mutualTls(identity), (socket: TLSSocket) => {
+    socket.setNoDelay(true)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => socket.write(chunk))
+  })
+  await new Promise<void>((resolve) =>
+    server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4_096 }, resolve),
+  )
+}
+
+async function serveLink(): Promise<void> {
+  const clock = systemClock()
+  const store = await SqliteStore.open(database)
+  const server = new Server({
+    store,
+    clock,
+    rng: systemRng(),
+    log: SILENT,
+    reach: tcpReach(),
+    certifier: () => null,
+    backups: backupTools(),
+    config: {
+      name: 'bench',
+      address: `127.0.0.1:${port}`,
+      newCluster: () => ({ id: CLUSTER, name: 'bench', incarnation: 1, createdAt: clock.now() }),
+      strategy: 'spread',
+      patience: VIGILANCES.normal.patience,
+      preferRegion: null,
+      version: 'bench',
+      level: LEVEL,
+    },
+  })
+  await server.start()
+  await server.untilLeading()
+  if (server.api.cluster().desiredRevision === 0) await prepare(store, server)
+  await listenForAgents({
+    host: '127.0.0.1',
+    port: Number(port),
+    clusterId: CLUSTER,
+    identity,
+    revoked: () => new Set(),
+    heartbeatMs: VIGILANCES.normal.heartbeatMs,
+    log: SILENT,
+    onAgent: (connection) => server.accept(connection),
+    protocols: {},
+    // All agents have the same address here.
+    limits: { total: 20_000, perAddress: 20_000 },
+  })
+}
+
+/** The nodes as their joins would have written them, and a service that gives each a task. */
+async function prepare(store: SqliteStore, server: Server): Promise<void> {
+  const ids = Array.from({ length: Number(agents) }, (_, i) => i + 1)
+  for (let from = 0; from < ids.length; from += 100) {
+    const writes = ids.slice(from, from + 100).map((id) => {
+      const name = `agent-${id}`
+      const value = aNode({ id, name, hostname: name, machineId: name, address: '127.0.0.1' })
+      return { put: keyOf('node', id), value } as const
+    })
+    await store.commit({ epoch: null, expect: [], writes, events: [] })
+  }
+  const services = { probe: aService({ name: 'probe', mode: 'global' }) }
+  const change = { kind: 'apply', manifest: { services, placements: [] }, text: 'bench' } as const
+  await server.api.apply(change, null, { by: 'bench', idempotencyKey: null })
+}

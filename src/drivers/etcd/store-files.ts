@@ -1,0 +1,73 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EtcdSetting } from '../../core/etcd/arguments.ts'
+import { errorCode, replaceFile } from '../durable-text.ts'
+import type { Authority } from '../pki/authority.ts'
+import { issueStoreCertificate } from '../pki/store-authority.ts'
+
+/** What a client of the store shows and believes, in PEM. */
+export interface StoreCredentials {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+export function storeFiles(dataDir: string): Pick<EtcdSetting, 'dataDir' | 'authorityFile' | 'memberFile'> {
+  return {
+    dataDir: join(dataDir, 'etcd'),
+    authorityFile: join(dataDir, 'etcd-run', 'authority.crt'),
+    memberFile: join(dataDir, 'etcd-run', 'member.pem'),
+  }
+}
+
+/**
+ * Makes a new key and certificate for this server's etcd. Both are in one file, so that they change together: etcd reads it
+ * again for every connection.
+ */
+export async function writeStoreCredentials(
+  dataDir: string,
+  authority: Authority,
+  host: string,
+  now: number,
+): Promise<StoreCredentials> {
+  const { authorityFile, memberFile } = storeFiles(dataDir)
+  const { key, certificate } = await issueStoreCertificate(authority, host, now)
+  await mkdir(join(dataDir, 'etcd-run'), { recursive: true, mode: 0o700 })
+  await replaceFile(authorityFile, authority.certificate)
+  await replaceFile(memberFile, `${certificate}${key}`)
+  return { ca: authority.certificate, cert: certificate, key }
+}
+
+/** Whether etcd has run here: it knows a member by its log, and makes that in one step. */
+export async function hasEtcdData(dataDir: string): Promise<boolean> {
+  const path = join(storeFiles(dataDir).dataDir, 'member', 'wal')
+  try {
+    return (await readdir(path)).some((name) => name.endsWith('.wal'))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** What a server that keeps the store was started with, for commands that work on its data directory. */
+export interface KeptSetting {
+  readonly setting: EtcdSetting
+  readonly program: string
+  readonly namespace: string
+  /** Where the members of the list serve, `host:port`. */
+  readonly addresses: readonly string[]
+}
+
+export async function keepSetting(dataDir: string, kept: KeptSetting): Promise<void> {
+  await replaceFile(join(dataDir, 'etcd-run', 'setting.json'), `${JSON.stringify(kept)}\n`)
+}
+
+/** null: no server has kept the store here. */
+export async function keptSetting(dataDir: string): Promise<KeptSetting | null> {
+  try {
+    return JSON.parse(await readFile(join(dataDir, 'etcd-run', 'setting.json'), 'utf8')) as KeptSetting
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null
+    throw error
+  }
+}
