@@ -152,9 +152,13 @@ export class NodeUser {
 
   /** In the name of the machine: nothing runs there any more. */
   async #leave(node: number): Promise<void> {
+    let machine: string | null | undefined
     for (;;) {
       const server = this.#deps.servers.find(({ api }) => api !== null)
-      const left = server?.api?.nodes().find(({ id }) => id === node)
+      const there = server?.api?.nodes().find(({ id }) => id === node)
+      if (machine === undefined) machine = there?.machineId
+      // Its id may be another machine's by now.
+      const left = there?.machineId === machine ? there : undefined
       if (server !== undefined && left === undefined) return
       const process = server?.process ?? null
       if (process !== null && server !== undefined && left !== undefined) {
