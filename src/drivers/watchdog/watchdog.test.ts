@@ -30,8 +30,10 @@ test('kills a program with all of its session when its deadline has passed, and 
   const program = aProgram('sleep 1000 & sleep 1000; exit 0')
   const other = aProgram('exec sleep 1000')
   recordRun('db.1.1', program)
+  // It may be killed before `arm` is done.
+  const exit = once(program, 'exit')
   await watchdog.arm([{ kind: 'process', containerId: 'db.1.1', at: watchdog.uptime() }])
-  await once(program, 'exit')
+  await exit
   expect(program.signalCode).toBe('SIGKILL')
   await expect.poll(() => membersOf(program.pid ?? 0), { timeout: 10_000 }).toEqual([])
   expect(other.exitCode ?? other.signalCode).toBeNull()
@@ -56,8 +58,9 @@ test('does not touch another program that has got the same number', async () => 
   const killed = aProgram('exec sleep 1000')
   recordRun('db.2.1', killed)
   const at = watchdog.uptime()
+  const exit = once(killed, 'exit')
   await watchdog.arm(['db.1.1', 'db.2.1'].map((containerId) => ({ kind: 'process', containerId, at })))
-  await once(killed, 'exit')
+  await exit
   expect(program.signalCode).toBeNull()
 }, 30_000)
 
