@@ -75,7 +75,8 @@ async function publicAddressOf(text: string | undefined): Promise<string | null>
 
 /** The store as its section in the file names it. */
 function backendOf(flags: Readonly<Record<string, unknown>>): BackendSection {
-  const settings = settingsOfFlags(flags)
+  // The list of servers is told as it is in the section of the node.
+  const { seeds: _, ...settings } = settingsOfFlags(flags)
   return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, inFile(name, setting)]))
 }
 

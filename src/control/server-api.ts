@@ -3,7 +3,6 @@ import type { Event } from '../core/model/event.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import type { Node } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
@@ -23,9 +22,7 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { explainNode } from '../core/node/explain.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
-import { explainService, explainTask } from '../core/service/explain.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
 import { invariant } from '../lib/assert.ts'
@@ -46,6 +43,7 @@ import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './aut
 import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
 import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
+import { explainObject } from './explain-object.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
@@ -74,9 +72,6 @@ export interface ServerApiDeps {
   /** What this server was started with. */
   readonly strategy: Strategy
 }
-
-/** What led somewhere is told on one screen. */
-const EXPLAINING_EVENTS = 20
 
 /**
  * The facade over a server. Reads come from the mirror, whoever leads; writes are guarded commits, and they and what is
@@ -344,27 +339,7 @@ export class ServerApi implements Api {
   }
 
   explain(object: string): Explanation {
-    const { world } = this.#deps
-    const name = object.replace(/^(task|service)\//, '')
-    const task = world.mirror.get(keyOf('task', name))?.value
-    const around = { nodes: world.nodes(), tasks: world.tasks() }
-    if (task !== undefined) return explainTask(task, this.#eventsOf(`task/${name}`), around)
-    if (world.serviceNames().has(name)) {
-      const events = this.events({ after: null, service: name, object: null, limit: EXPLAINING_EVENTS })
-      return explainService(this.service(name), events, around)
-    }
-    const node = nodeCalled(object, around.nodes)
-    if (node !== undefined) return explainNode(node, around.tasks, this.#eventsOf(`node/${node.id}`))
-    if (world.mirror.get(object as 'manifest/1') !== null) {
-      return { object, summary: `${object} exists`, reasons: [], events: this.#eventsOf(object) }
-    }
-    throw new OperationalError('NOT_FOUND', `there is nothing called ${object}`, {
-      hint: 'name a service (web), a task (web.1.1), node/1 or manifest/3',
-    })
-  }
-
-  #eventsOf(object: string): readonly Event[] {
-    return this.events({ after: null, service: null, object, limit: EXPLAINING_EVENTS })
+    return explainObject(object, { api: this, world: this.#deps.world })
   }
 
   #view(name: ServiceName): ServiceView | null {
@@ -392,11 +367,6 @@ export class ServerApi implements Api {
     if (connection === null) throw new OperationalError('UNAVAILABLE', `node ${node} is not connected`)
     return connection.calls
   }
-}
-
-/** `node/1`, or `node/` and its name. */
-function nodeCalled(object: string, nodes: readonly Node[]): Node | undefined {
-  return nodes.find(({ id, name }) => object === `node/${id}` || object === `node/${name}`)
 }
 
 function withoutText(revision: ManifestRevision): Omit<ManifestRevision, 'text'> {

@@ -35,6 +35,8 @@ export interface MembershipOptions {
   readonly link: LinkOptions | null
   readonly vigilance: Vigilance
   readonly join: JoinOptions | null
+  /** What a server that keeps the store itself was given to join with; null: there is nothing yet. */
+  readonly joinText?: () => string | null
   /** Where the API is served to other machines, which takes a certificate; null: to this one only. */
   readonly apiHost: string | null
   /** Nobody else can answer: requests stay here. */
@@ -247,9 +249,10 @@ function apiTlsOf({ certificate, bundle, key }: StoredIdentity): { readonly cert
 }
 
 /** The cluster secret with which a first server begins: one that names no other server has none to join. */
-function founding({ join }: MembershipOptions): string | null {
-  if (join === null || join.servers.length > 0) return null
-  const given = parseJoinSecret(join.token)
+function founding({ join, joinText = () => null }: MembershipOptions): string | null {
+  const text = join === null ? joinText() : join.servers.length > 0 ? null : join.token
+  if (text === null) return null
+  const given = parseJoinSecret(text)
   return given.kind === 'clusterSecret' ? given.secret : null
 }
 

@@ -53,7 +53,9 @@ export function installCommand(context: Context): Command {
     .option('--no-start', 'write the files, and start nothing')
     .option('--no-wait', 'do not wait until it has joined; its service does')
     .option('--print-unit', 'print the unit for systemd, and change nothing')
-  for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
+  for (const [flags, description] of STORE_FLAGS) {
+    if (!flags.startsWith('--seeds ')) command.option(flags, description)
+  }
   return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry install ${words}`).join('\n')}`)
     .action((flags: Flags) => run(flags, context))

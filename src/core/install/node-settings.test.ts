@@ -50,10 +50,19 @@ test('the first server asks nobody, the second the others, and each listens at i
   expect(joining.node.servers).toEqual(['two:8000', '[fd00::3]:7947'])
 })
 
+test('several servers that name no store keep one themselves', () => {
+  const seeds = [seed('10.0.0.1'), seed('two', 8000)]
+  expect(nodeSettings(input({ seeds, standing: SECOND })).backend).toEqual({
+    type: 'managed-etcd',
+    seeds: ['10.0.0.1', 'two'],
+  })
+  expect(nodeSettings(input({ standing: FIRST })).backend).toBeUndefined()
+})
+
 test.each<[string, Partial<InstallInput>, string]>([
   [
     'several servers without a store that they share',
-    { seeds: [seed('a'), seed('b')], standing: SECOND },
+    { seeds: [seed('a'), seed('b')], standing: SECOND, wish: { ...PLAIN, backend: { type: 'sqlite' } } },
     'on one machine',
   ],
   ['a token for the other role', { secret: tokenOf('server') }, 'lets in a server'],

@@ -49,6 +49,7 @@ export function nodeSettings(input: InstallInput): NodeSettings {
   const { volume, secretFile, seeds, standing, wish } = input
   requireFit(input)
   const isServer = standing.role === 'server'
+  const backend = backendFor(input)
   const { name, placement, region, zone, labels, runtimes, dockerHost } = wish
   const node: NodeSection = {
     role: standing.role,
@@ -64,9 +65,16 @@ export function nodeSettings(input: InstallInput): NodeSettings {
   return {
     data_dir: volume,
     ...(isServer && given({ listen_addr: wish.listen })),
-    ...(isServer && Object.keys(wish.backend).length > 0 && { backend: wish.backend }),
+    ...(isServer && Object.keys(backend).length > 0 && { backend }),
     node,
   }
+}
+
+/** Several servers that name no store keep one themselves. */
+function backendFor({ seeds, wish: { backend } }: InstallInput): BackendSection {
+  const type = backend['type'] ?? (seeds.length > 1 ? 'managed-etcd' : undefined)
+  if (type !== 'managed-etcd') return backend
+  return { ...backend, type, seeds: seeds.map(({ text }) => text) }
 }
 
 function requireFit({ seeds, standing: { role }, secret, wish: { backend } }: InstallInput): void {
@@ -76,13 +84,13 @@ function requireFit({ seeds, standing: { role }, secret, wish: { backend } }: In
       `the token lets in a ${secret.token.role}, and by --seeds this machine is a ${role}`,
     )
   }
-  const type = backend['type'] ?? 'sqlite'
+  const { type } = backend
   if (role === 'server' && seeds.length > 1 && (type === 'sqlite' || type === 'memory')) {
     throw new OperationalError(
       'USAGE',
       `${seeds.length} servers need a store that all of them reach, and ${type} is on one machine`,
       {
-        hint: 'add --backend-type etcd --etcd-endpoints HOST:2379, or name one server',
+        hint: 'leave --backend-type out, so that the servers keep the store themselves; or name one server',
       },
     )
   }

@@ -5,10 +5,9 @@ import type { Millis } from '../../core/model/ids.ts'
 import type { Rng } from '../../lib/rng.ts'
 import type { AgentCalls, Link, ServerConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
-import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { certificateFault } from '../pki/judge-validity.ts'
-import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
+import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
 import { hostAndPort } from './address.ts'
 import { serveServer } from './agent-end.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
@@ -82,9 +81,9 @@ async function connectTo(
     everyMs: heartbeatMs,
     onSilence: () => session.end('the server does not answer'),
   })
-  const certificate = socket.getPeerX509Certificate()
+  const certificate = peerCertificateOf(socket)
   // All agents of a server know the same certificate of it, and must not come back at the same moment.
-  if (certificate !== undefined) endWithCertificate(session, describeCertificate(certificate), rng.next())
+  if (certificate !== null) endWithCertificate(session, certificate, rng.next())
   http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
   session.onEnd(() => {
     heartbeat.end()

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { judgePeer, type PeerVerdict, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import type { Role } from '../../core/model/identity.ts'
-import { describeCertificate } from './describe-certificate.ts'
+import { type CertificateDescription, describeCertificate } from './describe-certificate.ts'
 import type { StoredIdentity } from './identity-files.ts'
 
 /** What both ends of a connection between our own processes use: TLS 1.3, and a certificate on each side. */
@@ -28,22 +28,18 @@ export function mutualTls(identity: StoredIdentity): MutualTls {
   }
 }
 
-interface Told {
-  readonly uri: string | null
-  readonly serial: string
-}
+/** A connection keeps its certificate, but TLS does not always tell it a second time. */
+const read = new WeakMap<TLSSocket, CertificateDescription>()
 
-/** What certificates say, read once: peers are judged again and again. A connection keeps its certificate. */
-const told = new WeakMap<TLSSocket, Told>()
-
-function tellOf(socket: TLSSocket): Told {
-  const known = told.get(socket)
+/** What the certificate of the other end says; null: it has shown none. */
+export function peerCertificateOf(socket: TLSSocket): CertificateDescription | null {
+  const known = read.get(socket)
   if (known !== undefined) return known
   const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) return { uri: null, serial: '' }
-  const { uri, serial } = describeCertificate(certificate)
-  told.set(socket, { uri, serial })
-  return { uri, serial }
+  if (certificate === undefined) return null
+  const description = describeCertificate(certificate)
+  read.set(socket, description)
+  return description
 }
 
 /** Judges who is at the other end of a connection that TLS has accepted. Ask again when a certificate is revoked. */
@@ -53,6 +49,6 @@ export function judgeSocket(
   revokedSerials: ReadonlySet<string>,
   expected: Role | 'any',
 ): PeerVerdict {
-  const { uri, serial } = tellOf(socket)
+  const { uri, serial } = peerCertificateOf(socket) ?? { uri: null, serial: '' }
   return judgePeer(uri, clusterId, revokedSerials, serial, expected)
 }
