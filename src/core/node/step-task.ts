@@ -83,8 +83,13 @@ function preparedStep(
 function unleasedStep(record: TaskRecord, container: SeenContainer): TaskStep {
   const message = 'it waits for the leader to renew its lease'
   if (container.state === 'created') return still(withStatus(forward(record, 'preparing'), { message }))
-  const waiting = { ...withStatus(record, { ready: false, message }), parked: true }
-  if (container.state === 'exited') return still(record.parked && waiting.status === record.status ? record : waiting)
+  const unready = withStatus(record, { ready: false, message })
+  // One that failed before its lease ended makes the pause after that failure all the same.
+  const hadFailed =
+    container.state === 'exited' && record.countedRun === (container.startedAt ?? record.status.startedAt)
+  if (hadFailed) return still(unready)
+  const waiting = record.parked && unready === record ? record : { ...unready, parked: true }
+  if (container.state === 'exited') return still(waiting)
   const because = 'no leader has renewed its lease'
   return { record: waiting, action: { kind: 'stop', containerId: container.id, because, repair: false }, wakeAt: null }
 }

@@ -14,6 +14,7 @@ import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './con
 import { LINK_PROTOCOL } from './dial.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
 import { Hearing } from './hearing.ts'
+import { JOIN_PROTOCOL } from './join.ts'
 import { LinkSession } from './link-session.ts'
 import { agentOver, turnAway } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
@@ -130,7 +131,8 @@ function admit(socket: TLSSocket, door: Door): void {
   const protocol = socket.alpnProtocol || ''
   const serve = Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
   if (serve !== undefined) {
-    if (visitor.kind === 'believed') watch(socket, visitor.peer, door)
+    // Whoever leaves the cluster loses his certificate by that, and is still to hear that he has left.
+    if (visitor.kind === 'believed' && protocol !== JOIN_PROTOCOL) watch(socket, visitor.peer, door)
     serve(socket, visitor.kind === 'believed' ? visitor.peer : null)
     return
   }

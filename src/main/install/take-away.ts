@@ -14,6 +14,7 @@ import { removeUnit } from '../../drivers/service/systemd.ts'
 import type { Runtime } from '../../ports/runtime.ts'
 import { type Identity, keptServers, readIdentity } from '../identity.ts'
 import { openRuntime } from '../node-process.ts'
+import { endStore, leaveStore } from './leave-store.ts'
 import type { InstallPaths } from './paths.ts'
 import { removeVolume, thisWorker, writeRecord } from './record-file.ts'
 
@@ -33,8 +34,10 @@ export async function takeAway(paths: InstallPaths, record: InstallRecord, optio
   const removing = { ...record, state: 'removing', worker: thisWorker() } as const
   if (record.step !== 'directory') await writeRecord(paths, removing)
   const node = nodeOf(record)
+  await leaveStore(paths, record, options.left)
   if (record.unit !== null) await endService(record.unit, options)
   await endProcesses(processesOf(serviceWords(paths, node)), GRACE_MS)
+  await endStore(paths, record)
   const identity = await identityOf(paths, options)
   if (identity !== null) {
     const state = await stateOf(paths, options)
