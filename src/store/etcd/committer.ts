@@ -140,17 +140,19 @@ export class Committer {
     const { connection, clock } = this.#deps
     let doubt: EtcdFailure | null = null
     for (let attempt = 1; ; attempt++) {
+      const until = attempt <= SHORT_ATTEMPTS ? Math.min(deadlineAt, clock.now() + SHORT_ATTEMPT_MS) : deadlineAt
       try {
-        const until = attempt <= SHORT_ATTEMPTS ? Math.min(deadlineAt, clock.now() + SHORT_ATTEMPT_MS) : deadlineAt
         const answer = await connection.attempt(TXN, group.txn, until)
         if (answer.succeeded) return { kind: 'landed', mod: answer.revision }
         return await this.#judgeOvertaken(group, answer, doubt, deadlineAt)
       } catch (error) {
         if (!(error instanceof EtcdFailure)) throw error
-        if (error.kind !== 'doubtful') return doubt === null ? { kind: 'refused', error } : unknown(doubt)
-        doubt = error
+        // A short attempt may just not have found a connection yet.
+        const mayStillGo = error.kind === 'unsent' && until < deadlineAt
+        if (error.kind === 'doubtful') doubt = error
+        else if (!mayStillGo) return doubt === null ? { kind: 'refused', error } : unknown(doubt)
       }
-      if (clock.now() >= deadlineAt) return unknown(doubt)
+      if (clock.now() >= deadlineAt) return doubt === null ? { kind: 'refused', error: tooBusy() } : unknown(doubt)
       await sleep(clock, RETRY_PAUSE_MS)
     }
   }
