@@ -4,6 +4,7 @@ import { agentsObeyTheHighest, epochsFence } from './checks/authority.ts'
 import { atMostOne, exclusiveIsOne, namesAreNeverReused, strangersAreLeftAlone } from './checks/containers.ts'
 import { evictionsRestOnTruth, halfIsNeverEvicted, returnsAreNoted } from './checks/evictions.ts'
 import { causesAreTold, statesOnlyGrow } from './checks/history.ts'
+import { leasesEnd, renewalsAreProved } from './checks/leases.ts'
 import { closedNodesStayClosed } from './checks/nodes.ts'
 import { noHotLoops, retriesBackOff } from './checks/pace.ts'
 import { revisionsTellTheTruth, rolloutsKeepTheirPromise } from './checks/rollouts.ts'
@@ -59,6 +60,8 @@ const PROMISES: readonly MakeCheck[] = [
   /* 5 */ strangersAreLeftAlone,
   /* 6 */ atMostOne,
   /* 6 */ exclusiveIsOne,
+  /* 6 */ leasesEnd,
+  /* 6 */ renewalsAreProved,
   /* 6 */ evictionsRestOnTruth,
   /* 6 */ halfIsNeverEvicted,
   /* 7 */ rolloutsKeepTheirPromise,

@@ -169,8 +169,9 @@ export class SimConnection {
     this.forAgent().send(message)
   }
 
-  /** Something that a server said long ago arrives again. */
+  /** Something that a server said long ago arrives again. An answer does not: it belongs to the connection of its question. */
   repeat(message: ServerMessage): void {
+    if (message.kind === 'renewed') return
     this.#atAgent.arrive(message)
   }
 
@@ -179,6 +180,8 @@ export class SimConnection {
     return {
       send: (message) => {
         if (this.#atAgent.closed) return
+        const { observe, node } = this.#deps
+        if (message.kind === 'renew') observe({ kind: 'renewal-asked', node, round: message.round })
         const way = { from: this.#deps.node, to: this.#deps.serverMachine }
         this.#arrivalAtServer = this.#send(message, this.#atServer, way, this.#arrivalAtServer, (sent) =>
           this.#deps.observe({

@@ -21,6 +21,8 @@ export function describeFact(fact: Fact): string | null {
     case 'start-unanswered':
       return `${fact.node} start of ${fact.taskId} is not answered`
     case 'cached':
+    case 'renewal-asked':
+    case 'armed':
       return null
     case 'to-server':
       return fact.message.kind === 'hello'

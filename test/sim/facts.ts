@@ -1,3 +1,4 @@
+import type { Millis } from '../../src/core/model/ids.ts'
 import type { AgentMessage, ServerMessage } from '../../src/core/model/message.ts'
 import type { ChangeBatch, Commit } from '../../src/ports/store.ts'
 import type { EndCause, SimContainer } from './container.ts'
@@ -24,6 +25,10 @@ export type Fact =
   | { readonly kind: 'cached'; readonly node: string; readonly text: string }
   | { readonly kind: 'to-server'; readonly node: string; readonly server: string; readonly message: AgentMessage }
   | { readonly kind: 'to-agent'; readonly node: string; readonly server: string; readonly message: ServerMessage }
+  /** The agent asks for its leases; whether anybody hears it is another matter. */
+  | { readonly kind: 'renewal-asked'; readonly node: string; readonly round: number }
+  /** The watchdog knows when the container must have ended. */
+  | { readonly kind: 'armed'; readonly node: string; readonly container: SimContainer; readonly at: Millis }
   | { readonly kind: 'agent-died' | 'rebooted' | 'parking'; readonly node: string }
   | { readonly kind: 'log'; readonly process: string; readonly level: string; readonly text: string }
 

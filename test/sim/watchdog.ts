@@ -34,7 +34,12 @@ export class SimWatchdog {
 
   #armAll(deadlines: readonly Deadline[]): void {
     const watching = this.#deadlines.size > 0
-    for (const { containerId, at } of deadlines) this.#deadlines.set(containerId, at)
+    const { name, containers, observe } = this.#machine
+    for (const { containerId, at } of deadlines) {
+      this.#deadlines.set(containerId, at)
+      const container = containers.get(containerId)
+      if (container !== undefined) observe({ kind: 'armed', node: name, container, at })
+    }
     if (!watching) this.#look()
   }
 
