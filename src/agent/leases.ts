@@ -61,7 +61,7 @@ export class Leases {
     this.#cancel?.()
   }
 
-  /** Until when of the clock a task may run; null: for as long as it is wanted. Over: it may not. */
+  /** Until when of the clock a task may run; null: for as long as it is wanted. Without a lease: never. */
   runsUntil(task: Task): Millis | null {
     if (!isLeased(task)) return null
     const { clock, watchdog, containerOf } = this.#deps
@@ -69,7 +69,7 @@ export class Leases {
     const armed = container === null ? undefined : this.#armed.get(container.id)
     if (armed === undefined) {
       if (container !== null) void this.#arm()
-      return clock.now()
+      return Number.NEGATIVE_INFINITY
     }
     return clock.now() + stopsAt(task, armed) - watchdog.uptime()
   }

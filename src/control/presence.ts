@@ -50,6 +50,8 @@ const MOST_ASKED = 64
 const ANSWERED_PAUSE_MS: Millis = 500
 /** Others that are asked whether they reach a machine that this server does not. */
 const WITNESSES = 2
+/** So long the word of a witness may take beside its question. */
+const WORD_ON_ITS_WAY_MS: Millis = 200
 
 /** Which nodes are here, and what is done about those that are not. Nothing of it is stored but what follows from it. */
 export class Presence {
@@ -255,6 +257,14 @@ export class Presence {
     }
   }
 
+  /** A witness that has fallen silent itself must not keep the question open. In two steps: what came while this process had no time is heard between them. */
+  async #tooLate(): Promise<false> {
+    const { patience, pass } = this.#deps
+    await sleep(pass.clock, patience.askWithinMs)
+    await sleep(pass.clock, WORD_ON_ITS_WAY_MS)
+    return false
+  }
+
   /** This server, or one of some other nodes: whoever alone cannot reach a machine may be the one that is cut off. */
   #anybodyReaches(id: NodeId, address: string): Promise<boolean> {
     const { reach, pass, connection, patience } = this.#deps
@@ -262,7 +272,11 @@ export class Presence {
       .nodes()
       .flatMap((node) => (node.id === id || this.#inDoubt.has(node.id) ? [] : (connection(node.id)?.calls ?? [])))
       .slice(0, WITNESSES)
-    const words = witnesses.map((calls) => calls.answers(address, patience.askWithinMs).catch(() => false))
+    const late = this.#tooLate()
+    const words = witnesses.map((calls) => {
+      const word = calls.answers(address, patience.askWithinMs).catch(() => false)
+      return Promise.race([word, late])
+    })
     return isAnyTrue([reach.answers(address, patience.askWithinMs), ...words])
   }
 }

@@ -362,8 +362,13 @@ test('a task that was stopped for want of a lease starts again when it has one, 
 test('a task that failed before its lease ended makes its pause when it has one again', () => {
   const seen = container({ state: 'exited', exitCode: 1, finishedAt: 10_000 })
   const failed = stepTask(aTask(), record({ failures: 2 }), seen, null, 10_000).record
-  const waiting = stepTask(aTask(), failed, seen, null, 10_100, 10_100).record
+  const waiting = stepTask(aTask(), failed, seen, null, 10_100, 10_050).record
   expect(stepTask(aTask(), waiting, seen, null, 10_200, 20_000)).toMatchObject({ action: null, wakeAt: 12_000 })
+})
+
+test('a task that ended by itself while nobody looked is not excused by the end of its lease', () => {
+  const seen = container({ state: 'exited', exitCode: 1, finishedAt: 10_000 })
+  expect(stepTask(aTask(), record(), seen, null, 15_000, 12_000).record.status).toMatchObject({ failures: 1 })
 })
 
 test('a task with a lease is looked at again when it must stop', () => {

@@ -84,10 +84,9 @@ function unleasedStep(record: TaskRecord, container: SeenContainer): TaskStep {
   const message = 'it waits for the leader to renew its lease'
   if (container.state === 'created') return still(withStatus(forward(record, 'preparing'), { message }))
   const unready = withStatus(record, { ready: false, message })
-  // One that failed before its lease ended makes the pause after that failure all the same.
-  const hadFailed =
-    container.state === 'exited' && record.countedRun === (container.startedAt ?? record.status.startedAt)
-  if (hadFailed) return still(unready)
+  // One that ended by itself, before its lease did, has failed like any other, and makes the pause after that.
+  const endedItself = !record.parked && container.finishedAt !== null && container.finishedAt < runsUntil
+  if (container.state === 'exited' && endedItself) return still(countExit(record, container, now))
   const waiting = record.parked && unready === record ? record : { ...unready, parked: true }
   if (container.state === 'exited') return still(waiting)
   const because = 'no leader has renewed its lease'
