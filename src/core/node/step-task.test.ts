@@ -350,7 +350,7 @@ test.each([
 })
 
 test('a task that was stopped for want of a lease starts again when it has one, whatever its exit code was', () => {
-  const seen = container({ state: 'exited', exitCode: 137, finishedAt: 10_000 })
+  const seen = container({ state: 'exited', exitCode: 137, finishedAt: 11_000 })
   const given = aTask({ spec: aService({ restart: 'no', exclusive: true, leaseMs: 30_000 }) })
   const waiting = stepTask(given, record(), seen, null, 11_000, 11_000).record
   expect(stepTask(given, waiting, seen, null, 12_000, 20_000)).toMatchObject({

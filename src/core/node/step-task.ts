@@ -57,7 +57,7 @@ export function stepTask(
   if (container === null) return missingStep(record, now)
   const known = withStatus(record, { containerId: container.id, prepared: true })
   if (record.status.failure === 'runtime' && record.proof !== 'ready') return brokenStep(known, container, now)
-  if (runsUntil !== null && runsUntil <= now) return unleasedStep(known, container)
+  if (runsUntil !== null && runsUntil <= now) return unleasedStep(known, container, runsUntil, now)
   const step = preparedStep(task, known, container, health, now)
   return { ...step, wakeAt: earlier(step.wakeAt, runsUntil) }
 }
@@ -80,7 +80,7 @@ function preparedStep(
 }
 
 /** Without a lease nothing runs: it goes on, as if it had never ended, when the leader has renewed it. */
-function unleasedStep(record: TaskRecord, container: SeenContainer): TaskStep {
+function unleasedStep(record: TaskRecord, container: SeenContainer, runsUntil: Millis, now: Millis): TaskStep {
   const message = 'it waits for the leader to renew its lease'
   if (container.state === 'created') return still(withStatus(forward(record, 'preparing'), { message }))
   const unready = withStatus(record, { ready: false, message })

@@ -72,6 +72,8 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
       // What was given up with its node goes on there for itself, until the node has heard of it.
       const task = shadow.tasks.get(order.taskId)
       if (task === undefined || task.status.state === 'lost') return
+      // One that is stopped for want of a lease may have ended before, unseen; that is not told apart.
+      if (task.spec.leaseMs !== null) return
       const slot = slotOf(order, slots, lines)
       if (fact.kind === 'ended') {
         if (fact.cause !== 'program' || task.desired !== 'running') return
