@@ -59,7 +59,6 @@ export default defineConfig({
           globalSetup: ['test/engine/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
         },
       },
       {

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
-import { aMachine, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
+import { aMachine, aToken, leaderOf, leaderOf, readyNodes, WEB } from './machines.ts'
 import { etcdPid, killEtcd, type ManagedServers, managedServers, membersOf } from './managed-servers.ts'
 
 const VOTING = ['s1 voting alive', 's2 voting alive', 's3 voting alive']
@@ -227,7 +227,11 @@ etcdTests(() => {
       startedAt: onAgent?.startedAt,
       containerId: onAgent?.containerId,
     })
-    // Changes work again.
+    // Changes work again, once the lease of the lost leader has run out.
+    await until(
+      () => leaderOf(s2),
+      (leader) => leader === 's2',
+    )
     expect(await s2.run('service', 'scale', 'web', '2')).toMatchObject({ code: 0 })
     expect(await s2.run('destroy', '--yes')).toMatchObject({ code: 0 })
   }, 240_000)
