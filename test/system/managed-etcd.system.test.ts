@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
-import { aMachine, aToken, leaderOf, leaderOf, readyNodes, WEB } from './machines.ts'
+import { aMachine, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 import { etcdPid, killEtcd, type ManagedServers, managedServers, membersOf } from './managed-servers.ts'
 
 const VOTING = ['s1 voting alive', 's2 voting alive', 's3 voting alive']
