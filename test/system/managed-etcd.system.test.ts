@@ -185,9 +185,14 @@ etcdTests(() => {
       ...['--name', 'w1', '--servers', `${managed.link(0)},${managed.link(1)}`],
       ...['--join-token-file', await aToken(s1)],
     )
+    await until(
+      () => readyNodes(s1),
+      (names) => names.length === 3,
+    )
     await apply(s1)
     const before = await s1.json<TaskView[]>('tasks')
     const onAgent = before.find(({ node }) => node === 3)
+    expect(onAgent).toBeDefined()
     const authority = readFileSync(join(s1.dataDir, 'identity', 'authority.crt'), 'utf8')
 
     // Nobody goes on alone beside a majority.
