@@ -55,8 +55,9 @@ etcdTests(() => {
       (await second.gantry.run('logs', 'web')).stdout.split('\n').filter((line) => line.endsWith('up')),
     ).toHaveLength(3)
 
-    // A node that is no server passes on what carries a token, and nothing else.
-    expect(await third.run('services')).toMatchObject({ code: 6 })
+    // A node that is no server passes on how things are, and with a token everything.
+    expect(await third.run('services')).toMatchObject({ code: 0 })
+    expect(await third.run('revisions')).toMatchObject({ code: 6 })
     const token = { ...third.env, GANTRY_TOKEN: tokenOf(second.gantry) }
     Object.assign(third.env, token)
     expect(await third.json<unknown[]>('services')).toHaveLength(1)
