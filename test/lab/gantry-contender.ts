@@ -19,6 +19,7 @@ const MANIFEST = `services:
 const WHOLE_WITHIN_MS = 120_000
 
 export interface GantryContender extends Contender {
+  readonly cluster: LabCluster
   /** Restarts its servers with these further options of `gantry up`; resolves when every node is ready. */
   retune(upArgs: readonly string[]): Promise<void>
 }
@@ -44,6 +45,7 @@ export async function gantryContender(lab: Lab): Promise<GantryContender> {
     }
   }
   const contender: GantryContender = {
+    cluster,
     name: 'Gantry',
     lab,
     owns: ({ labels }) => labels['gantry.cluster'] === clusterId,

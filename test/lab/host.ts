@@ -113,12 +113,13 @@ export class Host extends Machine {
     await this.engine.launch()
   }
 
-  /** Ends everything at once, containers too; what the kernel kept for it goes. */
+  /** Ends everything at once, containers too; what the kernel kept for it goes. Nobody is told: no connection is closed. */
   override async powerOff(): Promise<void> {
     if (!this.isOn) return
+    await this.#lan.disconnect(this.outlet)
     await super.powerOff()
     await removeGroup(this.cgroup)
-    await this.#lan.unplug(this.outlet)
+    await this.#lan.forget(this.outlet)
   }
 
   /** Loses power and starts again: the engine, and Gantry where it was running. */
