@@ -19,7 +19,6 @@ const MANIFEST = `services:
 const WHOLE_WITHIN_MS = 120_000
 
 export interface GantryContender extends Contender {
-  readonly cluster: LabCluster
   /** Restarts its servers with these further options of `gantry up`; resolves when every node is ready. */
   retune(upArgs: readonly string[]): Promise<void>
 }
@@ -28,8 +27,8 @@ export interface GantryContender extends Contender {
 export const FAST: readonly string[] = ['--failure-detection', 'fast']
 
 /** Gantry with a server and a member of etcd on each of the first three hosts, and agents on all. */
-export async function gantryContender(lab: Lab): Promise<GantryContender> {
-  const cluster = await LabCluster.start(lab, { servers: 3, etcd: 'servers' })
+export async function gantryContender(lab: Lab, upArgs: readonly string[] = []): Promise<GantryContender> {
+  const cluster = await LabCluster.start(lab, { servers: 3, etcd: 'servers', upArgs })
   const { id: clusterId } = (await cluster.view()).cluster
   const client = (): ReturnType<LabCluster['client']> => cluster.client()
   /** Changes say what is to be, so one that a change of the leader kept from an answer is asked for again. */
@@ -45,7 +44,6 @@ export async function gantryContender(lab: Lab): Promise<GantryContender> {
     }
   }
   const contender: GantryContender = {
-    cluster,
     name: 'Gantry',
     lab,
     owns: ({ labels }) => labels['gantry.cluster'] === clusterId,

@@ -26,11 +26,6 @@ export class LabEtcd {
     return [...this.#members.values()].filter(({ isRunning }) => isRunning).map(({ pid }) => pid)
   }
 
-  /** What the member of a machine has said since it was started last; empty: it has none. */
-  logOf(machine: Machine): string {
-    return this.#members.get(machine)?.output ?? ''
-  }
-
   /** Starts what does not run; resolves when it serves. */
   async start(): Promise<void> {
     await Promise.all(this.#machines.map((machine) => this.startOn(machine)))
