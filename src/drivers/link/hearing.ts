@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Millis } from '../../core/model/ids.ts'
-import { GIVE_UP_AFTER_MS, LEAST_LATE_MS } from './heartbeat.ts'
+import { GIVE_UP_AFTER_MS } from './heartbeat.ts'
 
 const LONGEST_LOOK_MS: Millis = 500
+/** A heartbeat may be late by as much on a quiet day. Doubt costs a question, no more, so it may be early. */
+const LEAST_LATE_MS: Millis = 100
 
 export interface Listener {
   /** Nothing has come for longer than a heartbeat takes, or something comes again. */
