@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests of the whole program wait more than they work: more of them at a time than there are cores. */
+const SYSTEM_WORKERS = 4
+
 export default defineConfig({
   test: {
+    maxWorkers: '100%',
     projects: [
       {
         test: {
@@ -59,6 +63,8 @@ export default defineConfig({
           globalSetup: ['test/engine/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          maxWorkers: SYSTEM_WORKERS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
