@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of the whole program wait more than they work: more of them at a time than there are cores. */
 const SYSTEM_WORKERS = 4
+const STORE_WORKERS = 2
 
 export default defineConfig({
   test: {
@@ -34,7 +35,8 @@ export default defineConfig({
           include: ['test/stores/**/*.stores.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: STORE_WORKERS,
+          sequence: { groupOrder: 2 },
         },
       },
       {
