@@ -67,9 +67,8 @@ export function nodeLost(bed: WatchedCluster, who: 'leader' | 'agent'): Promise<
   })
 }
 
-/** The machine of an agent loses power and comes back, as part of something else: one of the servers may stand still. */
-export async function agentLost(bed: WatchedCluster, still: Host | null = null): Promise<Fault> {
-  return lose(bed, await bed.fullestAgent(), async () => ({}), still)
+async function agentLost(bed: WatchedCluster, still: Host | null = null, spared: Host | null = null): Promise<Fault> {
+  return lose(bed, await bed.fullestAgent(spared), async () => ({}), still)
 }
 
 async function lose(
@@ -90,21 +89,43 @@ async function lose(
 /** A machine is cut off, that of the leader or another, and comes back when its tasks run elsewhere too. */
 export function nodeCutOff(bed: WatchedCluster, who: 'leader' | 'agent'): Promise<Verdict> {
   return bed.during(async () => {
+    if (who === 'agent') return agentCutOff(bed)
     const { leader, epoch } = await leading(bed)
-    const victim = who === 'leader' ? leader : await bed.homeOfOnly()
-    const before = (await runningContainers([victim])).filter(({ service }) => isUnwritten(service))
     const cutAt = Date.now()
-    const mend = await bed.lab.cut(victim)
-    const led = who === 'leader' ? nextLeader(await takenOver(bed, leader, epoch), cutAt) : {}
-    const movedAt = await movedFrom(bed, victim, cutAt)
-    const lost = await bed.lab.lostPackets()
-    meant(lost > 0, 'no packet was lost')
-    const after = await runningContainers([victim])
-    meant(before.length > 0 && changed(before, after).length === 0, 'it did not run on while it was cut off')
-    await mend()
-    const facts = { ...led, 'replaced after s': (movedAt - cutAt) / 1_000, 'lost packets': lost }
-    return { touches: [victim], facts }
+    return cutOff(bed, leader, async () => nextLeader(await takenOver(bed, leader, epoch), cutAt))
   })
+}
+
+/** Two machines of agents at once, as part of something else: one loses power, and the one that runs what may run only once is cut off. */
+export async function twoAgentsGone(bed: WatchedCluster, still: Host): Promise<Fault> {
+  const home = await bed.homeOfOnly()
+  const [lost, cut] = await Promise.all([agentLost(bed, still, home), agentCutOff(bed, still)])
+  const facts = Object.entries(cut.facts).map(([name, value]) => [`${name}, cut off`, value] as const)
+  return { touches: [...lost.touches, ...cut.touches], facts: { ...lost.facts, ...Object.fromEntries(facts) } }
+}
+
+async function agentCutOff(bed: WatchedCluster, still: Host | null = null): Promise<Fault> {
+  return cutOff(bed, await bed.homeOfOnly(), async () => ({}), still)
+}
+
+async function cutOff(
+  bed: WatchedCluster,
+  victim: Host,
+  follows: () => Promise<Fault['facts']>,
+  still: Host | null = null,
+): Promise<Fault> {
+  const before = (await runningContainers([victim])).filter(({ service }) => isUnwritten(service))
+  const cutAt = Date.now()
+  const mend = await bed.lab.cut(victim)
+  const facts = await follows()
+  const movedAt = await movedFrom(bed, victim, cutAt, still)
+  const lost = await bed.lab.lostPackets()
+  meant(lost > 0, 'no packet was lost')
+  const after = await runningContainers([victim])
+  meant(before.length > 0 && changed(before, after).length === 0, 'it did not run on while it was cut off')
+  await mend()
+  const replacedAfter = (movedAt - cutAt) / 1_000
+  return { touches: [victim], facts: { ...facts, 'replaced after s': replacedAfter, 'lost packets': lost } }
 }
 
 /**
