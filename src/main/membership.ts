@@ -2,7 +2,7 @@ import type { Agent } from '../agent/agent.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
-import type { NodeId } from '../core/model/ids.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { Vigilance } from '../core/node/vigilance.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
@@ -28,6 +28,9 @@ import { joinWhenPossible } from './join-when-possible.ts'
 import { dialApi, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
+
+/** A leader that is lost has a successor within a second or two, and this server hears of it at once. */
+const LEADER_REACHED_WITHIN_MS: Millis = 600
 
 export interface MembershipOptions {
   readonly dataDir: string
@@ -140,6 +143,7 @@ export class Membership {
       revoked: () => server.revoked?.all ?? new Set(),
       rng: systemRng(),
       heartbeatMs: this.#options.vigilance.heartbeatMs,
+      reachedWithinMs: LEADER_REACHED_WITHIN_MS,
       log: this.#log,
     })
     return {

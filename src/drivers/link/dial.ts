@@ -41,6 +41,8 @@ export interface DialOptions {
   readonly rng: Rng
   /** From 250 to 10,000, until a server says what it wants. */
   readonly heartbeatMs: Millis
+  /** How long a machine has to take a connection, for whoever soon hears of another server. */
+  readonly reachedWithinMs?: Millis
   readonly log?: Log
 }
 
@@ -54,7 +56,7 @@ export function dialLink(options: DialOptions): Link {
     connect: async (calls) => {
       const failures: OperationalError[] = []
       const addresses = choice.next()
-      const reachedWithinMs = addresses.length > 1 ? REACHED_WITHIN_MS : CONNECT_WITHIN_MS
+      const reachedWithinMs = options.reachedWithinMs ?? (addresses.length > 1 ? REACHED_WITHIN_MS : CONNECT_WITHIN_MS)
       for (const address of addresses) {
         try {
           const connection = await connectTo(address, calls, choice, { ...options, withinMs, reachedWithinMs })
