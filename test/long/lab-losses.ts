@@ -68,6 +68,7 @@ async function runLosses(
       const missing = TRIALS - (times.get(name)?.length ?? 0)
       return missing === 0 ? [] : [`${missing} of ${name}`]
     })
+    for (const what of leftOut) say(`left out for want of time: ${what}`)
     if ([...times.values()].some(({ length }) => length > 0))
       saveLabResult(part, { rngSeed, scenarios: {}, losses: losses(), leftOut })
     await lab.stop()

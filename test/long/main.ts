@@ -12,7 +12,8 @@ import { STORES_UNDER_FIRE } from './stores-under-fire.ts'
 
 /**
  * The long campaigns: `npm run test:long -- [--minutes N] [--seed N] [--only NAME]`. Each takes its share of the time;
- * without `--seed` the slice follows from the clock, so every run covers other lives. `--only lab` is all whose names begin so.
+ * without `--seed` the slice follows from the clock, so every run covers other lives. `--only lab` is all whose
+ * names begin so.
  */
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string' }, only: { type: 'string' } },
@@ -105,7 +106,10 @@ const PARTS: readonly Part[] = [
 let failed = 0
 let passed = 0
 const { only } = values
-const chosen = PARTS.filter(({ name }) => only === undefined || name === only || name.startsWith(`${only}-`))
+const isPart = PARTS.some(({ name }) => name === only)
+const chosen = PARTS.filter(
+  ({ name }) => only === undefined || name === only || (!isPart && name.startsWith(`${only}-`)),
+)
 const whole = only === undefined ? 1 : chosen.reduce((sum, { share }) => sum + share, 0)
 for (const part of chosen) {
   const share = part.share / whole
