@@ -3,7 +3,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 import { Server } from '../src/control/server.ts'
 import { LEVEL } from '../src/core/model/level.ts'
 import { keyOf } from '../src/core/model/objects.ts'
-import { VIGILANCES } from '../src/core/node/vigilance.ts'
+import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { listenForAgents } from '../src/drivers/link/listen.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
@@ -70,7 +70,7 @@ async function serveLink(): Promise<void> {
     clusterId: CLUSTER,
     identity,
     revoked: () => new Set(),
-    heartbeatMs: VIGILANCES.normal.heartbeatMs,
+    heartbeatMs: () => heartbeatFor(VIGILANCES.normal, server.nodeCount),
     log: SILENT,
     onAgent: (connection) => server.accept(connection),
     protocols: {},

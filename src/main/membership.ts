@@ -3,7 +3,7 @@ import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
 import type { NodeId } from '../core/model/ids.ts'
-import type { Vigilance } from '../core/node/vigilance.ts'
+import { heartbeatFor, type Vigilance } from '../core/node/vigilance.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
@@ -174,7 +174,7 @@ export class Membership {
       port: link.port,
       identity,
       server,
-      heartbeatMs: this.#options.vigilance.heartbeatMs,
+      heartbeatMs: () => heartbeatFor(this.#options.vigilance, server.nodeCount),
       log: this.#log,
       http: () => this.#http,
     })
