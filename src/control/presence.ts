@@ -15,7 +15,7 @@ import { isLeased } from '../core/node/lease.ts'
 import { hasDataThere, isHeldWhereItWas } from '../core/schedule/need.ts'
 import { earlier } from '../lib/collections.ts'
 import { sleep } from '../ports/clock.ts'
-import type { AgentConnection } from '../ports/link.ts'
+import type { AgentCalls, AgentConnection } from '../ports/link.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Write } from '../ports/store.ts'
 import { loseTask } from './lose-task.ts'
@@ -248,10 +248,12 @@ export class Presence {
     while (!this.#ended && this.#isMissing(id) && !this.#evicted.has(id)) {
       const answers = await this.#anybodyReaches(id, address)
       const now = clock.now()
+      const before = this.#silence.get(id) ?? 0
       if (answers || !this.#isMissing(id)) this.#silence.delete(id)
-      else this.#silence.set(id, longerSilence(this.#silence.get(id) ?? 0, now - heardOf, patience))
+      else this.#silence.set(id, longerSilence(before, now - heardOf, patience))
       heardOf = now
-      this.#deps.wake()
+      // Of a machine that answers as before there is nothing new to judge.
+      if ((this.#silence.get(id) ?? 0) !== before) this.#deps.wake()
       await sleep(clock, answers ? ANSWERED_PAUSE_MS : patience.askAgainMs)
       if (answers) heardOf = clock.now()
     }
@@ -268,10 +270,12 @@ export class Presence {
   /** This server, or one of some other nodes: whoever alone cannot reach a machine may be the one that is cut off. */
   #anybodyReaches(id: NodeId, address: string): Promise<boolean> {
     const { reach, pass, connection, patience } = this.#deps
-    const witnesses = pass.world
-      .nodes()
-      .flatMap((node) => (node.id === id || this.#inDoubt.has(node.id) ? [] : (connection(node.id)?.calls ?? [])))
-      .slice(0, WITNESSES)
+    const witnesses: AgentCalls[] = []
+    for (const node of pass.world.nodes()) {
+      if (witnesses.length === WITNESSES) break
+      const calls = node.id === id || this.#inDoubt.has(node.id) ? null : (connection(node.id)?.calls ?? null)
+      if (calls !== null) witnesses.push(calls)
+    }
     const late = this.#tooLate()
     const words = witnesses.map((calls) => {
       const word = calls.answers(address, patience.askWithinMs).catch(() => false)

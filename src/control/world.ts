@@ -22,6 +22,8 @@ export class World {
   readonly #dispatchOf = new Map<ServiceName, string>()
   readonly #pending = new Set<TaskId>()
   readonly #hashes = new WeakMap<ServiceSpec, string>()
+  /** In the order of their ids; null: some have changed since. */
+  #nodes: readonly Node[] | null = null
 
   constructor(mirror: Mirror) {
     this.mirror = mirror
@@ -83,8 +85,13 @@ export class World {
     return tasks
   }
 
-  nodes(): Node[] {
-    return [...this.mirror.list('node')].map(({ value }) => value).sort((a, b) => a.id - b.id)
+  /** In the order of their ids; the same list for as long as none of them changes. */
+  nodes(): readonly Node[] {
+    this.#nodes ??= this.mirror
+      .list('node')
+      .map(({ value }) => value)
+      .sort((a, b) => a.id - b.id)
+    return this.#nodes
   }
 
   /** Every service that is wanted or still has tasks. */
@@ -132,6 +139,8 @@ export class World {
       } else if (key.startsWith('dispatch/') && value !== null) {
         const dispatch = value as Dispatch
         this.#dispatchOf.set(dispatch.spec.name, dispatch.id)
+      } else if (key.startsWith('node/')) {
+        this.#nodes = null
       }
     }
   }
