@@ -20,6 +20,11 @@ export interface Net {
    * so long without interruption, so that whoever says that it is silent is wrong.
    */
   isHeardFor(server: string, node: string, ms: Millis): boolean
+  /**
+   * Whether the server has been at work for so long, and all the time neither its machine nor any that hears it has heard the
+   * node's machine, and it has missed its agent for long enough to know that.
+   */
+  isSilentFor(server: string, node: string, ms: Millis): boolean
   /** Whether the server takes the node's agent for connected, rightly or not. */
   isTakenForConnected(server: string, node: string): boolean
   /** Whether the node's agent has been connected to that server, both at work, for so long. */

@@ -55,6 +55,7 @@ export const FAULT_CLASSES = [
   'store gone',
   'store full',
   'follower asked',
+  'absence noted late',
 ] as const
 export type FaultClass = (typeof FAULT_CLASSES)[number]
 

@@ -1,7 +1,7 @@
 import type { Resources } from '../../src/core/model/service.ts'
 import { createRng } from '../../src/lib/rng.ts'
 import { type CalmDeps, islandUnrest, unrest } from './calm.ts'
-import { beginChaos, drawFaults, placeStranger } from './chaos.ts'
+import { beginChaos, drawFaults, drawLaterFaults, placeStranger } from './chaos.ts'
 import { Checks } from './checks.ts'
 import { VirtualClock } from './clock.ts'
 import { CLUSTER_STRIKES, drawClusterFaults } from './cluster-chaos.ts'
@@ -97,6 +97,7 @@ class Life {
     this.#profile = drawProfile(rng.split('profile'), shape)
     drawFaults(rng.split('faults'), this.#faults)
     if (shape === 'cluster') drawClusterFaults(rng.split('faults between machines'), this.#faults)
+    drawLaterFaults(rng.split('more faults'), this.#faults)
     const observe = (fact: Fact): void => this.#observe(fact)
     const reachable = (address: string): boolean =>
       this.#nodes.some((node) => node.name === address && node.isReachable)

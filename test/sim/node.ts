@@ -58,6 +58,7 @@ export class SimNode {
   #partitionedUntil = 0
   #isOn = true
   #onSince = 0
+  #silentSince = 0
 
   constructor(
     name: string,
@@ -92,6 +93,11 @@ export class SimNode {
     return this.#around.clock.now() - Math.max(this.#onSince, this.#partitionedUntil)
   }
 
+  /** For how long it has answered nobody; 0: it answers. */
+  get silentForMs(): number {
+    return this.isReachable ? 0 : this.#around.clock.now() - this.#silentSince
+  }
+
   /** Whether other machines get an answer from this one. */
   get isReachable(): boolean {
     return this.#isOn && this.#around.clock.now() >= this.#partitionedUntil
@@ -103,8 +109,13 @@ export class SimNode {
 
   /** Whether that server has a connection of this node which it takes for open. */
   isTakenForConnected(server: Mortal | null): boolean {
-    this.#connections = this.#connections.filter((one) => one.isOpenAtServer)
-    return this.#connections.some((one) => one.isOf(server))
+    return this.#connections.some((one) => one.isOf(server) && one.isOpenAtServer)
+  }
+
+  /** For how long that server has taken it for away, or doubted that it is there; 0: it does not. */
+  missedForMs(server: Mortal | null): number {
+    const last = this.#connections.findLast((one) => one.isOf(server))
+    return last?.missedForMs ?? server?.awakeForMs ?? 0
   }
 
   get connection(): SimConnection | null {
@@ -170,6 +181,7 @@ export class SimNode {
 
   /** The whole machine stands still for so long, and answers nobody. */
   freeze(ms: number): void {
+    this.#noteSilence()
     this.#partitionedUntil = Math.max(this.#partitionedUntil, this.#around.clock.now() + ms)
     this.pause(ms)
   }
@@ -201,6 +213,7 @@ export class SimNode {
   /** Power is lost and comes back; the agent is to be started again by whoever did this. */
   reboot(): void {
     this.killAgent()
+    this.#noteSilence()
     this.#isOn = false
     this.#around.observe({ kind: 'rebooted', node: this.name })
     this.#watchdog.forget()
@@ -225,8 +238,13 @@ export class SimNode {
 
   /** For so long no server can be reached, and nobody is told. */
   partition(ms: number): void {
+    this.#noteSilence()
     this.#partitionedUntil = this.#around.clock.now() + ms
     this.#connection?.break(8_000)
+  }
+
+  #noteSilence(): void {
+    if (this.isReachable) this.#silentSince = this.#around.clock.now()
   }
 
   async #connect(calls: AgentCalls, user: Mortal): Promise<ServerConnection> {
@@ -257,7 +275,7 @@ export class SimNode {
       calls,
       copies,
     })
-    this.#connections.push(this.#connection)
+    this.#connections = [...this.#connections.filter((one) => one.isServerAlive), this.#connection]
     server.accept(this.#connection.forServer())
     return this.#connection.forAgent()
   }

@@ -25,7 +25,9 @@ export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckCon
         if (key.startsWith('node/') && after !== null) changedAt.set((after as Node).id, time())
         if (!key.startsWith('task/') || before === null || after === null) continue
         const [old, now] = [before as Task, after as Task]
-        if (serves(old) && !serves(now) && now.desired === 'running') failedAt.set(`${now.service}.${now.slot}`, time())
+        // Whatever a slot ceased to be served for but the rollout itself.
+        const isNews = now.desired === 'running' || now.stoppedByUser || now.status.state === 'lost'
+        if (serves(old) && !serves(now) && isNews) failedAt.set(`${now.service}.${now.slot}`, time())
         if (old.desired === 'stopped' || now.desired !== 'stopped' || now.stoppedByUser) continue
         const spec = shadow.wanted().get(now.service)
         if (spec === undefined || !shadow.slots(spec).includes(now.slot)) continue
