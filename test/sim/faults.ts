@@ -56,6 +56,7 @@ export const FAULT_CLASSES = [
   'store full',
   'follower asked',
   'absence noted late',
+  'state put back',
 ] as const
 export type FaultClass = (typeof FAULT_CLASSES)[number]
 

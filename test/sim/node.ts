@@ -10,6 +10,7 @@ import { type Machine, SimEngine } from './engine.ts'
 import { hazardOf, skewOf } from './hazard.ts'
 import { SimHost } from './host.ts'
 import { SimIdentity, type SimIdentityFiles } from './identity.ts'
+import { signatureOf } from './incarnation.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
@@ -151,7 +152,7 @@ export class SimNode {
         onChange: () => this.#agent?.introduce(),
       }),
       cache: new SimDisk(this.cache, user, part('disk'), faults),
-      trusts: () => true,
+      trusts: (clusterId, incarnation, proof) => proof?.signature === signatureOf(clusterId, incarnation),
       config: {
         name: `${this.name}:7946`,
         nodeId: null,
