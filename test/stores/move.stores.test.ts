@@ -59,7 +59,14 @@ etcdTests(() =>
       sessionPath: null,
     })
     const move = async (source: StoreOptions, target: StoreOptions): Promise<number> => {
-      await using mover = await Mover.open({ source, target, dataDir: directory, replace: false, surroundings })
+      await using mover = await Mover.open({
+        source,
+        target,
+        dataDir: directory,
+        advertise: null,
+        replace: false,
+        surroundings,
+      })
       await mover.plan()
       return (await mover.move(silent)).incarnation
     }

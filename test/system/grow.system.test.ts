@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
+import { etcdTests } from '../stores/etcd-tests.ts'
+import { type Gantry, until } from './gantry.ts'
+import { aMachine, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
+import { killEtcd, type ManagedServers, managedServers, membersOf } from './managed-servers.ts'
+
+/** Options of `up`, `store move` and `backup restore` for this store. */
+function storeOf({ clientPort, peerPort, link }: ManagedServers): readonly string[] {
+  const seeds = ['--seeds', [0, 1].map(link).join(',')]
+  return [...seeds, '--etcd-client-port', String(clientPort), '--etcd-peer-port', String(peerPort)]
+}
+
+/** Runs a command until this file is there, and kills it. */
+async function killedWith(gantry: Gantry, file: string, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [gantry.program, ...args], { env: gantry.env, stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  await until(
+    async () => existsSync(join(gantry.dataDir, file)),
+    (exists) => exists,
+  )
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** The tasks and when they began: a task that was restarted differs. */
+async function running(by: Gantry): Promise<readonly string[]> {
+  const tasks = await by.json<TaskView[]>('tasks')
+  return tasks
+    .filter(({ state }) => state === 'running')
+    .map(({ id, containerId, startedAt }) => `${id} ${containerId} ${startedAt}`)
+    .sort()
+}
+
+async function withAgent(managed: ManagedServers, server: Gantry): Promise<readonly string[]> {
+  const agent = await aMachine()
+  await agent.agent(...['--name', 'w1', '--servers', managed.link(0), '--join-token-file', await aToken(server)])
+  await until(
+    () => readyNodes(server),
+    (names) => names.length === 2,
+  )
+  const file = join(server.dataDir, 'web.yaml')
+  writeFileSync(file, WEB)
+  expect(await server.run('apply', '--yes', '--config', file)).toMatchObject({ code: 0 })
+  return running(server)
+}
+
+async function isIncarnation(server: Gantry, incarnation: number): Promise<void> {
+  expect(await server.json<ClusterView>('cluster')).toMatchObject({ cluster: { incarnation } })
+  await until(
+    () => readyNodes(server),
+    (names) => names.includes('w1') && names.includes('s1'),
+    40_000,
+  )
+}
+
+etcdTests(() => {
+  test('one server on SQLite becomes a cluster of servers with an etcd of their own, and one on SQLite again', async () => {
+    const managed = await managedServers(2)
+    const [s1, s2] = managed.servers as [Gantry, Gantry]
+    const alone = ['--name', 's1', '--link', managed.link(0)]
+    await s1.up(...alone)
+    const before = await withAgent(managed, s1)
+    expect(before).toHaveLength(3)
+    const authority = readFileSync(join(s1.dataDir, 'identity', 'authority.crt'), 'utf8')
+    const move = ['store', 'move', '--to', 'managed-etcd', ...storeOf(managed)]
+    expect(await s1.run(...move, '--yes')).toMatchObject({ code: 4 })
+    await s1.end('SIGTERM')
+    await expect(managed.up(0)).rejects.toThrow('`gantry store move --to managed-etcd')
+    expect(await s1.run(...move, '--plan')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 → 2') })
+    expect(existsSync(join(s1.dataDir, 'etcd'))).toBe(false)
+
+    // Killed before the old store is left: it is the valid one, and the new one is refused.
+    await killedWith(s1, 'etcd-run/unfinished', [...move, '--yes'])
+    await expect(managed.up(0)).rejects.toThrow('ended with 78')
+    await s1.up(...alone)
+    expect(await running(s1)).toEqual(before)
+    await s1.end('SIGTERM')
+    expect(await s1.run(...move, '--yes')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('--backend-type managed-etcd'),
+    })
+    expect(await s1.run(...move, '--yes')).toMatchObject({ code: 0, stderr: expect.stringContaining('had been moved') })
+    await expect(s1.up(...alone)).rejects.toThrow('ended with 78')
+
+    await managed.up(0)
+    expect(await leaderOf(s1)).toBe('s1')
+    await isIncarnation(s1, 2)
+    expect(await running(s1)).toEqual(before)
+    expect(readFileSync(join(s1.dataDir, 'identity', 'authority.crt'), 'utf8')).toBe(authority)
+    await managed.allow(s1, 1)
+    await managed.up(1)
+    await until(
+      () => membersOf(s1),
+      (members) => members.join() === 's1 voting alive,s2 voting alive',
+      30_000,
+    )
+
+    // The way back is for one that is alone.
+    const back = ['store', 'move', '--from', 'managed-etcd', '--to', 'sqlite', '--replace', '--yes']
+    await s1.end('SIGTERM')
+    expect(await s1.run(...back)).toMatchObject({ code: 4 })
+    await managed.up(0)
+    await until(
+      () => s1.run('servers', 'rm', 's2'),
+      ({ code }) => code === 0,
+    )
+    await s2.end('SIGKILL')
+    killEtcd(s2)
+    await s1.end('SIGTERM')
+    expect(await s1.run(...back)).toMatchObject({ code: 0 })
+    await s1.up(...alone)
+    await isIncarnation(s1, 3)
+    expect(await running(s1)).toEqual(before)
+    expect(await s1.run('destroy', '--yes')).toMatchObject({ code: 0 })
+  }, 120_000)
+})
