@@ -225,7 +225,12 @@ function nameTaken(name: string): OperationalError {
 }
 
 /** A node that has its identity and has not said hello yet. */
-function expectedNode(id: NodeId, place: Node | null, { name, addresses }: JoinRequest, now: Millis): Node {
+export function expectedNode(
+  id: NodeId,
+  place: Node | null,
+  { name, addresses }: Pick<JoinRequest, 'name' | 'addresses'>,
+  now: Millis,
+): Node {
   const address = addresses[0] ?? null
   if (place !== null) return { ...place, reserved: false, name, hostname: '', address, joinedAt: now }
   return {

@@ -120,3 +120,23 @@ test('a machine that takes the place of another node gets a certificate of that 
   expect(bed.api.authority().nodes.map(({ nodeId }) => nodeId)).toEqual([1, 2])
   await expect(bed.server.renew({ identity: null, keyHash: 'k-2' }, 'k-5')).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
+
+test('a certificate that was given after the backup gets the next one, and one of a state that was never put back does not', async () => {
+  const who = { identity: { clusterId: '0123456789abcdef', role: 'agent', nodeId: 2 } as const, keyHash: 'k-later' }
+  const ask = async (): Promise<string> => {
+    await bed.join('a')
+    await bed.join('b')
+    await found()
+    await aCertificateOf(2)
+    const renewing = bed.server.renew(who, 'k-next')
+    renewing.catch(() => undefined)
+    await bed.pass(10)
+    return (await renewing).certificate
+  }
+  await expect(ask()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  bed.stop()
+  bed = await openNodeBed({ incarnation: 2, attemptFloor: 1_000 })
+  await expect(ask()).resolves.toBeDefined()
+  const asServer = { ...who, identity: { ...who.identity, role: 'server' } as const, keyHash: 'k-other' }
+  await expect(bed.server.renew(asServer, 'k-more')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})

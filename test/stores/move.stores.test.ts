@@ -124,6 +124,8 @@ etcdTests(() =>
           dataDir: directory,
           target,
           clusterKey: null,
+          socketPath: join(directory, 'none.sock'),
+          name: 'a',
           above: 0,
           version: '1',
           surroundings,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
@@ -37,13 +37,14 @@ async function running(by: Gantry): Promise<readonly string[]> {
 
 async function withAgent(managed: ManagedServers, server: Gantry): Promise<readonly string[]> {
   const agent = await aMachine()
-  await agent.agent(...['--name', 'w1', '--servers', managed.link(0), '--join-token-file', await aToken(server)])
+  const joining = ['--servers', managed.link(0), '--join-token-file', await aToken(server)]
+  await agent.agent('--name', 'w1', '--placement', 'work', ...joining)
   await until(
     () => readyNodes(server),
     (names) => names.length === 2,
   )
   const file = join(server.dataDir, 'web.yaml')
-  writeFileSync(file, WEB)
+  writeFileSync(file, WEB.replace('    replicas', '    placement: work\n    replicas'))
   expect(await server.run('apply', '--yes', '--config', file)).toMatchObject({ code: 0 })
   return running(server)
 }
@@ -58,7 +59,7 @@ async function isIncarnation(server: Gantry, incarnation: number): Promise<void>
 }
 
 etcdTests(() => {
-  test('one server on SQLite becomes a cluster of servers with an etcd of their own, and one on SQLite again', async () => {
+  test('one server on SQLite becomes several with an etcd of their own, is put back after the loss of all, and is one on SQLite again', async () => {
     const managed = await managedServers(2)
     const [s1, s2] = managed.servers as [Gantry, Gantry]
     const alone = ['--name', 's1', '--link', managed.link(0)]
@@ -99,21 +100,36 @@ etcdTests(() => {
       30_000,
     )
 
-    // The way back is for one that is alone.
-    const back = ['store', 'move', '--from', 'managed-etcd', '--to', 'sqlite', '--replace', '--yes']
+    // All servers are lost. The first of new machines has the address, a backup, and the cluster key; nothing else.
+    const [kept, key] = ['all.gantry', 'cluster.key'].map((name) => join(s2.dataDir, name)) as [string, string]
+    expect(await s1.run('backup', 'create', kept)).toMatchObject({ code: 0 })
+    copyFileSync(join(s1.dataDir, 'identity', 'cluster.key'), key)
+    const back = ['store', 'move', '--from', 'managed-etcd', '--to', 'sqlite', '--yes']
     await s1.end('SIGTERM')
+    const restore = ['backup', 'restore', kept, '--backend-type', 'managed-etcd', ...storeOf(managed)]
+    expect(await s1.run(...restore, '--replace', '--yes')).toMatchObject({ code: 5 })
     expect(await s1.run(...back)).toMatchObject({ code: 4 })
-    await managed.up(0)
-    await until(
-      () => s1.run('servers', 'rm', 's2'),
-      ({ code }) => code === 0,
-    )
     await s2.end('SIGKILL')
     killEtcd(s2)
+    for (const name of readdirSync(s1.dataDir)) rmSync(join(s1.dataDir, name), { recursive: true })
+    expect(await s1.run(...restore, '--plan')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('--cluster-key-file'),
+    })
+    const restored = await s1.run(...restore, '--cluster-key-file', key, '--name', 's1', '--above', '2', '--yes')
+    expect(restored).toMatchObject({ code: 0, stderr: expect.stringContaining('becomes server s1, node 1') })
+    expect(await s1.run('recover', '--backend-type', 'managed-etcd', ...storeOf(managed))).toMatchObject({ code: 0 })
+    await managed.up(0)
+    await isIncarnation(s1, 3)
+    expect(await running(s1)).toEqual(before)
+    expect(readFileSync(join(s1.dataDir, 'identity', 'authority.crt'), 'utf8')).toBe(authority)
+    expect(await membersOf(s1)).toEqual(['s1 voting alive'])
+
+    // The way back, for one that is alone.
     await s1.end('SIGTERM')
     expect(await s1.run(...back)).toMatchObject({ code: 0 })
     await s1.up(...alone)
-    await isIncarnation(s1, 3)
+    await isIncarnation(s1, 4)
     expect(await running(s1)).toEqual(before)
     expect(await s1.run('destroy', '--yes')).toMatchObject({ code: 0 })
   }, 120_000)

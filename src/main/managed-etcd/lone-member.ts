@@ -151,7 +151,7 @@ async function untilAlone(
   tls: ConstructorParameters<typeof EtcdMembers>[1],
 ): Promise<void> {
   const clock = systemClock()
-  const members = new EtcdMembers(clock, tls)
+  const members = new EtcdMembers(clock, tls, true)
   const until = clock.now() + BEGIN_WITHIN_MS
   try {
     for (;;) {

@@ -83,7 +83,10 @@ export class ManagedEtcd implements StoreMembers {
         const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now()))
         const members = new EtcdMembers(clock, tls)
         await etcd.endUnlessWith(etcdArguments(setting, []))
-        await becomeMember({ dataDir, setting, mayFound, hosts: list.hosts, etcd, members, progress })
+        const looking = new EtcdMembers(clock, tls, true)
+        await becomeMember({ dataDir, setting, mayFound, hosts: list.hosts, etcd, members: looking, progress }).finally(
+          () => looking.close(),
+        )
         const own = addressOf(clientUrlOf(setting))
         const opened = await openStore(store, own, tls, progress)
         const watched = new WatchedMembers({ members, own, ownPeerUrl: peerUrlOf(setting), addresses, clock, log })
