@@ -140,3 +140,18 @@ test('a certificate that was given after the backup gets the next one, and one o
   const asServer = { ...who, identity: { ...who.identity, role: 'server' } as const, keyHash: 'k-other' }
   await expect(bed.server.renew(asServer, 'k-more')).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
+
+test('a change of the authority has the next one sign the incarnation that there is', async () => {
+  bed.stop()
+  const proof = { at: 1, chain: [FIRST], signature: 'signed' }
+  bed = await openNodeBed({ incarnation: 2, proof })
+  const agent = await bed.join('a', trusting(FIRST, FIRST, SECOND))
+  await found()
+  await bed.api.apply({ kind: 'rotate-authority' }, null, ANN)
+  await bed.pass(100)
+  expect(bed.api.authority()).toMatchObject({ rotation: 'switched' })
+  const proofs = agent.heard.flatMap((message) => (message.kind === 'assignment' ? (message.proof?.chain ?? []) : []))
+  expect(proofs).toEqual([FIRST, SECOND])
+  const events = bed.api.events({ after: null, service: null, object: 'cluster/self', limit: null })
+  expect(events.filter(({ kind }) => kind === 'cluster.incarnation')).toHaveLength(1)
+})

@@ -2,14 +2,15 @@ import { join } from 'node:path'
 import { readState } from '../agent/cache.ts'
 import { backUp } from '../control/backups.ts'
 import { OperationalError } from '../core/errors.ts'
-import { clusterOf, type NewLife } from '../core/incarnation/raise.ts'
+import { clusterOf, type NewLife, objectOf } from '../core/incarnation/raise.ts'
 import type { Cluster } from '../core/model/cluster.ts'
-import { DESIRED_KEY } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, DESIRED_KEY } from '../core/model/objects.ts'
 import { backupKey, sha256 } from '../drivers/backup-digest.ts'
 import { backupFiles } from '../drivers/backup-files.ts'
 import { durableText } from '../drivers/durable-text.ts'
 import { storeFiles } from '../drivers/etcd/store-files.ts'
 import { isServerThere } from '../drivers/link/join.ts'
+import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import { invariant } from '../lib/assert.ts'
 import type { Snapshot } from '../ports/store.ts'
@@ -86,7 +87,7 @@ export async function planRestore(options: RestoreOptions): Promise<RestorePlan>
     present: present.kind,
     seat: await seatOf(options),
     counts: counts(state, present),
-    losses: losses(state, cluster, present),
+    losses: [...(await lostAgents(options)), ...losses(state, cluster, present)],
   }
 }
 
@@ -213,6 +214,19 @@ async function knownAbove({ dataDir, state, above }: RestoreOptions, present: Pr
   const obeyed = agent?.authority?.clusterId === id ? agent.authority.incarnation : 0
   const there = present.kind === 'state' ? clusterOf(present.state.records) : null
   return Math.max(above, obeyed, there?.id === id ? there.incarnation : 0, there?.movedTo?.incarnation ?? 0)
+}
+
+/** Agents that came to trust another authority since follow nothing that the one of the backup signs. */
+async function lostAgents({ dataDir, state }: RestoreOptions): Promise<readonly string[]> {
+  const identity = await readIdentity(dataDir)
+  const authority = objectOf(state.records, AUTHORITY_KEY)
+  if (identity === null || authority === null || identity.clusterId !== clusterOf(state.records).id) return []
+  const names = (bundle: string): readonly string[] =>
+    splitBundle(bundle).map((one) => describeCertificate(one).keyHash)
+  const trusted = names(identity.files.bundle)
+  return names(authority.signing.certificate).some((name) => trusted.includes(name))
+    ? []
+    : ['the authority was changed since: no agent follows this state, and every machine has to join again']
 }
 
 function counts(state: Snapshot, present: Present): RestorePlan['counts'] {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
-import { type Gantry, until } from './gantry.ts'
-import { aMachine, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
+import { freePort, type Gantry, until } from './gantry.ts'
+import { aMachine, leaderOf, readyNodes, WEB } from './machines.ts'
 import { killEtcd, type ManagedServers, managedServers, membersOf } from './managed-servers.ts'
 
 /** Options of `up`, `store move` and `backup restore` for this store. */
@@ -37,8 +38,14 @@ async function running(by: Gantry): Promise<readonly string[]> {
 
 async function withAgent(managed: ManagedServers, server: Gantry): Promise<readonly string[]> {
   const agent = await aMachine()
-  const joining = ['--servers', managed.link(0), '--join-token-file', await aToken(server)]
-  await agent.agent('--name', 'w1', '--placement', 'work', ...joining)
+  const [old, secret] = ['old', 'new'].map((name) => join(agent.dataDir, name)) as [string, string]
+  for (const file of [old, secret]) {
+    writeFileSync(file, randomBytes(16).toString('hex'), { mode: 0o600 })
+    expect(await server.run('cluster', 'secret', '--file', file)).toMatchObject({ code: 0 })
+  }
+  const joining = ['--name', 'w1', '--placement', 'work', '--servers', managed.link(0), '--join-token-file']
+  expect(await agent.run('agent', ...joining, old)).toMatchObject({ code: 6 })
+  await agent.agent(...joining, secret)
   await until(
     () => readyNodes(server),
     (names) => names.length === 2,
@@ -133,4 +140,31 @@ etcdTests(() => {
     expect(await running(s1)).toEqual(before)
     expect(await s1.run('destroy', '--yes')).toMatchObject({ code: 0 })
   }, 120_000)
+
+  test('the last of servers with an etcd of their own is uninstalled with its cluster, without force', async () => {
+    const gantry = await aMachine()
+    const volume = join(gantry.dataDir, 'volume')
+    const secret = join(gantry.dataDir, 'secret')
+    writeFileSync(secret, randomBytes(16).toString('hex'), { mode: 0o600 })
+    const [link, client, peer, api] = [await freePort(), await freePort(), await freePort(), await freePort()]
+    const ports = ['--etcd-client-port', String(client), '--etcd-peer-port', String(peer)]
+    const seeds = [
+      '--seeds',
+      `127.0.0.6:${link},127.0.0.7:${link}`,
+      '--public-address',
+      '127.0.0.6',
+      '--role',
+      'server',
+    ]
+    const where = ['--volume', volume, '--token-file', secret, '--listen', `127.0.0.1:${api}`]
+    try {
+      expect(await gantry.run('install', ...where, ...seeds, ...ports)).toMatchObject({ code: 0 })
+      const gone = await gantry.run('uninstall', '--volume', volume, '--yes')
+      expect(gone).toMatchObject({ code: 0, stderr: expect.stringContaining('this is its only server') })
+      expect(gone.stderr).not.toContain('Left behind')
+      expect(existsSync(volume)).toBe(false)
+    } finally {
+      await gantry.run('uninstall', '--volume', volume, '--yes', '--force')
+    }
+  }, 60_000)
 })

@@ -1,5 +1,8 @@
 import { Command } from 'commander'
+import { OperationalError } from '../../core/errors.ts'
+import type { StretchedSecret } from '../../core/model/identity.ts'
 import type { Context } from '../context.ts'
+import { readInput } from '../files.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
@@ -16,7 +19,30 @@ export function clusterCommand(context: Context): Command {
       context.print({ settled }, () => '')
       context.say(settled ? 'Tasks that the state does not know are removed now.' : 'There is nothing to settle.')
     })
+  command
+    .command('secret')
+    .description('replace the secret with which machines join; machines that have joined stay')
+    .option('--file <file>', 'file with the new one, 16 letters and digits or more; - is standard input')
+    .option('--none', 'machines join with tokens only from now on')
+    .addHelpText('after', '\nExamples:\n  gantry cluster secret --file secret.txt\n  gantry cluster secret --none')
+    .action(async ({ file, none }: { readonly file?: string; readonly none?: true }) => {
+      if ((file === undefined) === (none === undefined))
+        throw new OperationalError('USAGE', 'give either --file or --none')
+      context.print(await context.client().setClusterSecret(await stretched(file)), () => '')
+      context.say(
+        file === undefined
+          ? 'Machines join with tokens only.'
+          : 'Machines join with the new secret; the old one lets nobody in any more.',
+      )
+    })
   return command
+}
+
+/** The secret itself does not leave this process. */
+async function stretched(file: string | undefined): Promise<StretchedSecret | null> {
+  if (file === undefined) return null
+  const { stretchedFrom } = await import('../../main/stretch.ts')
+  return stretchedFrom(readInput(file))
 }
 
 export function leaderCommand(context: Context): Command {
