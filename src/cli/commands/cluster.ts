@@ -3,6 +3,7 @@ import { OperationalError } from '../../core/errors.ts'
 import type { StretchedSecret } from '../../core/model/identity.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
+import { clientOf } from '../named-cluster.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
@@ -48,16 +49,20 @@ async function stretched(file: string | undefined): Promise<StretchedSecret | nu
 export function leaderCommand(context: Context): Command {
   return new Command('leader')
     .description('which server leads')
-    .addHelpText('after', '\nExamples:\n  gantry leader\n  gantry leader --json')
-    .action(async () => context.print((await context.client().cluster()).leadership, leaderText))
+    .argument('[cluster]', 'one that is known here (default: where commands go)')
+    .addHelpText('after', '\nExamples:\n  gantry leader\n  gantry leader blue\n  gantry leader --json')
+    .action(async (cluster: string | undefined) =>
+      context.print((await (await clientOf(cluster, context)).cluster()).leadership, leaderText),
+    )
 }
 
 export function healthCommand(context: Context): Command {
   return new Command('health')
     .description('whether everything that is wanted serves; ends with 1 if not')
-    .addHelpText('after', '\nExample:\n  gantry health && echo fine')
-    .action(async () => {
-      const client = context.client()
+    .argument('[cluster]', 'one that is known here (default: where commands go)')
+    .addHelpText('after', '\nExamples:\n  gantry health && echo fine\n  gantry health blue')
+    .action(async (cluster: string | undefined) => {
+      const client = await clientOf(cluster, context)
       const [services, { conditions }] = await Promise.all([client.services(), client.cluster()])
       const healthy = !services.some(isHindered) && !conditions.some(isFailure)
       if (!healthy) context.exitCode = 1
