@@ -4,8 +4,9 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileS
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
+import { freePort } from '../free-port.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
-import { freePort, type Gantry, until } from './gantry.ts'
+import { type Gantry, until } from './gantry.ts'
 import { aMachine, leaderOf, readyNodes, WEB } from './machines.ts'
 import { killEtcd, type ManagedServers, managedServers, membersOf } from './managed-servers.ts'
 
@@ -139,7 +140,7 @@ etcdTests(() => {
     await isIncarnation(s1, 4)
     expect(await running(s1)).toEqual(before)
     expect(await s1.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 120_000)
+  }, 240_000)
 
   test('the last of servers with an etcd of their own is uninstalled with its cluster, without force', async () => {
     const gantry = await aMachine()
@@ -166,5 +167,5 @@ etcdTests(() => {
     } finally {
       await gantry.run('uninstall', '--volume', volume, '--yes', '--force')
     }
-  }, 60_000)
+  }, 120_000)
 })
