@@ -8,12 +8,14 @@ import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import type { Snapshot, Store } from '../ports/store.ts'
 import { clusterKeyIn } from './backup-file.ts'
 import { readIdentity } from './identity.ts'
+import { tellInstalled } from './install/tell-installed.ts'
 import { foundLoneMember, hasOtherStore, wakeLoneMember } from './managed-etcd/lone-member.ts'
 import { type OwnPlace, ownPlace } from './managed-etcd/own-place.ts'
 import { type Moved, moveState } from './move-state.ts'
 import { openIntake } from './open-intake.ts'
 import type { ManagedEtcdOptions, StoreOptions, StoreSurroundings } from './open-store.ts'
 import { signedLife } from './raise-incarnation.ts'
+import { answers, runsHere } from './running-here.ts'
 import { describePlace, flagsOf, type OpenPlace, openAlone, stateAt } from './store-place.ts'
 
 export interface MoverOptions {
@@ -21,6 +23,8 @@ export interface MoverOptions {
   readonly source: StoreOptions | 'own etcd'
   readonly target: StoreOptions | ManagedEtcdOptions
   readonly dataDir: string
+  /** Socket of a server that runs here. */
+  readonly socketPath: string
   /** Where the others dial this machine, where `target` has several; null: it is found out. */
   readonly advertise: string | null
   /** Whether a state file, or the data of an etcd, that is in the way is moved aside. */
@@ -113,6 +117,11 @@ export class Mover {
     return moved
   }
 
+  /** Tells a node that was installed here where its state is. Resolves with the path of its file; null: there is none. */
+  tellInstalled(): Promise<string | null> {
+    return tellInstalled(this.#options.dataDir, this.#target)
+  }
+
   /** `target`: a store that is there, or is made by opening it. */
   #moveTo(
     target: StoreOptions,
@@ -164,6 +173,8 @@ async function openSource(options: MoverOptions): Promise<NamedPlace> {
   await using opening = new AsyncDisposableStack()
   let { source } = options
   if (source === 'own etcd') {
+    // Its etcd would be stopped in the end.
+    if (await answers(options.socketPath)) throw runsHere()
     const member = await wakeLoneMember(dataDir, await clusterKeyIn(dataDir))
     source = opening.use(member).place
   }

@@ -63,6 +63,7 @@ etcdTests(() =>
         source,
         target,
         dataDir: directory,
+        socketPath: '',
         advertise: null,
         replace: false,
         surroundings,

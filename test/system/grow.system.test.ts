@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileS
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
+import { processesOf } from '../../src/drivers/service/detached.ts'
 import { freePort } from '../free-port.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
@@ -134,6 +135,7 @@ etcdTests(() => {
     expect(await membersOf(s1)).toEqual(['s1 voting alive'])
 
     // The way back, for one that is alone.
+    expect(await s1.run(...back)).toMatchObject({ code: 5, stderr: expect.stringContaining('Gantry runs') })
     await s1.end('SIGTERM')
     expect(await s1.run(...back)).toMatchObject({ code: 0 })
     await s1.up(...alone)
@@ -142,24 +144,25 @@ etcdTests(() => {
     expect(await s1.run('destroy', '--yes')).toMatchObject({ code: 0 })
   }, 240_000)
 
-  test('the last of servers with an etcd of their own is uninstalled with its cluster, without force', async () => {
+  test('an installed server grows with its file, and as the last of its servers is uninstalled without force', async () => {
     const gantry = await aMachine()
     const volume = join(gantry.dataDir, 'volume')
     const secret = join(gantry.dataDir, 'secret')
     writeFileSync(secret, randomBytes(16).toString('hex'), { mode: 0o600 })
     const [link, client, peer, api] = [await freePort(), await freePort(), await freePort(), await freePort()]
-    const ports = ['--etcd-client-port', String(client), '--etcd-peer-port', String(peer)]
-    const seeds = [
-      '--seeds',
-      `127.0.0.6:${link},127.0.0.7:${link}`,
-      '--public-address',
-      '127.0.0.6',
-      '--role',
-      'server',
-    ]
+    const server = ['--seeds', `127.0.0.6:${link}`, '--public-address', '127.0.0.6', '--role', 'server']
     const where = ['--volume', volume, '--token-file', secret, '--listen', `127.0.0.1:${api}`]
     try {
-      expect(await gantry.run('install', ...where, ...seeds, ...ports)).toMatchObject({ code: 0 })
+      expect(await gantry.run('install', ...where, ...server)).toMatchObject({ code: 0 })
+      const [running] = processesOf(['up', '--config', join(volume, 'gantry.yaml')])
+      process.kill(running?.pid ?? 0, 'SIGTERM')
+      const ports = ['--etcd-client-port', String(client), '--etcd-peer-port', String(peer)]
+      const seeds = ['--seeds', `127.0.0.6:${link},127.0.0.7:${link}`]
+      await until(
+        () => gantry.run('store', 'move', '--data', volume, '--to', 'managed-etcd', ...seeds, ...ports, '--yes'),
+        ({ code }) => code === 0,
+      )
+      await gantry.up('--config', join(volume, 'gantry.yaml'))
       const gone = await gantry.run('uninstall', '--volume', volume, '--yes')
       expect(gone).toMatchObject({ code: 0, stderr: expect.stringContaining('this is its only server') })
       expect(gone.stderr).not.toContain('Left behind')

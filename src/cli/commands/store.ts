@@ -3,6 +3,7 @@ import { OperationalError } from '../../core/errors.ts'
 import type { MovePlan } from '../../main/move.ts'
 import { confirm } from '../ask.ts'
 import type { Context } from '../context.ts'
+import { socketPath } from '../globals.ts'
 import { objectsWritten } from '../objects-written.ts'
 import { movePlanText } from '../render/move-plan.ts'
 import { storeOptions } from '../store-options.ts'
@@ -70,6 +71,7 @@ async function moveStore(flags: MoveFlags, context: Context): Promise<void> {
     source,
     target,
     dataDir,
+    socketPath: socketPath(context.globals),
     advertise: flags.advertise ?? null,
     replace: flags.replace === true,
     surroundings: systemSurroundings(),
@@ -85,10 +87,13 @@ async function moveStore(flags: MoveFlags, context: Context): Promise<void> {
   }
   requireSame(plan, await mover.plan())
   const { incarnation, records, wasDone } = await mover.move(objectsWritten(context))
+  const told = await mover.tellInstalled()
   context.print({ to: plan.to, incarnation, records, startWith: plan.startWith }, () => '')
   const done = wasDone ? 'The state had been moved already' : `${records} objects were moved and compared`
   context.say(context.err.good(`${done}; it is of incarnation ${incarnation} now.`))
-  context.say(`Start the servers with ${plan.startWith}`)
+  context.say(
+    told === null ? `Start the servers with ${plan.startWith}` : `Start the server again: ${told} says so now.`,
+  )
 }
 
 /** Both places are held since the plan was shown, but somebody may write where nothing holds him back. */
