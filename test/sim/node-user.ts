@@ -96,6 +96,7 @@ export class NodeUser {
       await session.exit
       await api.setConfig('strategy', this.#lookRng.pick(['spread', 'bin-pack']), caller)
       api.config()
+      await api.setClusterSecret(null, caller)
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
     }
