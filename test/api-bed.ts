@@ -12,7 +12,8 @@ import type { AgentConnection } from '../src/ports/link.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
-import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
+import type { ServerLimits } from '../src/transport/http/new-server.ts'
+import { type HttpServer, type ListenAddress, startHttp } from '../src/transport/http/server.ts'
 import { backupTools } from './memory-shelf.ts'
 import { plainAuthority, plainCertifier } from './plain-certifier.ts'
 import { simpleAgent } from './simple-agent.ts'
@@ -37,7 +38,14 @@ export interface ApiBed {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () => number } = {}): Promise<ApiBed> {
+export interface ApiBedOptions {
+  readonly auth?: 'token' | 'none'
+  readonly now?: () => number
+  readonly listen?: ListenAddress
+  readonly limits?: ServerLimits
+}
+
+export async function openApiBed(options: ApiBedOptions = {}): Promise<ApiBed> {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-api-'))
   const socketPath = join(directory, 'gantry.sock')
   const store = new MemoryStore()
@@ -47,12 +55,13 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
   const http = await startHttp({
     api: server.api,
     log,
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: options.listen ?? { host: '127.0.0.1', port: 0 },
     socketPath,
     tokens: () => [{ id: 'test', sha256: createHash('sha256').update(TOKEN).digest('hex') }],
     auth: options.auth ?? 'token',
     version: '0.1.0',
     ...(options.now === undefined ? {} : { now: options.now }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const url = http.address ?? ''
   return {

@@ -28,6 +28,7 @@ async function aServer(change: Partial<JoinServices> = {}) {
   const services: JoinServices = {
     bundle: () => authority.certificate,
     blockedFor: () => 0,
+    beginProof: () => () => undefined,
     onRefused: (address) => refused.push(address),
     admit: async ({ role, request, name }) => {
       asked.push(`join ${role} ${name}`)
