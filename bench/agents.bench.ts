@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAuthority } from '../src/drivers/pki/authority.ts'
-import { freePort } from '../test/stores/etcd.ts'
+import { freePort } from '../test/free-port.ts'
 import { CLUSTER, certify, type Figures, type FleetNews, type FleetOrder } from './agents-frame.ts'
 import { type BenchResult, type Measured, quantile, show, spread } from './frame.ts'
 

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChangeBatch, Snapshot, Store, Write } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
 import { afterPrefix } from '../../src/store/etcd/layout.ts'
-import { base64, freePort, TestEtcd } from './etcd.ts'
+import { freePort } from '../free-port.ts'
+import { base64, TestEtcd } from './etcd.ts'
 import { etcdTests } from './etcd-tests.ts'
 
 etcdTests(() => {

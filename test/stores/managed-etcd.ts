@@ -12,7 +12,8 @@ import { storeAuthority } from '../../src/drivers/pki/store-authority.ts'
 import { systemRng } from '../../src/drivers/rng.ts'
 import type { TlsText } from '../../src/store/etcd/endpoint.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { ETCD_PROGRAM, freePort } from './etcd.ts'
+import { freePort } from '../free-port.ts'
+import { ETCD_PROGRAM } from './etcd.ts'
 
 export interface Managed {
   readonly dataDir: string

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freePort, tokenOf } from './gantry.ts'
+import { freePort } from '../free-port.ts'
+import { tokenOf } from './gantry.ts'
 import { aMachine } from './machines.ts'
 
 test('clusters elsewhere are made known, chosen and trusted by the authority or its fingerprint', async () => {
