@@ -20,7 +20,12 @@ import { simpleAgent } from './simple-agent.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
 
-const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+export const SILENT: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
 
 /** A server with one node on which every task runs at once, and its API on a port and on a socket. */
 export interface ApiBed {

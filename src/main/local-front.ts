@@ -6,6 +6,8 @@ import { listenOnSocket } from '../transport/http/listeners.ts'
 import { dialApi } from './link-service.ts'
 import type { MachineIdentity } from './machine-identity.ts'
 
+type Machine = Pick<MachineIdentity, 'present' | 'revoked'>
+
 /** Each is a connection to a server. */
 const MAX_CONNECTIONS = 200
 
@@ -18,7 +20,7 @@ export interface LocalFront {
 export async function openLocalFront(
   path: string,
   servers: () => readonly string[],
-  machine: MachineIdentity,
+  machine: Machine,
 ): Promise<LocalFront> {
   const open = new Set<Socket>()
   const front = createServer((socket) => {
@@ -38,7 +40,7 @@ export async function openLocalFront(
   }
 }
 
-async function passOn(socket: Socket, servers: readonly string[], machine: MachineIdentity): Promise<void> {
+async function passOn(socket: Socket, servers: readonly string[], machine: Machine): Promise<void> {
   let why = 'no server is known'
   for (const server of servers) {
     try {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
@@ -21,7 +20,7 @@ async function heardAt(socket: Socket, bytes: string | Buffer): Promise<string> 
   })
   socket.write(bytes)
   socket.setTimeout(1_000, () => socket.destroy())
-  await once(socket, 'close')
+  await new Promise((resolve) => socket.once('close', resolve))
   return heard
 }
 

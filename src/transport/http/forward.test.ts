@@ -31,6 +31,15 @@ test('a leader that cannot be reached has done nothing: another server may be as
   expect([status, JSON.parse(text)]).toMatchObject([421, { error: { code: 'NOT_LEADER', retry: 'elsewhere' } }])
 })
 
+test.each([
+  ['/api/status', { success: false, error: expect.stringContaining('cannot be reached') }],
+  ['/task', { HttpStatusCode: 421, Message: expect.stringContaining('cannot be reached') }],
+])('a failure to pass %s on has the form that its clients know', async (path, form) => {
+  const url = await aFollower(() => Promise.reject(new OperationalError('UNAVAILABLE', 'no answer')))
+  const { status, text } = await ask({ url, path })
+  expect([status, JSON.parse(text)]).toEqual([421, form])
+})
+
 test('a leader that is lost while it answers may have done it', async () => {
   const url = await aFollower(await aLeaderThatDies())
   const write = await ask({ url, method: 'POST', path: '/x', body: '{}' })

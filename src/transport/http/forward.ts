@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import type { Duplex } from 'node:stream'
 import { OperationalError } from '../../core/errors.ts'
 import { errorAnswer } from './error-answer.ts'
+import { errorForm, failureAnswer } from './error-forms.ts'
 import { closeSoon, lastAnswer } from './last-answer.ts'
 
 /** Opens a connection to the server that can answer. Throws UNAVAILABLE. */
@@ -35,8 +36,9 @@ export async function forwardRequest(
     }
     const failure = sent && request.method !== 'GET' ? lost(error) : notPassedOn(error)
     const answer = errorAnswer(failure, requestId)
-    response.writeHead(answer.error.status, { 'content-type': 'application/json; charset=utf-8' })
-    response.end(JSON.stringify(answer))
+    const { status, body } = failureAnswer(errorForm(undefined, request.url ?? ''), answer)
+    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
+    response.end(JSON.stringify(body))
   }
   try {
     const socket = await dial()
