@@ -4,7 +4,8 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { aLinkServer, CLUSTER, joined } from '../../test/link-server-bed.ts'
+import { BED_CLUSTER } from '../../test/bed-server.ts'
+import { aLinkServer, joined } from '../../test/link-server-bed.ts'
 import { wireError } from '../transport/http/schemas/error.ts'
 import { openLocalFront } from './local-front.ts'
 
@@ -14,7 +15,7 @@ async function aFront(servers: () => readonly string[]): Promise<string> {
   const { files, nodeId } = await joined(at, 'w')
   const directory = mkdtempSync(join(tmpdir(), 'gantry-front-'))
   const path = join(directory, 'gantry.sock')
-  const present = { clusterId: CLUSTER, role: 'agent', nodeId, files } as const
+  const present = { clusterId: BED_CLUSTER, role: 'agent', nodeId, files } as const
   const front = await openLocalFront(path, servers, { present, revoked: new Set() })
   onTestFinished(async () => {
     await front.close()

@@ -13,6 +13,7 @@ import { systemRng } from '../../src/drivers/rng.ts'
 import type { TlsText } from '../../src/store/etcd/endpoint.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
 import { freePort } from '../free-port.ts'
+import { SILENT } from '../silent-log.ts'
 import { ETCD_PROGRAM } from './etcd.ts'
 
 export interface Managed {
@@ -24,8 +25,6 @@ export interface Managed {
   readonly address: string
 }
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-
 /** A directory that goes with the test. */
 export function aDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-managed-'))
@@ -34,7 +33,7 @@ export function aDirectory(): string {
 }
 
 export function processOf(dataDir: string): EtcdProcess {
-  return new EtcdProcess({ dataDir, program: ETCD_PROGRAM, clock: systemClock(), log: silent })
+  return new EtcdProcess({ dataDir, program: ETCD_PROGRAM, clock: systemClock(), log: SILENT })
 }
 
 /** The etcd of one server, as `gantry up` runs it. */
