@@ -157,7 +157,6 @@ export class EtcdMembers {
       endpoints: [address],
       clock: this.#clock,
       requestTimeoutMs: MAKE_ROOM_WITHIN_MS,
-      user: null,
       tls: this.#tls,
     })
     this.#connections.set(address, connection)
