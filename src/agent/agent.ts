@@ -181,7 +181,7 @@ export class Agent {
   }
 
   #hello(): Hello {
-    const { config, host, identity } = this.#deps
+    const { clock, config, host, identity } = this.#deps
     const trust = identity?.trust() ?? null
     return {
       kind: 'hello',
@@ -201,6 +201,7 @@ export class Agent {
       version: config.version,
       authority: this.#authority,
       ...(trust !== null && { trust }),
+      clock: clock.now(),
     }
   }
 

@@ -23,6 +23,7 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
+import { clockConditions } from '../core/node/clock-conditions.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
@@ -96,7 +97,10 @@ export class ServerApi implements Api {
       leadership,
       store: storeKind,
       servers: storeMembers?.servers() ?? [],
-      conditions: storeMembers?.conditions() ?? [],
+      conditions: [
+        ...(storeMembers?.conditions() ?? []),
+        ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
+      ],
       storeRevision: world.mirror.revision,
       version,
       desiredRevision: world.desired,

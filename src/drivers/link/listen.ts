@@ -4,13 +4,13 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
+import { ConnectionCount, type ConnectionLimits } from '../../lib/connection-count.ts'
 import type { AgentConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
 import type { CertificateTerms } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeValidity } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
-import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './connection-limit.ts'
 import { LINK_PROTOCOL } from './dial.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
 import { Hearing } from './hearing.ts'
@@ -22,6 +22,8 @@ import { tuneSocket } from './tune-socket.ts'
 
 /** Thousands come at once when a leader is new; the kernel may allow fewer. */
 const BACKLOG = 4_096
+/** Machines behind one address translator share an address, so one may have many. */
+const CONNECTION_LIMITS: ConnectionLimits = { total: 16_384, perAddress: 1_024 }
 
 /** Who a certificate of ours says is there. */
 export interface Peer {

@@ -19,8 +19,8 @@ export interface ConnectionOptions {
   readonly clock: Clock
   /** Bound of one call, with all its attempts. */
   readonly requestTimeoutMs: Millis
-  readonly user: Credentials | null
-  readonly tls: TlsText | null
+  readonly user?: Credentials | null
+  readonly tls?: TlsText | null
   /** A call ends as soon as nobody listens; left out: it waits for somebody until its deadline. */
   readonly refusalEnds?: boolean
 }
@@ -47,7 +47,7 @@ export class EtcdConnection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#endpoints = options.endpoints.map((address) => makeEndpoint(address, options.tls))
+    this.#endpoints = options.endpoints.map((address) => makeEndpoint(address, options.tls ?? null))
   }
 
   /** When a call that begins now has to be over. */
@@ -184,7 +184,7 @@ export class EtcdConnection {
 
   /** null: there is no user, so none is needed. */
   #tokenOf(endpoint: Endpoint, until: Millis): Promise<string> | null {
-    const { user } = this.#options
+    const { user = null } = this.#options
     if (user === null) return null
     if (this.#token !== null) return this.#token
     const asked = this.#send(endpoint, AUTHENTICATE, user, new Metadata(), until).catch((error: unknown) => {

@@ -160,7 +160,6 @@ export class EtcdMembers {
       endpoints: [address],
       clock: this.#clock,
       requestTimeoutMs: MAKE_ROOM_WITHIN_MS,
-      user: null,
       tls: this.#tls,
       refusalEnds: this.#inHurry,
     })
