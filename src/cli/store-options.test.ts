@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { AGENT_KEYS } from '../core/manifest/agent-sections.ts'
-import type { ManagedEtcdOptions, StoreOptions } from '../main/open-store.ts'
+import type { ManagedEtcdOptions, SharedMemoryOptions, StoreOptions } from '../main/open-store.ts'
 import { storeOptions } from './store-options.ts'
 import { SETTING_NAMES, STORE_FLAGS, settingsOfFlags, settingsOfSection } from './store-settings.ts'
 
@@ -9,7 +9,7 @@ import { SETTING_NAMES, STORE_FLAGS, settingsOfFlags, settingsOfSection } from '
 function read(
   line: readonly string[],
   section: Readonly<Record<string, unknown>> = {},
-): { readonly options: StoreOptions | ManagedEtcdOptions; readonly warned: readonly string[] } {
+): { readonly options: StoreOptions | ManagedEtcdOptions | SharedMemoryOptions; readonly warned: readonly string[] } {
   const command = new Command()
   for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
   command.parse(line, { from: 'user' })

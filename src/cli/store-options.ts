@@ -4,6 +4,7 @@ import type { Millis } from '../core/model/ids.ts'
 import type {
   EtcdStoreOptions,
   ManagedEtcdOptions,
+  SharedMemoryOptions,
   StoreOptions,
   StoreUser,
   TlsFiles,
@@ -41,12 +42,13 @@ const NAMES: Readonly<Record<Kind, string>> = {
 export function storeOptions(
   sources: { readonly flags: StoreSettings; readonly file: StoreSettings; readonly dataDir: string },
   warn: (line: string) => void,
-): StoreOptions | ManagedEtcdOptions {
+): StoreOptions | ManagedEtcdOptions | SharedMemoryOptions {
   const settings = merge(sources.flags, sources.file)
   const kind = kindOf(settings)
   for (const name of SETTING_NAMES) refuseForeign(kind, settings[name], name, warn)
   switch (kind) {
     case 'memory':
+      if (settings.seeds !== undefined) return { kind: 'shared-memory', seeds: listOf(settings.seeds) }
       warn('the state is kept in memory only: it is gone when this process ends')
       return { kind }
     case 'sqlite':
@@ -63,7 +65,7 @@ export function storeOptions(
 /** The same for a command that opens the store by itself. Throws UNSUPPORTED for one that running servers keep. */
 export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions {
   const options = storeOptions(...of)
-  if (options.kind !== 'managed-etcd') return options
+  if (options.kind !== 'managed-etcd' && options.kind !== 'shared-memory') return options
   throw new OperationalError('UNSUPPORTED', 'servers that keep the store themselves cannot be given a state yet', {
     hint: 'use an etcd of your own (--backend-type etcd)',
   })
@@ -99,6 +101,7 @@ function refuseForeign(
 function whyForeign(kind: Kind, name: SettingName): string | null {
   if (name === 'type') return null
   const elsewhere = `the state is kept in ${NAMES[kind]}`
+  if (kind === 'memory' && name === 'seeds') return null
   if (kind === 'memory' || kind === 'sqlite') return elsewhere
   if (MANAGED.includes(name)) return kind === 'managed-etcd' ? null : elsewhere
   if (kind === 'zookeeper' && name === 'renew_interval') {

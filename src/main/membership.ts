@@ -25,7 +25,7 @@ import type { HttpServer } from '../transport/http/server.ts'
 import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
-import { dialApi, serveLink } from './link-service.ts'
+import { dialApi, type LinkProtocols, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 
@@ -41,6 +41,10 @@ export interface MembershipOptions {
   readonly apiHost: string | null
   /** Nobody else can answer: requests stay here. */
   readonly isCutOff: () => boolean
+  /** Whether others can use the store too. A server of its own store cannot join. */
+  readonly sharesStore: boolean
+  /** What else is served on the link. */
+  readonly protocols: LinkProtocols
 }
 
 /** What ties a server to the other machines of its cluster: who it is, and the port where they find it. */
@@ -68,6 +72,7 @@ export class Membership {
     let identity = await readIdentity(dataDir)
     if (identity === null && join !== null && founding(options) === null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
+      if (!options.sharesStore) throw ownStore()
       const { servers: named, token, discovery } = join
       const servers = named.length > 0 ? named : await searchServers(discovery, token, log)
       const asking = { servers, token, role: 'server', name, addresses: [link.advertise] } as const
@@ -93,6 +98,11 @@ export class Membership {
 
   get #identity(): Identity | null {
     return this.#machine?.present ?? this.#first
+  }
+
+  /** Who this machine is; null: nobody yet. */
+  get identity(): Identity | null {
+    return this.#identity
   }
 
   get nodeId(): NodeId | null {
@@ -177,6 +187,7 @@ export class Membership {
       heartbeatMs: this.#options.vigilance.heartbeatMs,
       log: this.#log,
       http: () => this.#http,
+      protocols: this.#options.protocols,
     })
     this.#listener = listener
     this.#unfollow = server.revoked?.onChange(() => listener.judge()) ?? this.#unfollow
@@ -242,6 +253,17 @@ export class Membership {
     if (this.#identity === null) throw new OperationalError('UNAVAILABLE', 'this machine has no identity yet')
     return this.#identity
   }
+}
+
+/** It would make a second cluster in that store. */
+function ownStore(): OperationalError {
+  return new OperationalError(
+    'PREREQUISITE',
+    'cannot join as a server: no other server reaches the store of this one',
+    {
+      hint: 'name the store of the others with --backend-type (and --seeds, where they keep it themselves), or join with `gantry agent`',
+    },
+  )
 }
 
 function apiTlsOf({ certificate, bundle, key }: StoredIdentity): { readonly cert: string; readonly key: string } {

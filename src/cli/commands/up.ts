@@ -90,7 +90,8 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file.store, dataDir }, warn)
   // Servers that are installed at the same time have no token yet: they wait for the file.
-  const token = store.kind === 'managed-etcd' ? null : joinToken(flags, file)
+  const keepsItself = store.kind === 'managed-etcd' || store.kind === 'shared-memory'
+  const token = keepsItself ? null : joinToken(flags, file)
   const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
   const discovery = discoveryIn(file, clusterName, flags.discoverySecretFile)
   if (token === null && Object.keys(discovery.nodes).length > 0)
