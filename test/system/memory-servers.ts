@@ -49,7 +49,9 @@ export async function memoryServers(count: number): Promise<MemoryServers> {
 }
 
 /** `s1:ready`, for each node, and who leads, as a server says it. */
-export async function standing(gantry: Gantry): Promise<{ readonly leader: string; readonly nodes: readonly string[] }> {
+export async function standing(
+  gantry: Gantry,
+): Promise<{ readonly leader: string; readonly nodes: readonly string[] }> {
   const { leadership, nodes } = await gantry.json<ClusterView>('cluster')
   return { leader: leadership.holder, nodes: nodes.map(({ name, status }) => `${name}:${status}`) }
 }

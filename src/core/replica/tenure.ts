@@ -17,6 +17,7 @@ export interface Version {
   readonly revision: StoreRevision
 }
 
+const NO_TENURE: Tenure = { number: 0, by: 0, from: 0, since: 0 }
 /** What is older than that many changes of the keeper counts as unknown. */
 const KEPT_TENURES = 64
 
@@ -36,8 +37,8 @@ export function contains(whole: Version, part: Version): boolean {
 
 /** Negative when `a` goes on rather than `b`: the newer tenure, then that of the lower id, then the longer one. */
 export function compareVersions(a: Version, b: Version): number {
-  const [x, y] = [a.tenures.at(-1), b.tenures.at(-1)]
-  return (y?.number ?? 0) - (x?.number ?? 0) || (x?.by ?? 0) - (y?.by ?? 0) || b.revision - a.revision
+  const [x = NO_TENURE, y = NO_TENURE] = [a.tenures.at(-1), b.tenures.at(-1)]
+  return y.number - x.number || x.by - y.by || y.since - x.since || b.revision - a.revision
 }
 
 /** The tenures of a state that goes on under another keeper. */

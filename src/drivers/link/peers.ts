@@ -118,8 +118,9 @@ export class PeerLinks {
     this.#idAt.set(address, id)
     const known = this.#byId.get(id)
     if (known === connection) return
-    if (known?.byLower === true && !connection.byLower) return connection.end('there is another connection')
-    known?.end('there is another connection')
+    const [kept, other] = known?.byLower === true && !connection.byLower ? [known, connection] : [connection, known]
+    other?.end('there is another connection')
+    if (kept !== connection) return
     this.#byId.set(id, connection)
     this.#options.log.info('connected to another server', { node: id })
     this.#options.events.onPeer(connection)
