@@ -179,13 +179,15 @@ test('of two wishes for the lease in ZooKeeper the shorter counts, and that is s
   ])
 })
 
-test('state in memory is warned of', () => {
+test('state in memory has no namespace', () => {
   const { options, warned } = read([], { type: 'memory', namespace: 'gocluster-default' })
   expect(options).toEqual({ kind: 'memory' })
-  expect(warned).toEqual([
-    'backend.namespace has no effect: the state is kept in memory',
-    'the state is kept in memory only: it is gone when this process ends',
-  ])
+  expect(warned).toEqual(['backend.namespace has no effect: the state is kept in memory'])
+})
+
+test('with seeds the state is in the memories of several servers', () => {
+  const { options } = read(['--backend-type', 'memory', '--seeds', '10.0.0.1,10.0.0.2'])
+  expect(options).toEqual({ kind: 'shared-memory', seeds: ['10.0.0.1', '10.0.0.2'] })
 })
 
 test('a password in a file of settings is taken, and warned of without being shown', () => {

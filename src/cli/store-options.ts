@@ -49,7 +49,6 @@ export function storeOptions(
   switch (kind) {
     case 'memory':
       if (settings.seeds !== undefined) return { kind: 'shared-memory', seeds: listOf(settings.seeds) }
-      warn('the state is kept in memory only: it is gone when this process ends')
       return { kind }
     case 'sqlite':
       return { kind, path: join(sources.dataDir, 'state.db') }

@@ -84,10 +84,13 @@ const states = fc
     steps.forEach(([pick, by, commits, changes], i) => {
       const from = all[pick % all.length] ?? BASE
       const taken = changes ? takeOver([from], by, i) : from
-      const revision = taken.revision + commits
+      const revision = taken.revision + 1 + commits
       // Only a keeper commits: without a tenure of its own a copy can be shorter, but not another one.
-      if (changes) all.push({ ...taken, revision, records: [...taken.records.slice(-2), leadership(i + 2, revision)] })
-      else all.push({ ...from, revision: Math.max(endOf(from), from.revision - commits) })
+      if (changes) all.push({ ...taken, revision, records: [leadership(i + 2, revision)] })
+      else {
+        const shorter = Math.max(endOf(from), from.revision - commits)
+        all.push({ ...from, revision: shorter, records: from.records.filter((one) => one.revision <= shorter) })
+      }
     })
     return all
   })
