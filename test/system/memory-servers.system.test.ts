@@ -27,7 +27,7 @@ interface Status {
 }
 
 interface Nodes {
-  readonly data: readonly { readonly id: string; readonly is_leader: boolean }[]
+  readonly data: { readonly items: readonly { readonly id: string; readonly is_leader: boolean }[] }
 }
 
 /** What GoCluster's programs ask says the same on every server, and never of two leaders. */
@@ -40,8 +40,8 @@ async function sameByApi(servers: readonly Gantry[], leader: string): Promise<vo
     const { data: status } = await get<Status>('/api/status')
     expect(status.cluster_state.leader).toBe(leader)
     expect(status.is_leader).toBe(status.node_id === leader)
-    const { data: nodes } = await get<Nodes>('/api/nodes')
-    expect(nodes.filter(({ is_leader }) => is_leader).map(({ id }) => id)).toEqual([leader])
+    const { data } = await get<Nodes>('/api/nodes')
+    expect(data.items.filter(({ is_leader }) => is_leader).map(({ id }) => id)).toEqual([leader])
   }
 }
 
