@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below the ports that the kernel gives to connections; each worker of a run has a stretch of its own. */
-const FIRST = 20_000
-const EACH = 500
-const WORKERS = 24
+/** Below the ports of tasks and those that the kernel gives to connections; each worker of a run has a stretch of its own. */
+const FIRST = 10_000
+const EACH = 400
+const WORKERS = 25
 
 const start = FIRST + (Number(process.env['VITEST_POOL_ID'] ?? 0) % WORKERS) * EACH
 // Where a worker follows another in the same stretch, what that one left behind may still hold its ports.
