@@ -188,6 +188,7 @@ test('state in memory has no namespace', () => {
 test('with seeds the state is in the memories of several servers', () => {
   const { options } = read(['--backend-type', 'memory', '--seeds', '10.0.0.1,10.0.0.2'])
   expect(options).toEqual({ kind: 'shared-memory', seeds: ['10.0.0.1', '10.0.0.2'] })
+  expect(read(['--backend-type', 'memory', '--seeds', '10.0.0.1']).options).toEqual({ kind: 'memory' })
 })
 
 test('a password in a file of settings is taken, and warned of without being shown', () => {

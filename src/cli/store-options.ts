@@ -48,8 +48,7 @@ export function storeOptions(
   for (const name of SETTING_NAMES) refuseForeign(kind, settings[name], name, warn)
   switch (kind) {
     case 'memory':
-      if (settings.seeds !== undefined) return { kind: 'shared-memory', seeds: listOf(settings.seeds) }
-      return { kind }
+      return memoryOptions(settings)
     case 'sqlite':
       return { kind, path: join(sources.dataDir, 'state.db') }
     case 'etcd':
@@ -110,6 +109,12 @@ function whyForeign(kind: Kind, name: SettingName): string | null {
   if (name.startsWith('etcd_')) return kind === 'etcd' ? null : elsewhere
   if (name.startsWith('zk_')) return kind === 'zookeeper' ? null : elsewhere
   return null
+}
+
+/** One server alone has its state to itself. */
+function memoryOptions({ seeds }: StoreSettings): StoreOptions | SharedMemoryOptions {
+  const servers = seeds === undefined ? [] : listOf(seeds)
+  return servers.length > 1 ? { kind: 'shared-memory', seeds: servers } : { kind: 'memory' }
 }
 
 function etcdOptions(settings: StoreSettings, warn: (line: string) => void): EtcdStoreOptions {

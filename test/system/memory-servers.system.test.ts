@@ -83,7 +83,8 @@ test('servers with one secret start in any order, are unreachable while they are
   const [s1, s2, s3] = memory.servers as [Gantry, Gantry, Gantry]
   const everybody = [s1, s2, s3]
   memory.writeToken('OneSecretForAllOfThem7')
-  const up = (index: number): Promise<void> => memory.up(index, '--failure-detection', 'fast')
+  const up = (index: number): Promise<void> =>
+    (index === 1 ? memory.upByFile : memory.up)(index, '--failure-detection', 'fast')
   const others = [up(2), up(1)]
   await until(
     async () => s3.output.text,

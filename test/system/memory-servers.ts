@@ -14,6 +14,8 @@ export interface MemoryServers {
   link(index: number): string
   /** Starts a server with the one command that it always has; resolves when it is up. */
   up(index: number, ...more: string[]): Promise<void>
+  /** The same with a file of GoCluster, which names the others. */
+  upByFile(index: number, ...more: string[]): Promise<void>
   /** Writes the file that servers wait for. */
   writeToken(text: string): void
   allow(by: Gantry, uses: number): Promise<void>
@@ -25,7 +27,8 @@ export async function memoryServers(count: number): Promise<MemoryServers> {
   const servers: Gantry[] = []
   for (let index = 0; index < count; index++) servers.push(await aMachine())
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const link = (index: number): string => `127.0.0.${index + 2}:${linkPort}`
+  const host = (index: number): string => `127.0.0.${index + 2}`
+  const link = (index: number): string => `${host(index)}:${linkPort}`
   const tokenFile = join(directory, 'token')
   const store = ['--backend-type', 'memory', '--seeds', servers.map((_, index) => link(index)).join(',')]
   const writeToken = (text: string): void => {
@@ -38,6 +41,13 @@ export async function memoryServers(count: number): Promise<MemoryServers> {
     up: async (index, ...more) => {
       const own = ['--name', `s${index + 1}`, '--link', link(index), '--join-token-file', tokenFile]
       await servers[index]?.up(...own, ...store, ...more)
+    },
+    upByFile: async (index, ...more) => {
+      const file = join(directory, `node${index + 1}.yaml`)
+      const others = servers.flatMap((_, i) => (i === index ? [] : [`  node${i + 1}: ${host(i)}:${linkPort - 1}`]))
+      const cluster = ['cluster:', `  bind_address: ${host(index)}`, `  discovery_port: ${linkPort - 1}`]
+      writeFileSync(file, [...cluster, 'backend:', '  type: memory', 'nodes:', ...others, ''].join('\n'))
+      await servers[index]?.up('--name', `s${index + 1}`, '--config', file, '--join-token-file', tokenFile, ...more)
     },
     writeToken,
     allow: async (by, uses) => {
