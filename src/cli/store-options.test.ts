@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { AGENT_KEYS } from '../core/manifest/agent-sections.ts'
-import type { ManagedEtcdOptions, StoreOptions } from '../main/open-store.ts'
+import type { ManagedEtcdOptions, SharedMemoryOptions, StoreOptions } from '../main/open-store.ts'
 import { storeOptions } from './store-options.ts'
 import { SETTING_NAMES, STORE_FLAGS, settingsOfFlags, settingsOfSection } from './store-settings.ts'
 
@@ -9,7 +9,7 @@ import { SETTING_NAMES, STORE_FLAGS, settingsOfFlags, settingsOfSection } from '
 function read(
   line: readonly string[],
   section: Readonly<Record<string, unknown>> = {},
-): { readonly options: StoreOptions | ManagedEtcdOptions; readonly warned: readonly string[] } {
+): { readonly options: StoreOptions | ManagedEtcdOptions | SharedMemoryOptions; readonly warned: readonly string[] } {
   const command = new Command()
   for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
   command.parse(line, { from: 'user' })
@@ -179,13 +179,16 @@ test('of two wishes for the lease in ZooKeeper the shorter counts, and that is s
   ])
 })
 
-test('state in memory is warned of', () => {
+test('state in memory has no namespace', () => {
   const { options, warned } = read([], { type: 'memory', namespace: 'gocluster-default' })
   expect(options).toEqual({ kind: 'memory' })
-  expect(warned).toEqual([
-    'backend.namespace has no effect: the state is kept in memory',
-    'the state is kept in memory only: it is gone when this process ends',
-  ])
+  expect(warned).toEqual(['backend.namespace has no effect: the state is kept in memory'])
+})
+
+test('with seeds the state is in the memories of several servers', () => {
+  const { options } = read(['--backend-type', 'memory', '--seeds', '10.0.0.1,10.0.0.2'])
+  expect(options).toEqual({ kind: 'shared-memory', seeds: ['10.0.0.1', '10.0.0.2'] })
+  expect(read(['--backend-type', 'memory', '--seeds', '10.0.0.1']).options).toEqual({ kind: 'memory' })
 })
 
 test('a password in a file of settings is taken, and warned of without being shown', () => {

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type {
   EtcdStoreOptions,
   ManagedEtcdOptions,
+  SharedMemoryOptions,
   StoreOptions,
   StoreUser,
   TlsFiles,
@@ -40,14 +42,13 @@ const NAMES: Readonly<Record<Kind, string>> = {
 export function storeOptions(
   sources: { readonly flags: StoreSettings; readonly file: StoreSettings; readonly dataDir: string },
   warn: (line: string) => void,
-): StoreOptions | ManagedEtcdOptions {
+): StoreOptions | ManagedEtcdOptions | SharedMemoryOptions {
   const settings = merge(sources.flags, sources.file)
   const kind = kindOf(settings)
   for (const name of SETTING_NAMES) refuseForeign(kind, settings[name], name, warn)
   switch (kind) {
     case 'memory':
-      warn('the state is kept in memory only: it is gone when this process ends')
-      return { kind }
+      return memoryOptions(settings)
     case 'sqlite':
       return { kind, path: join(sources.dataDir, 'state.db') }
     case 'etcd':
@@ -57,6 +58,15 @@ export function storeOptions(
     case 'zookeeper':
       return zooKeeperOptions(settings, warn)
   }
+}
+
+/** The same for a command that reads or writes the store by itself. Throws USAGE where servers hold the state in their memories. */
+export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions | ManagedEtcdOptions {
+  const options = storeOptions(...of)
+  if (options.kind !== 'shared-memory') return options
+  throw new OperationalError('USAGE', 'a state in the memories of servers is gone with them', {
+    hint: 'keep it in a store that lasts, for example --backend-type managed-etcd',
+  })
 }
 
 function merge(flags: StoreSettings, file: StoreSettings): StoreSettings {
@@ -89,6 +99,7 @@ function refuseForeign(
 function whyForeign(kind: Kind, name: SettingName): string | null {
   if (name === 'type') return null
   const elsewhere = `the state is kept in ${NAMES[kind]}`
+  if (kind === 'memory' && name === 'seeds') return null
   if (kind === 'memory' || kind === 'sqlite') return elsewhere
   if (MANAGED.includes(name)) return kind === 'managed-etcd' ? null : elsewhere
   if (kind === 'zookeeper' && name === 'renew_interval') {
@@ -98,6 +109,12 @@ function whyForeign(kind: Kind, name: SettingName): string | null {
   if (name.startsWith('etcd_')) return kind === 'etcd' ? null : elsewhere
   if (name.startsWith('zk_')) return kind === 'zookeeper' ? null : elsewhere
   return null
+}
+
+/** One server alone has its state to itself. */
+function memoryOptions({ seeds }: StoreSettings): StoreOptions | SharedMemoryOptions {
+  const servers = seeds === undefined ? [] : listOf(seeds)
+  return servers.length > 1 ? { kind: 'shared-memory', seeds: servers } : { kind: 'memory' }
 }
 
 function etcdOptions(settings: StoreSettings, warn: (line: string) => void): EtcdStoreOptions {

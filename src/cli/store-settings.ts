@@ -47,7 +47,10 @@ export type StoreSettings = Readonly<Partial<Record<SettingName, Setting>>>
 export const STORE_FLAGS: readonly (readonly [flags: string, description: string])[] = [
   ['--backend-type <kind>', 'where the state is kept: sqlite (default), managed-etcd, etcd, zookeeper, memory'],
   ['--backend-namespace <name>', 'under which name in etcd or ZooKeeper (default: gantry)'],
-  ['--seeds <list>', 'all servers of managed-etcd, host or host:port of --link; the first founds the cluster'],
+  [
+    '--seeds <list>',
+    'all servers of managed-etcd or memory, host or host:port of --link; the first founds the cluster',
+  ],
   ['--etcd-client-port <port>', 'where managed-etcd serves, the same on every server (default: 2379)'],
   ['--etcd-peer-port <port>', 'where its members talk to each other (default: 2380)'],
   ['--etcd-program <path>', 'etcd’s program for managed-etcd (default: etcd)'],

@@ -50,6 +50,7 @@ import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
 import { planNodeChange } from './plan-node-change.ts'
 import { removeServer } from './remove-server.ts'
+import { requireTasks } from './require-tasks.ts'
 import { runDocker } from './run-docker.ts'
 import type { Sessions } from './sessions.ts'
 import { settle } from './settle.ts'
@@ -73,6 +74,8 @@ export interface ServerApiDeps {
   readonly version: string
   /** What this server was started with. */
   readonly strategy: Strategy
+  /** It may lose what it acknowledged: no tasks are kept there. */
+  readonly isVolatile: boolean
 }
 
 /**
@@ -112,7 +115,9 @@ export class ServerApi implements Api {
     const deps = this.#leading()
     if (change.kind === 'rotate-authority') return planAuthorityChange(change, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
-    return isNodeChange(change) ? planNodeChange(change, deps) : (await planChange(change, deps)).plan
+    if (isNodeChange(change)) return planNodeChange(change, deps)
+    requireTasks(deps)
+    return (await planChange(change, deps)).plan
   }
 
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
@@ -122,6 +127,7 @@ export class ServerApi implements Api {
       return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
+    requireTasks(deps)
     return acceptChange(change, () => planChange(change, deps), check, caller, deps)
   }
 
@@ -184,7 +190,9 @@ export class ServerApi implements Api {
     request: { readonly id: string; readonly name: string; readonly spec: ServiceSpec },
     caller: Caller,
   ): Promise<DispatchView> {
-    return this.#viewDispatch(await createDispatch(request, caller, this.#leading()))
+    const deps = this.#leading()
+    requireTasks(deps)
+    return this.#viewDispatch(await createDispatch(request, caller, deps))
   }
 
   dispatches(): readonly DispatchView[] {

@@ -50,6 +50,8 @@ export interface ServerConfig {
   readonly version: string
   /** The highest level of forms that this version knows. */
   readonly level: number
+  /** The store may lose what it acknowledged, and says itself who leads: there are no tasks, and nobody leads without its lease. */
+  readonly isVolatile?: true
 }
 
 export interface ServerDeps {
@@ -124,6 +126,7 @@ export class Server {
       storeMembers,
       version: config.version,
       strategy: config.strategy,
+      isVolatile: config.isVolatile === true,
     })
     this.#campaigning = Promise.all([this.#campaign(this.#world), this.#register(this.#world)])
   }
@@ -326,7 +329,7 @@ export class Server {
       log,
       reach,
       holder: config.name,
-      ownAddress: config.address,
+      ownAddress: config.isVolatile === true ? null : config.address,
       leader,
       isPreferred: (server) => isIn(config.preferRegion, server, world.nodes()),
       others: () => machinesBeside([leader()?.address, config.address], world.nodes()),

@@ -12,6 +12,9 @@ import { JoinAttempts } from './join-attempts.ts'
 /** Requests to the API that come from other machines of the cluster, in TLS's list of protocols. */
 const API_PROTOCOL = 'gantry-api/1'
 
+/** What else is served on the link's port, by its name in TLS's list of protocols. `peer`: null for a stranger. */
+export type LinkProtocols = Readonly<Record<string, (socket: TLSSocket, peer: Peer | null) => void>>
+
 export interface LinkServiceOptions {
   readonly host: string
   readonly port: number
@@ -21,6 +24,7 @@ export interface LinkServiceOptions {
   readonly log: Log
   /** null until the API is served. */
   readonly http: () => HttpServer | null
+  readonly protocols?: LinkProtocols
 }
 
 /** Serves agents, machines that join, and requests that other machines pass on, all on the link's port. */
@@ -50,6 +54,7 @@ export function serveLink(options: LinkServiceOptions): Promise<LinkListener> {
     log,
     onAgent: (connection) => server.accept(connection),
     protocols: {
+      ...options.protocols,
       [JOIN_PROTOCOL]: join,
       [API_PROTOCOL]: (socket, peer) => {
         const api = http()

@@ -27,7 +27,7 @@ import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
 import { linkMetrics } from './link-metrics.ts'
-import { dialApi, serveLink } from './link-service.ts'
+import { dialApi, type LinkProtocols, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 
@@ -46,6 +46,10 @@ export interface MembershipOptions {
   readonly apiHost: string | null
   /** Nobody else can answer: requests stay here. */
   readonly isCutOff: () => boolean
+  /** Whether others can use the store too. A server of its own store cannot join. */
+  readonly sharesStore: boolean
+  /** What else is served on the link. */
+  readonly protocols: LinkProtocols
 }
 
 /** What ties a server to the other machines of its cluster: who it is, and the port where they find it. */
@@ -73,6 +77,7 @@ export class Membership {
     let identity = await readIdentity(dataDir)
     if (identity === null && join !== null && founding(options) === null) {
       if (link === null) throw new OperationalError('USAGE', 'a server that joins others needs --link')
+      if (!options.sharesStore) throw ownStore()
       const { servers: named, token, discovery } = join
       const servers = named.length > 0 ? named : await searchServers(discovery, token, log)
       const asking = { servers, token, role: 'server', name, addresses: [link.advertise] } as const
@@ -98,6 +103,11 @@ export class Membership {
 
   get #identity(): Identity | null {
     return this.#machine?.present ?? this.#first
+  }
+
+  /** Who this machine is; null: nobody yet. */
+  get identity(): Identity | null {
+    return this.#identity
   }
 
   get nodeId(): NodeId | null {
@@ -183,6 +193,7 @@ export class Membership {
       heartbeatMs: () => this.#heartbeatMs(),
       log: this.#log,
       http: () => this.#http,
+      protocols: this.#options.protocols,
     })
     this.#listener = listener
     this.#unfollow = server.revoked?.onChange(() => listener.judge()) ?? this.#unfollow
@@ -258,6 +269,17 @@ export class Membership {
     if (this.#identity === null) throw new OperationalError('UNAVAILABLE', 'this machine has no identity yet')
     return this.#identity
   }
+}
+
+/** It would make a second cluster in that store. */
+function ownStore(): OperationalError {
+  return new OperationalError(
+    'PREREQUISITE',
+    'cannot join as a server: no other server reaches the store of this one',
+    {
+      hint: 'name the store of the others with --backend-type (and --seeds, where they keep it themselves), or join with `gantry agent`',
+    },
+  )
 }
 
 function apiTlsOf({ certificate, bundle, key }: StoredIdentity): { readonly cert: string; readonly key: string } {

@@ -34,7 +34,8 @@ import type { DiscoveryOptions } from './discovery.ts'
 import type { ManagedEtcd } from './managed-etcd/managed-etcd.ts'
 import { measuredStore } from './measured-store.ts'
 import type { Membership } from './membership.ts'
-import { type ManagedEtcdOptions, openStore, type StoreOptions } from './open-store.ts'
+import { type ManagedEtcdOptions, openStore, type SharedMemoryOptions, type StoreOptions } from './open-store.ts'
+import type { SharedMemory } from './shared-memory.ts'
 
 /** What an agent is told of its machine. */
 export interface AgentOptions {
@@ -57,7 +58,7 @@ export interface AgentOptions {
 export interface NodeOptions extends AgentOptions {
   readonly clusterName: string
   readonly strategy: Strategy
-  readonly store: StoreOptions | ManagedEtcdOptions
+  readonly store: StoreOptions | ManagedEtcdOptions | SharedMemoryOptions
   /** How this server watches over agents while it leads. */
   readonly vigilance: Vigilance
   /** Where servers should lead from; null: anywhere. */
@@ -118,9 +119,15 @@ export async function startNode(
   makeDataDir(options.dataDir)
   const { Membership } = await import('./membership.ts')
   const managed = await openManaged(options, log, say)
+  const shared = await openShared(options, log, say)
   const isCutOff = (): boolean => managed?.isCutOff() ?? false
-  const membership = await Membership.open({ ...options, name: nodeName(options), isCutOff }, log)
-  const { store, metrics } = measuredStore(await theStore(options.store, managed))
+  const sharesStore = options.store.kind !== 'memory' && options.store.kind !== 'sqlite'
+  const protocols = shared?.protocols ?? {}
+  const membership = await Membership.open(
+    { ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
+    log,
+  )
+  const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))
   const server = newServer(store, membership, managed, options, log)
   try {
     await server.start()
@@ -129,6 +136,7 @@ export async function startNode(
     const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
     const further = await startFurtherAgents(options, server.api.cluster().cluster.id, membership, link, log)
     await membership.listen(agent)
+    shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
     return {
       server,
       runtimes: () => agent.runtimes,
@@ -144,6 +152,7 @@ export async function startNode(
         await Promise.all([...runtimes, ...further.flatMap((one) => one.runtimes)].map((runtime) => runtime.close()))
         await store.close()
         await managed?.close()
+        await shared?.close()
         return left
       },
     }
@@ -152,6 +161,7 @@ export async function startNode(
     await server.stop()
     await store.close()
     await managed?.close()
+    await shared?.close()
     throw error
   }
 }
@@ -163,9 +173,21 @@ async function openManaged(options: NodeOptions, log: Log, say: (line: string) =
   return ManagedEtcd.open({ store, link, dataDir, name: nodeName(options), joinText }, log, say)
 }
 
-async function theStore(options: NodeOptions['store'], managed: ManagedEtcd | null): Promise<Store> {
-  if (managed !== null) return managed.store
-  invariant(options.kind !== 'managed-etcd', 'what manages etcd has the store')
+async function openShared(options: NodeOptions, log: Log, say: (line: string) => void): Promise<SharedMemory | null> {
+  const { store, link, dataDir, vigilance, joinText = () => null } = options
+  if (store.kind !== 'shared-memory') return null
+  const { SharedMemory } = await import('./shared-memory.ts')
+  return SharedMemory.open({ store, link, dataDir, vigilance, name: nodeName(options), joinText }, log, say)
+}
+
+async function theStore(
+  options: NodeOptions['store'],
+  managed: ManagedEtcd | null,
+  shared: SharedMemory | null,
+): Promise<Store> {
+  const kept = managed ?? shared
+  if (kept !== null) return kept.store
+  invariant(options.kind !== 'managed-etcd' && options.kind !== 'shared-memory', 'what keeps the store has it')
   return openStore(options, { clock: systemClock(), rng: systemRng() })
 }
 
@@ -188,9 +210,10 @@ function newServer(
     }),
     strategy: options.strategy,
     patience: options.vigilance.patience,
-    preferRegion: options.preferRegion,
+    preferRegion: options.store.kind === 'shared-memory' ? null : options.preferRegion,
     version: options.version,
     level: LEVEL,
+    ...(options.store.kind === 'shared-memory' && ({ isVolatile: true } as const)),
   }
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
   const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }

@@ -53,6 +53,13 @@ export interface ManagedEtcdOptions {
   readonly requestTimeoutMs: Millis | null
 }
 
+/** The memories of several servers. */
+export interface SharedMemoryOptions {
+  readonly kind: 'shared-memory'
+  /** All servers, `host` or `host:port` of their links. The first one founds the cluster. */
+  readonly seeds: readonly string[]
+}
+
 export interface ZooKeeperStoreOptions {
   readonly kind: 'zookeeper'
   /** `host:port` of servers of one ensemble, at least one. */

@@ -6,7 +6,7 @@ import type { ManagedEtcdOptions, StoreOptions } from '../../main/open-store.ts'
 import type { Context } from '../context.ts'
 import { type PutBackFlags, placeToPutBack, putBack, withPlaceFlags } from '../put-back.ts'
 import { backupsText } from '../render/backups.ts'
-import { storeOptions } from '../store-options.ts'
+import { storeOutside } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
 export function backupCommand(context: Context): Command {
@@ -119,7 +119,7 @@ function addRestore(backup: Command, context: Context): void {
       const clusterKey = await clusterKeyFor(dataDir, flags.clusterKeyFile ?? null)
       const backupFile = await readBackupFile(resolve(file), clusterKey)
       const warn = (line: string): void => context.say(`Warning: ${line}`)
-      const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
+      const store = storeOutside({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
       if (store.kind === 'memory')
         throw new OperationalError('USAGE', 'a state cannot be put into memory: it would be gone with this command')
       await putBack(

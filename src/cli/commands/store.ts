@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { socketPath } from '../globals.ts'
 import { objectsWritten } from '../objects-written.ts'
 import { movePlanText } from '../render/move-plan.ts'
-import { storeOptions } from '../store-options.ts'
+import { storeOutside } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
 interface MoveFlags {
@@ -64,9 +64,9 @@ async function moveStore(flags: MoveFlags, context: Context): Promise<void> {
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const file =
     flags.config === undefined ? {} : (await import('../agent-file.ts')).readAgentFile(flags.config, warn).store
-  const present = storeOptions({ flags: {}, file, dataDir }, warn)
+  const present = storeOutside({ flags: {}, file, dataDir }, warn)
   const source = flags.from === 'managed-etcd' || present.kind === 'managed-etcd' ? 'own etcd' : present
-  const target = storeOptions({ flags: settingsOfFlags({ ...flags, backendType: flags.to }), file: {}, dataDir }, warn)
+  const target = storeOutside({ flags: settingsOfFlags({ ...flags, backendType: flags.to }), file: {}, dataDir }, warn)
   await using mover = await Mover.open({
     source,
     target,

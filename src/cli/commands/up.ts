@@ -22,6 +22,7 @@ import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
 import { heartbeat } from '../heartbeat.ts'
+import { linkOfFile, serversByNodes } from '../servers-by-nodes.ts'
 import { storeOptions } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
@@ -88,14 +89,21 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   const file = await agentFile(flags, 'server', context)
   const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
   const warn = (line: string): void => context.say(`Warning: ${line}`)
-  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file.store, dataDir }, warn)
-  // Servers that are installed at the same time have no token yet: they wait for the file.
-  const token = store.kind === 'managed-etcd' ? null : joinToken(flags, file)
   const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
   const discovery = discoveryIn(file, clusterName, flags.discoverySecretFile)
-  if (token === null && Object.keys(discovery.nodes).length > 0)
+  const named = storeOptions({ flags: settingsOfFlags({ ...flags }), file: file.store, dataDir }, warn)
+  const isJoining = (flags.joinTokenFile ?? file.node.join_token_file) !== undefined
+  const byNodes = named.kind === 'memory' && isJoining && Object.keys(discovery.nodes).length > 0
+  const link = linkOptions(flags, file, discovery, byNodes ? linkOfFile(discovery) : undefined)
+  const store = byNodes ? serversByNodes(discovery, link) : named
+  // Servers that are installed at the same time have no token yet: they wait for the file.
+  const keepsItself = store.kind === 'managed-etcd' || store.kind === 'shared-memory'
+  const token = keepsItself ? null : joinToken(flags, file)
+  if (store.kind === 'memory') warn('the state is kept in memory only: it is gone when this process ends')
+  if (store.kind === 'shared-memory') requireNoTasks(flags, warn)
+  if (token === null && !byNodes && Object.keys(discovery.nodes).length > 0)
     warn('nodes has no effect: only a machine that joins with a token searches for servers')
-  if (token === null && flags.discovery !== true && discovery.bindAddress !== null)
+  if (token === null && !byNodes && flags.discovery !== true && discovery.bindAddress !== null)
     warn('cluster.bind_address has no effect without --discovery')
   const cube = cubeStart(env)
   const said = flags.listen ?? (cube === null ? file.listen : null) ?? null
@@ -114,7 +122,7 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
       flags.heartbeat ?? file.heartbeatMs ?? null,
     ),
     preferRegion: flags.preferRegion ?? null,
-    link: linkOptions(flags, file, discovery),
+    link,
     join: token === null ? null : { servers: flags.servers ?? file.node.servers ?? [], token, discovery },
     joinText: () => joinTokenThatIsThere(flags, file),
     listen,
@@ -130,8 +138,26 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   }
 }
 
-function linkOptions(flags: UpFlags, { node }: AgentFile, searching: DiscoveryOptions): UpOptions['link'] {
-  const { link = node.link, advertise = node.advertise } = flags
+/** What several servers with their state in memory cannot do is refused before they start. */
+function requireNoTasks({ first, preferRegion }: UpFlags, warn: (line: string) => void): void {
+  if (preferRegion !== undefined) warn('--prefer-region has no effect: the server with the lowest id leads')
+  if (first === undefined) return
+  throw new OperationalError(
+    'PREREQUISITE',
+    'cannot apply a first manifest: nothing runs where several servers keep the state in memory',
+    {
+      hint: 'leave --first out, or use --backend-type managed-etcd',
+    },
+  )
+}
+
+function linkOptions(
+  flags: UpFlags,
+  { node }: AgentFile,
+  searching: DiscoveryOptions,
+  otherwise: string | undefined,
+): UpOptions['link'] {
+  const { link = node.link ?? otherwise, advertise = node.advertise } = flags
   if (link === undefined) {
     if (flags.discovery !== true) return null
     throw new OperationalError('USAGE', '--discovery needs --link: there is nothing else to be found')

@@ -6,6 +6,8 @@ import type { LinkOptions } from '../node-process.ts'
 export interface ServerList {
   /** It founds the cluster when there is none. */
   readonly isFirst: boolean
+  /** This server as the others dial it. */
+  readonly own: { readonly host: string; readonly address: string }
   /** `host:port` of the links of the others. */
   readonly others: readonly string[]
   /** Host of each server, in the order of the list. */
@@ -30,7 +32,12 @@ export function serverList(list: readonly string[], link: LinkOptions): ServerLi
     })
   }
   const others = all.filter((_, index) => index !== place).map(({ host, port }) => linkAddress(host, port))
-  return { isFirst: place === 0, others, hosts: all.map(({ host }) => host) }
+  return {
+    isFirst: place === 0,
+    own: { host: own, address: linkAddress(own, link.port) },
+    others,
+    hosts: all.map(({ host }) => host),
+  }
 }
 
 function linkAddress(host: string, port: number): string {
