@@ -1,4 +1,5 @@
 import { Server, type ServerDeps } from '../src/control/server.ts'
+import type { Cluster } from '../src/core/model/cluster.ts'
 import { LEVEL } from '../src/core/model/level.ts'
 import { VIGILANCES } from '../src/core/node/vigilance.ts'
 import type { Strategy } from '../src/core/schedule/strategy.ts'
@@ -13,6 +14,7 @@ export const BED_CLUSTER = '0123456789abcdef'
 export async function aLeader(
   deps: Pick<ServerDeps, 'store' | 'clock' | 'certifier'>,
   strategy: Strategy,
+  cluster: Partial<Cluster> = {},
 ): Promise<Server> {
   const { clock } = deps
   const server = new Server({
@@ -24,7 +26,7 @@ export async function aLeader(
     config: {
       ...{ name: 'test', address: null, strategy, preferRegion: null, version: '0.1.0', level: LEVEL },
       patience: VIGILANCES.normal.patience,
-      newCluster: () => ({ id: BED_CLUSTER, name: 'test', incarnation: 1, createdAt: clock.now() }),
+      newCluster: () => ({ id: BED_CLUSTER, name: 'test', incarnation: 1, createdAt: clock.now(), ...cluster }),
     },
   })
   await server.start()

@@ -47,7 +47,15 @@ export async function aLinkServer(): Promise<LinkServer> {
   })
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
   const identity = { clusterId: BED_CLUSTER, role: 'server', nodeId: 9, files } as const
-  const options = { host: '127.0.0.1', port: 0, identity, server, heartbeatMs: 1_000, log: SILENT, http: () => null }
+  const options = {
+    host: '127.0.0.1',
+    port: 0,
+    identity,
+    server,
+    heartbeatMs: () => 1_000,
+    log: SILENT,
+    http: () => null,
+  }
   const listener = await serveLink(options)
   onTestFinished(async () => {
     await listener.close()

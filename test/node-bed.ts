@@ -1,6 +1,7 @@
 import type { Api, Caller } from '../src/control/api.ts'
 import type { Server } from '../src/control/server.ts'
 import { specHash } from '../src/core/manifest/diff.ts'
+import type { Cluster } from '../src/core/model/cluster.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
@@ -26,11 +27,11 @@ export interface NodeBed {
   stop(): Promise<void>
 }
 
-export async function openNodeBed(): Promise<NodeBed> {
+export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeBed> {
   const clock = new VirtualClock({ guarded: false })
   const store = new MemoryStore()
   const certifier = plainCertifier()
-  const server = await aLeader({ store, clock, certifier: () => certifier }, 'spread')
+  const server = await aLeader({ store, clock, certifier: () => certifier }, 'spread', cluster)
   const { api } = server
   const pass = (ms: number): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
   return {

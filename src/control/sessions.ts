@@ -74,7 +74,8 @@ export class Sessions {
 
   /** Tells every agent whom to believe, if that differs from what it was told. */
   publishTrust(): void {
-    for (const session of this.#byNode.values()) this.#tellTrust(session)
+    const words = this.#deps.trust()
+    for (const session of this.#byNode.values()) this.#tellTrust(session, words)
   }
 
   accept(connection: AgentConnection): void {
@@ -248,12 +249,11 @@ export class Sessions {
     const fresh = { connection, machineId, told: null, life: {}, assigned: new WeakMap() }
     const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
-    this.#tellTrust(session)
+    this.#tellTrust(session, this.#deps.trust())
     this.#deps.wake('authority')
   }
 
-  #tellTrust(session: Session): void {
-    const words = this.#deps.trust()
+  #tellTrust(session: Session, words: TrustWords | null): void {
     if (session.trust === null || words === null || session.toldTrust === words) return
     session.toldTrust = words
     const { proof } = lifeOf(this.#deps.pass)

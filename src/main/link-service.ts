@@ -17,7 +17,7 @@ export interface LinkServiceOptions {
   readonly port: number
   readonly identity: Identity
   readonly server: Server
-  readonly heartbeatMs: Millis
+  readonly heartbeatMs: () => Millis
   readonly log: Log
   /** null until the API is served. */
   readonly http: () => HttpServer | null

@@ -58,7 +58,7 @@ async function aServer(change: Partial<JoinServices> = {}) {
     clusterId: CLUSTER,
     identity: { key: own.key, certificate, bundle: authority.certificate, clusterKey },
     revoked: () => new Set(),
-    heartbeatMs: 1_000,
+    heartbeatMs: () => 1_000,
     log: SILENT,
     onAgent: () => undefined,
     protocols: { [JOIN_PROTOCOL]: (socket, peer) => void serveJoin(socket, peer?.identity ?? null, services) },
