@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests of the whole program wait more than they work: more of them at a time than there are cores. */
+const SYSTEM_WORKERS = 4
+const STORE_WORKERS = 2
+
 export default defineConfig({
   test: {
+    maxWorkers: '100%',
     projects: [
       {
         test: {
@@ -30,7 +35,8 @@ export default defineConfig({
           include: ['test/stores/**/*.stores.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: STORE_WORKERS,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -59,6 +65,8 @@ export default defineConfig({
           globalSetup: ['test/engine/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          maxWorkers: SYSTEM_WORKERS,
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { createAuthority } from '../src/drivers/pki/authority.ts'
-import { freePort } from '../test/stores/etcd.ts'
+import { freePort } from '../test/free-port.ts'
 import { CLUSTER, certify, type Figures, type FleetNews, type FleetOrder } from './agents-frame.ts'
 import { type BenchResult, type Measured, quantile, type Spread, show, spread } from './frame.ts'
 

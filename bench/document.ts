@@ -97,6 +97,11 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     about:
       'Five machines with an engine each, in namespaces of their own; three run servers. One that runs none carries all 12 replicas and loses its power: until 12 run elsewhere. From the moment before the fault to the start of the last replacement, as the engines tell it, without a health check; a random pause of up to 5 s before each fault, so that none of both is always met at the same moment of its heartbeat. Gantry keeps its state in an etcd with a member on each server’s machine. Peer: Docker Swarm on the same engines in the same run, three managers, all defaults, the image by its id so that nothing is pulled. Both run all the time.',
   },
+  'failover-worker-fast': {
+    title: 'A machine is lost, fast profile',
+    about:
+      'As “A machine is lost”, with `--failure-detection fast` on Gantry’s servers. Swarm has no such profile and runs with its defaults.',
+  },
   'failover-leader': {
     title: 'The leader’s machine is lost',
     about: 'The same with the machine of the leader: of Gantry’s, with a member of etcd, or of Swarm’s managers.',

@@ -26,15 +26,6 @@ export function aSearch(change: Partial<ServerSearch> = {}): ServerSearch {
   return { clusterName: 'blue', authorityHash: null, secret: null, nodes: [], ...change }
 }
 
-/** A port of the loopback interface that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
-}
-
 /** A bare socket of the loopback interface, to send what no sound program sends and to see what comes back. */
 export class BareSocket {
   readonly #socket: Socket

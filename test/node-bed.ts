@@ -1,6 +1,7 @@
 import type { Api, Caller } from '../src/control/api.ts'
 import { Server } from '../src/control/server.ts'
 import { specHash } from '../src/core/manifest/diff.ts'
+import type { Cluster } from '../src/core/model/cluster.ts'
 import { LEVEL } from '../src/core/model/level.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
@@ -31,7 +32,7 @@ export interface NodeBed {
   stop(): Promise<void>
 }
 
-export async function openNodeBed(): Promise<NodeBed> {
+export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeBed> {
   const clock = new VirtualClock({ guarded: false })
   const store = new MemoryStore()
   const certifier = plainCertifier()
@@ -42,7 +43,7 @@ export async function openNodeBed(): Promise<NodeBed> {
     log: SILENT,
     config: {
       name: 'test',
-      newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
+      newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now(), ...cluster }),
       strategy: 'spread',
       version: '0.1.0',
       level: LEVEL,

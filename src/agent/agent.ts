@@ -227,7 +227,10 @@ export class Agent {
 
   /** Tasks as they hold on this node: what its placement sets differently is filled in. */
   #resolved(tasks: readonly Task[]): readonly Task[] {
-    return tasks.map((task) => ({ ...task, spec: specOn(task.spec, this.#deps.config.placement) }))
+    return tasks.map((task) => {
+      const spec = specOn(task.spec, this.#deps.config.placement)
+      return spec === task.spec ? task : { ...task, spec }
+    })
   }
 
   #receive(assignment: Assignment): void {

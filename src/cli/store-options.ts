@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type {
   EtcdStoreOptions,
@@ -58,15 +57,6 @@ export function storeOptions(
     case 'zookeeper':
       return zooKeeperOptions(settings, warn)
   }
-}
-
-/** The same for a command that opens the store by itself. Throws UNSUPPORTED for one that running servers keep. */
-export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions {
-  const options = storeOptions(...of)
-  if (options.kind !== 'managed-etcd') return options
-  throw new OperationalError('UNSUPPORTED', 'servers that keep the store themselves cannot be given a state yet', {
-    hint: 'use an etcd of your own (--backend-type etcd)',
-  })
 }
 
 function merge(flags: StoreSettings, file: StoreSettings): StoreSettings {

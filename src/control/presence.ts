@@ -62,6 +62,8 @@ export class Presence {
   readonly #silence = new Map<NodeId, Millis>()
   readonly #evicted = new Set<NodeId>()
   readonly #asked = new Set<NodeId>()
+  /** Those among them of which nobody knows yet whether they answer. */
+  readonly #open = new Set<NodeId>()
   /** Machines that did not answer while their agent did: a firewall, so that their silence says nothing. */
   readonly #mute = new Set<NodeId>()
   /** Nodes that went together with many others, and until when they may return. */
@@ -123,8 +125,8 @@ export class Presence {
     const { clock, world } = pass
     const nodes = world.nodes().filter(({ status }) => status !== 'removed')
     const absent = nodes.filter(({ id }) => this.#isMissing(id))
-    const absences = absent.map((node) => this.#absenceOf(node))
     for (const node of absent) this.#ask(node)
+    const absences = absent.map((node) => this.#absenceOf(node))
     const { verdicts, held, wakeAt } = this.#sparing(judgeAbsences(absences, nodes.length, patience, clock.now()))
     if (held !== null && held !== this.#held) pass.log.warn('nothing is moved', { reason: held })
     const steps = verdicts.flatMap((verdict) =>
@@ -161,7 +163,8 @@ export class Presence {
     // Of one that is only in doubt nothing but its machine's silence counts.
     const goneSince = this.#inDoubt.has(node) ? now : (this.#goneSince.get(node) ?? now)
     if (!this.#inDoubt.has(node)) this.#goneSince.set(node, goneSince)
-    return { node, goneSince, silentMs: this.#silence.get(node) ?? 0, evicted: this.#evicted.has(node) }
+    const silentMs = this.#silence.get(node) ?? 0
+    return { node, goneSince, silentMs, isOpen: this.#open.has(node), evicted: this.#evicted.has(node) }
   }
 
   /** What is to be written for one absent node, in parts that are whole by themselves. */
@@ -234,10 +237,12 @@ export class Presence {
     if (address === null || this.#asked.has(id) || this.#mute.has(id) || this.#evicted.has(id)) return
     if (this.#asked.size >= MOST_ASKED) return
     this.#asked.add(id)
+    this.#open.add(id)
     void this.#asking(id, address).finally(() => {
       // Others may have waited for this one's place.
       if (this.#asked.size === MOST_ASKED) this.#deps.wake()
       this.#asked.delete(id)
+      this.#open.delete(id)
     })
   }
 
@@ -249,11 +254,12 @@ export class Presence {
       const answers = await this.#anybodyReaches(id, address)
       const now = clock.now()
       const before = this.#silence.get(id) ?? 0
+      const wasOpen = this.#open.delete(id)
       if (answers || !this.#isMissing(id)) this.#silence.delete(id)
       else this.#silence.set(id, longerSilence(before, now - heardOf, patience))
       heardOf = now
       // Of a machine that answers as before there is nothing new to judge.
-      if ((this.#silence.get(id) ?? 0) !== before) this.#deps.wake()
+      if (wasOpen || (this.#silence.get(id) ?? 0) !== before) this.#deps.wake()
       await sleep(clock, answers ? ANSWERED_PAUSE_MS : patience.askAgainMs)
       if (answers) heardOf = clock.now()
     }

@@ -1,5 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Event } from '../core/model/event.ts'
+import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
@@ -37,7 +38,7 @@ import type { StoreMembers } from '../ports/store-members.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
 import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
-import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
+import { type AdmissionDeps, changeClusterSecret, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
 import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
@@ -307,6 +308,10 @@ export class ServerApi implements Api {
 
   async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
     return revokeJoinToken(id, caller, this.#deps.admission())
+  }
+
+  async setClusterSecret(secret: StretchedSecret | null, caller: Caller): Promise<void> {
+    await changeClusterSecret(secret, caller, this.#deps.admission())
   }
 
   authority(): AuthorityView {

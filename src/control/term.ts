@@ -140,6 +140,8 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
       queue.add('manifest')
     } else if (kind === 'cluster') {
       for (const one of world.nodes()) queue.add(`node:${one.id}`)
+      // What waited until the state was settled may start.
+      for (const name of world.serviceNames()) queue.add(`service:${name}`)
     } else if (kind === 'node') {
       queue.add('schedule')
       for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)

@@ -1,4 +1,3 @@
-import { specHash } from '../core/manifest/diff.ts'
 import type { ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { Node } from '../core/model/node.ts'
@@ -21,7 +20,6 @@ export class World {
   readonly mirror: Mirror
   readonly #dispatchOf = new Map<ServiceName, string>()
   readonly #pending = new Set<TaskId>()
-  readonly #hashes = new WeakMap<ServiceSpec, string>()
   /** In the order of their ids; null: some have changed since. */
   #nodes: readonly Node[] | null = null
 
@@ -120,15 +118,6 @@ export class World {
     }
     const keepsUnknown = this.mirror.get(CLUSTER_KEY)?.value.keepsUnknown === true
     return spec.exclusive && keepsUnknown ? 'what runs may not be known yet: `gantry cluster settle`' : null
-  }
-
-  /** Hash of the part of a spec whose change needs a new container; computed once for each spec object. */
-  hash(spec: ServiceSpec): string {
-    const known = this.#hashes.get(spec)
-    if (known !== undefined) return known
-    const hash = specHash(spec)
-    this.#hashes.set(spec, hash)
-    return hash
   }
 
   #follow(batch: ChangeBatch): void {

@@ -31,6 +31,9 @@ import { dialApi, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 
+/** A leader that is lost has a successor within a second or two, and this server hears of it at once. */
+const LEADER_REACHED_WITHIN_MS: Millis = 600
+
 export interface MembershipOptions {
   readonly dataDir: string
   readonly name: string
@@ -142,6 +145,7 @@ export class Membership {
       revoked: () => server.revoked?.all ?? new Set(),
       rng: systemRng(),
       heartbeatMs: this.#options.vigilance.heartbeatMs,
+      reachedWithinMs: LEADER_REACHED_WITHIN_MS,
       log: this.#log,
     })
     return {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -11,6 +10,7 @@ import { DockerRuntime } from '../../src/drivers/docker/runtime.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { ContainerOrder } from '../../src/ports/runtime.ts'
 import type { ExecProgram, OrderOptions, Program, RuntimeUnderTest } from '../contract/runtime-under-test.ts'
+import { freePort } from '../free-port.ts'
 import { BUSYBOX_IMAGE } from './images.ts'
 
 const FOREVER = 'while :; do sleep 1000 & wait $!; done'
@@ -103,14 +103,7 @@ export class DockerWorld implements RuntimeUnderTest {
     }
   }
 
-  freePort(): Promise<number> {
-    return new Promise((resolve) => {
-      const server = createServer().listen(0, () => {
-        const address = server.address()
-        server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
-      })
-    })
-  }
+  readonly freePort = freePort
 
   now(): number {
     return Date.now()

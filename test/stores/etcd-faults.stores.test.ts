@@ -4,7 +4,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChangeBatch, Snapshot, Store, Write } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
 import { afterPrefix } from '../../src/store/etcd/layout.ts'
-import { base64, freePort, TestEtcd } from './etcd.ts'
+import { freePort } from '../free-port.ts'
+import { base64, TestEtcd } from './etcd.ts'
 import { etcdTests } from './etcd-tests.ts'
 
 etcdTests(() => {
@@ -141,6 +142,22 @@ etcdTests(() => {
     const { revision } = await store.load()
     const next = await commit(store, [putService('b', 1)])
     expect(next.kind === 'committed' && next.revision > revision).toBe(true)
+    await store.close()
+  })
+
+  test('a lease that could not be given back while etcd was gone is given back before the next one is waited for', async () => {
+    const store = await etcd.open({ requestTimeoutMs: 1_500, leaseTtlSeconds: 60 })
+    const never = new AbortController().signal
+    const lease = await store.campaign('a', never)
+    await etcd.signal('SIGKILL')
+    await lease.release()
+    await etcd.run()
+    const began = performance.now()
+    const next = await store.campaign('a', never)
+    // Far less than the minute for which etcd would keep the first one.
+    expect(performance.now() - began).toBeLessThan(20_000)
+    expect(next.lost.aborted).toBe(false)
+    await next.release()
     await store.close()
   })
 

@@ -13,7 +13,8 @@ import { systemRng } from '../../src/drivers/rng.ts'
 import type { TlsText } from '../../src/store/etcd/endpoint.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
 import { EtcdMembers } from '../../src/store/etcd/members.ts'
-import { ETCD_PROGRAM, freePort, TestEtcd } from './etcd.ts'
+import { freePort } from '../free-port.ts'
+import { ETCD_PROGRAM, TestEtcd } from './etcd.ts'
 import { etcdTests } from './etcd-tests.ts'
 
 interface Managed {

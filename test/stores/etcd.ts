@@ -2,14 +2,13 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/drivers/clock.ts'
 import { systemRng } from '../../src/drivers/rng.ts'
 import type { EtcdOptions } from '../../src/store/etcd/etcd-store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
+import { freePort } from '../free-port.ts'
 
 /** Where Debian puts it. */
 export const ETCD_PROGRAM = '/usr/bin/etcd'
@@ -148,13 +147,4 @@ export class TestEtcd {
 
 export function base64(text: string): string {
   return Buffer.from(text).toString('base64')
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vi
 import type { TaskView } from '../../src/core/model/view.ts'
 import { engineTests } from '../engine/engine-tests.ts'
 import { BUSYBOX_IMAGE, NGINX_IMAGE } from '../engine/images.ts'
+import { freePort } from '../free-port.ts'
 import { TestCluster } from './cluster.ts'
-import { freePort, until } from './gantry.ts'
+import { until } from './gantry.ts'
 
 const MISSING = '127.0.0.1:9/no/such-image:1'
 

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freePort, tokenOf } from './gantry.ts'
+import { freePort } from '../free-port.ts'
+import { tokenOf } from './gantry.ts'
 import { aMachine } from './machines.ts'
 
 test('clusters elsewhere are made known, chosen and trusted by the authority or its fingerprint', async () => {
@@ -34,6 +35,9 @@ test('clusters elsewhere are made known, chosen and trusted by the authority or 
   expect(await away.json('which')).toMatchObject({ cluster: 'pin', servers: [nowhere, url] })
   expect(JSON.stringify(await away.json('which'))).not.toContain(tokenOf(server))
   expect(await away.run('leader', '--context', 'blue')).toMatchObject({ code: 0 })
+  expect(await away.run('leader', 'blue')).toMatchObject({ code: 0 })
+  expect(await away.run('nodes', 'gone')).toMatchObject({ code: 7 })
+  expect(await away.run('health', 'blue', '--context', 'pin')).toMatchObject({ code: 2 })
   away.env['GANTRY_CONTEXT'] = 'blue'
   expect(await away.run('join-token', 'create')).toMatchObject({ code: 0 })
   expect(await away.run('nodes', '--context', 'forged')).toMatchObject({ code: 6 })

@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { TaskView } from '../../src/core/model/view.ts'
 import { engineTests } from '../engine/engine-tests.ts'
 import { buildStandIns, postgresHome } from '../engine/stand-ins.ts'
+import { freePort } from '../free-port.ts'
 import { TestCluster } from './cluster.ts'
-import { freePort } from './gantry.ts'
 
 const MIB = 1024 * 1024
 const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers')

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePort } from './gantry.ts'
+import { freePort } from '../free-port.ts'
 
 const BUILT = join(process.cwd(), 'dist', 'gantry')
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }

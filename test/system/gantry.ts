@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../free-port.ts'
 
 /** The built program, as users run it from a checkout. */
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
@@ -128,16 +128,6 @@ async function run(args: readonly string[], { program, env }: Gantry): Promise<E
   })
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, stdout, stderr }
-}
-
-/** A port of the loopback that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 /** Asks until the condition holds; fails with the last answer when it does not in time. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { processesOf } from '../../src/drivers/service/detached.ts'
-import { aGantry, type Ended, freePort, type Gantry } from './gantry.ts'
+import { freePort } from '../free-port.ts'
+import { aGantry, type Ended, type Gantry } from './gantry.ts'
 
 /** Volumes on this machine that stand for machines, with a cluster secret and a place for one server. */
 export interface Installs {

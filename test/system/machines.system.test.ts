@@ -2,9 +2,10 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JoinTokenView, TaskView } from '../../src/core/model/view.ts'
+import { freePort } from '../free-port.ts'
 import { TestEtcd } from '../stores/etcd.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
-import { freePort, tokenOf, until } from './gantry.ts'
+import { tokenOf, until } from './gantry.ts'
 import { aMachine, aServer, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 
 /** Machines of one cluster that are processes of this one: everything but the network between them is real. */

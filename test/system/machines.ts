@@ -2,7 +2,8 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import type { ClusterView } from '../../src/core/model/view.ts'
-import { aGantry, freePort, type Gantry } from './gantry.ts'
+import { freePort } from '../free-port.ts'
+import { aGantry, type Gantry } from './gantry.ts'
 
 export const WEB = `services:
   web:

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import type { ServerView } from '../../src/core/model/view.ts'
-import { aGantry, freePort, type Gantry } from './gantry.ts'
+import { freePort } from '../free-port.ts'
+import { aGantry, type Gantry, until } from './gantry.ts'
 
 /** Servers that keep the store themselves, each with an address of the loopback of its own. */
 export interface ManagedServers {
@@ -87,5 +88,14 @@ export async function membersOf(server: Gantry): Promise<string[]> {
   const seen = await server.json<ServerView[]>('servers')
   return seen.map(
     ({ name, isVoting, alive }) => `${name} ${isVoting ? 'voting' : 'learning'} ${alive ? 'alive' : 'silent'}`,
+  )
+}
+
+/** Servers look at each other every two seconds. */
+export async function expectMembers(server: Gantry, expected: readonly string[]): Promise<void> {
+  await until(
+    () => membersOf(server),
+    (members) => members.join() === expected.join(),
+    30_000,
   )
 }

@@ -40,7 +40,7 @@ export const VIGILANCES: Readonly<Record<FailureDetection, Vigilance>> = {
   fast: {
     heartbeatMs: 250,
     mostPerSecond: null,
-    patience: { ...AGENT_AWAY, silentForMs: 750, askWithinMs: 250, askAgainMs: 50 },
+    patience: { ...AGENT_AWAY, silentForMs: 600, askWithinMs: 200, askAgainMs: 50 },
   },
 }
 

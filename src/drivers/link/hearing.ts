@@ -3,8 +3,8 @@ import type { Millis } from '../../core/model/ids.ts'
 import { GIVE_UP_AFTER_MS } from './heartbeat.ts'
 
 const LONGEST_LOOK_MS: Millis = 500
-/** A heartbeat may be late by as much on an ordinary day. */
-const LEAST_LATE_MS: Millis = 200
+/** A heartbeat may be late by as much on a quiet day. Doubt costs a question, no more, so it may be early. */
+const LEAST_LATE_MS: Millis = 100
 /** Later than this it is late at any interval. */
 const MOST_LATE_MS: Millis = 500
 /** Agents that are asked for another interval with one look, so that thousands do not answer at once. */

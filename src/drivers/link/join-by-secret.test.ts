@@ -6,7 +6,7 @@ import { aMachine, anAuthority, CLUSTER_ID } from '../../../test/pki-bed.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { newClusterKey } from '../pki/seal.ts'
 import type { SecretKeeper } from '../pki/secret-exchange.ts'
-import { newClusterSecret, openClusterSecret } from '../pki/stretched-secret.ts'
+import { newStretchedSecret, openClusterSecret, sealClusterSecret } from '../pki/stretched-secret.ts'
 import { encodeFrame, framesOf } from './frames.ts'
 import { JOIN_PROTOCOL, type JoinServices, joinCluster, serveJoin } from './join.ts'
 
@@ -17,7 +17,7 @@ let keeper: SecretKeeper
 beforeAll(async () => {
   identity = await aMachine(await anAuthority(), { role: 'server' })
   const clusterKey = newClusterKey()
-  const record = await newClusterSecret(clusterKey, CLUSTER_ID, SECRET)
+  const record = sealClusterSecret(clusterKey, CLUSTER_ID, await newStretchedSecret(SECRET))
   keeper = { clusterId: CLUSTER_ID, salt: record.salt, stretched: openClusterSecret(clusterKey, CLUSTER_ID, record) }
 })
 

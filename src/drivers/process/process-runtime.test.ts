@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { runtimeContract } from '../../../test/contract/runtime.contract.ts'
 import type { ExecProgram, OrderOptions, Program, RuntimeUnderTest } from '../../../test/contract/runtime-under-test.ts'
+import { freePort } from '../../../test/free-port.ts'
 import { aProcessOrder, ProcessBed } from '../../../test/process-bed.ts'
 import { taskId } from '../../core/model/ids.ts'
 import { sleep } from '../../ports/clock.ts'
@@ -73,14 +73,7 @@ class World implements RuntimeUnderTest {
     }
   }
 
-  freePort(): Promise<number> {
-    return new Promise((resolve) => {
-      const server = createServer().listen(0, () => {
-        const address = server.address()
-        server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
-      })
-    })
-  }
+  readonly freePort = freePort
 
   now(): number {
     return this.#clock.now()

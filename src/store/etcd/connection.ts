@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   readonly requestTimeoutMs: Millis
   readonly user: Credentials | null
   readonly tls: TlsText | null
+  /** A call ends as soon as nobody listens; left out: it waits for somebody until its deadline. */
+  readonly refusalEnds?: boolean
 }
 
 /** A call that stays open, and what it brings. */
@@ -164,6 +166,8 @@ export class EtcdConnection {
       await stateChange(channel, before, clock, Math.min(deadlineAt, clock.now() + CONNECT_STEP_MS))
       if (this.#closed) continue
       const now = channel.getConnectivityState(true)
+      if (now === connectivityState.TRANSIENT_FAILURE && this.#options.refusalEnds === true)
+        throw new EtcdFailure('unsent', `etcd at ${endpoint.address} cannot be reached`)
       if (now === before || now === connectivityState.TRANSIENT_FAILURE) this.#leave(endpoint)
     }
   }
