@@ -4,7 +4,7 @@ import { Session } from '../src/agent/session.ts'
 import { LEVEL } from '../src/core/model/level.ts'
 import type { Assignment, Hello } from '../src/core/model/message.ts'
 import type { TaskStatus } from '../src/core/model/task.ts'
-import { VIGILANCES } from '../src/core/node/vigilance.ts'
+import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { dialLink } from '../src/drivers/link/dial.ts'
 import type { Authority } from '../src/drivers/pki/authority.ts'
@@ -15,18 +15,19 @@ import { aNode } from '../test/builders.ts'
 import { idleCalls } from '../test/link-bed.ts'
 import { BEAT_BYTES, CLUSTER, certify, type FleetNews, type FleetOrder } from './agents-frame.ts'
 
-/** Many agents in one process, each with a certificate, a link and a session of its own: `<authority> <first id> <count>`. */
-const [authorityFile = '', first = '1', count = '0'] = process.argv.slice(2)
+/** Many agents in one process, each with a certificate, a link and a session of its own: `<authority> <first id> <count> <agents in all>`. */
+const [authorityFile = '', first = '1', count = '0', all = '0'] = process.argv.slice(2)
 const authority = JSON.parse(readFileSync(authorityFile, 'utf8')) as Authority
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const clock = systemClock()
 const rng = systemRng()
+/** Of the first heartbeats: the server says how often. */
 const { heartbeatMs } = VIGILANCES.normal
+/** Bare connections say as often as agents of so many that they are there. */
+const bareBeatMs = heartbeatFor(VIGILANCES.normal, Number(all))
 /** As agents have it, see src/agent/session.ts. */
 const PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
-/** They are not all started at the same moment. */
-const JOIN_OVER_MS = 10_000
 
 class FakeAgent {
   readonly #id: number
@@ -72,7 +73,7 @@ class FakeAgent {
 
   bare(port: number): void {
     const socket = connect({ ...mutualTls(this.#identity), host: '127.0.0.1', port })
-    const beats = setInterval(() => socket.write(Buffer.alloc(BEAT_BYTES)), heartbeatMs)
+    const beats = setInterval(() => socket.write(Buffer.alloc(BEAT_BYTES)), bareBeatMs)
     socket.setNoDelay(true)
     socket.on('error', () => undefined)
     socket.on('data', () => undefined)
@@ -130,10 +131,11 @@ process.on('message', (order: FleetOrder) => {
   if (order.do === 'tell') tell()
   for (const agent of agents) {
     if (order.do === 'forget') agent.servedAt = agent.bareAt = null
-    if (order.do === 'report') setTimeout(() => agent.report(), rng.below(order.overMs))
+    if (order.do === 'report' && rng.next() < order.part) setTimeout(() => agent.report(), rng.below(order.overMs))
     if (order.do !== 'join') continue
-    setTimeout(() => agent.join(order.linkPort), rng.below(JOIN_OVER_MS))
-    setTimeout(() => agent.bare(order.barePort), rng.below(JOIN_OVER_MS))
+    // One after the other: how long each takes, and what it costs, is the server's.
+    setTimeout(() => agent.join(order.linkPort), rng.below(order.overMs))
+    setTimeout(() => agent.bare(order.barePort), order.overMs + rng.below(order.overMs))
   }
 })
 tell()

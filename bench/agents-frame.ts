@@ -9,8 +9,9 @@ export const BEAT_BYTES = 17
 
 /** What a process of simulated agents is told. */
 export type FleetOrder =
-  | { readonly do: 'join'; readonly linkPort: number; readonly barePort: number }
-  | { readonly do: 'report'; readonly overMs: number }
+  | { readonly do: 'join'; readonly linkPort: number; readonly barePort: number; readonly overMs: number }
+  /** Each agent says something new with that probability, at a random moment. */
+  | { readonly do: 'report'; readonly overMs: number; readonly part: number }
   /** Forget who was back when. */
   | { readonly do: 'forget' }
   | { readonly do: 'tell' }
@@ -27,6 +28,9 @@ export interface Figures {
   /** Of user and system, since it began. */
   readonly cpuMs: number
   readonly rssBytes: number
+  /** Connections of agents that it has taken since it began, and that have ended. */
+  readonly taken: number
+  readonly ended: number
 }
 
 export async function certify(authority: Authority, role: 'server' | 'agent', nodeId: number): Promise<StoredIdentity> {
@@ -37,7 +41,7 @@ export async function certify(authority: Authority, role: 'server' | 'agent', no
 }
 
 /** The figures of this process. */
-export function figures(): Figures {
+export function figures(connections: Pick<Figures, 'taken' | 'ended'>): Figures {
   const { user, system } = process.cpuUsage()
-  return { cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage.rss() }
+  return { cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage.rss(), ...connections }
 }

@@ -3,7 +3,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 import { Server } from '../src/control/server.ts'
 import { LEVEL } from '../src/core/model/level.ts'
 import { keyOf } from '../src/core/model/objects.ts'
-import { VIGILANCES } from '../src/core/node/vigilance.ts'
+import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { listenForAgents } from '../src/drivers/link/listen.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
@@ -22,14 +22,19 @@ import { CLUSTER, figures } from './agents-frame.ts'
 const [kind = '', port = '0', identityFile = '', database = '', agents = '0'] = process.argv.slice(2)
 const identity = JSON.parse(readFileSync(identityFile, 'utf8')) as StoredIdentity
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const connections = { taken: 0, ended: 0 }
 
 if (kind === 'bare') await serveBare()
 else await serveLink()
-process.on('message', () => process.send?.(figures()))
-process.send?.(figures())
+process.on('message', () => process.send?.(figures(connections)))
+process.send?.(figures(connections))
 
 async function serveBare(): Promise<void> {
   const server = createServer(mutualTls(identity), (socket: TLSSocket) => {
+    connections.taken += 1
+    socket.once('close', () => {
+      connections.ended += 1
+    })
     socket.setNoDelay(true)
     socket.on('error', () => undefined)
     socket.on('data', (chunk) => socket.write(chunk))
@@ -70,9 +75,15 @@ async function serveLink(): Promise<void> {
     clusterId: CLUSTER,
     identity,
     revoked: () => new Set(),
-    heartbeatMs: VIGILANCES.normal.heartbeatMs,
+    heartbeatMs: () => heartbeatFor(VIGILANCES.normal, server.nodeCount),
     log: SILENT,
-    onAgent: (connection) => server.accept(connection),
+    onAgent: (connection) => {
+      connections.taken += 1
+      connection.onClose(() => {
+        connections.ended += 1
+      })
+      server.accept(connection)
+    },
     protocols: {},
     // All agents have the same address here.
     limits: { total: 20_000, perAddress: 20_000 },

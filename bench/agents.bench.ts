@@ -3,19 +3,27 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { createAuthority } from '../src/drivers/pki/authority.ts'
 import { freePort } from '../test/free-port.ts'
 import { CLUSTER, certify, type Figures, type FleetNews, type FleetOrder } from './agents-frame.ts'
-import { type BenchResult, type Measured, quantile, show, spread } from './frame.ts'
+import { type BenchResult, type Measured, quantile, type Spread, show, spread } from './frame.ts'
 
 const AGENTS = Number(process.env['GANTRY_BENCH_AGENTS'] ?? 5_000)
 const FLEETS = 2
 const ROUNDS = 7
 const WINDOW_MS = 6_000
 const STORMS = 3
-const REPORT_OVER_MS = 3_000
-/** Of one core, for heartbeats alone. */
-const HEARTBEAT_GOAL = 5
+/** In a second, when they are all started. */
+const STARTS = 200
+const BURST_OVER_MS = 3_000
+/** Each agent has something new to say so often while nothing unusual happens. */
+const NEWS_EVERY_MS = 300_000
+/** Of one core, for heartbeats and for what changes day by day. */
+const CPU_GOAL = 5
+/** Of what bare connections take. */
+const MEMORY_GOAL = 2
+const STORM_GOAL = 3
 const JOIN_WITHIN_MS = 900_000
 const LOOK_MS = 200
 
@@ -26,28 +34,36 @@ const LOOK_MS = 200
 export async function run(): Promise<readonly BenchResult[]> {
   const bed = await Bed.open()
   try {
-    const [linkBefore, bareBefore] = await Promise.all([ask(bed.link), ask(bed.bare)])
-    await bed.connect()
-    const [linkAfter, bareAfter] = await Promise.all([ask(bed.link), ask(bed.bare)])
-    const kib = (before: Figures, after: Figures): number => (after.rssBytes - before.rssBytes) / AGENTS / 1_024
-    const memory = { ours: kib(linkBefore, linkAfter), peer: kib(bareBefore, bareAfter) }
-    const heartbeats = await bed.heartbeats()
-    const reports = await bed.reports()
+    const joined = await bed.connect()
+    const heartbeats = await bed.idle(0)
+    const news = await bed.idle(WINDOW_MS / NEWS_EVERY_MS)
+    const burst = await bed.burst()
     const storms: Pair[] = []
     for (let n = 0; n < STORMS; n++) storms.push(await bed.storm())
     return [
-      result('agents-heartbeats', '% of a core', heartbeats, (ours) => ({
-        met: ours.median <= HEARTBEAT_GOAL,
-        goal: `at most ${HEARTBEAT_GOAL} % of a core`,
+      result('agents-join', 'ms of CPU/agent', [joined.cpu]),
+      result('agents-heartbeats', '% of a core', heartbeats, cheap),
+      result('agents-news', '% of a core', news, cheap),
+      result('agents-reports', 'µs of CPU/report', burst),
+      result('agents-memory', 'KiB/agent', [joined.memory], (_, ratio) => ({
+        met: ratio.median <= MEMORY_GOAL,
+        goal: `ratio at most ${MEMORY_GOAL}`,
       })),
-      result('agents-memory', 'KiB/agent', [{ ours: { value: memory.ours }, peer: { value: memory.peer } }]),
-      result('agents-reports', 'µs of CPU/report', reports),
-      result('agents-storm', 's', storms),
+      result('agents-storm', 's', storms, (_, ratio) => ({
+        met: ratio.median <= STORM_GOAL,
+        goal: `ratio at most ${STORM_GOAL}`,
+      })),
     ]
   } finally {
     await bed.close()
   }
 }
+
+function cheap(ours: Spread): Verdict {
+  return { met: ours.median <= CPU_GOAL, goal: `at most ${CPU_GOAL} % of a core` }
+}
+
+type Verdict = Pick<BenchResult, 'met' | 'goal'>
 
 interface Pair {
   readonly ours: Measured
@@ -58,7 +74,7 @@ function result(
   name: string,
   unit: string,
   pairs: readonly Pair[],
-  judge: (ours: BenchResult['ours']) => Pick<BenchResult, 'met' | 'goal'> = () => ({ met: null, goal: '–' }),
+  judge: (ours: Spread, ratio: Spread) => Verdict = () => ({ met: null, goal: '–' }),
 ): BenchResult {
   const rounds = pairs.map((pair) => ({ ...pair, ratio: pair.ours.value / pair.peer.value }))
   const [ours, peer] = [spread(pairs.map((one) => one.ours.value)), spread(pairs.map((one) => one.peer.value))]
@@ -71,7 +87,7 @@ function result(
   )
   const others = Object.entries(also).map(([key, values]) => `, ${key} ${show(values)}`)
   const text = `${show(ours)} against ${show(peer)} ${unit}: ratio ${show(ratio)}${others.join('')}`
-  return { name, unit, rounds, ours, peer, ratio, also, ...judge(ours), text }
+  return { name, unit, rounds, ours, peer, ratio, also, ...judge(ours, ratio), text }
 }
 
 class Bed {
@@ -105,43 +121,71 @@ class Bed {
     const ports = [await freePort(), await freePort()] as const
     const each = Math.ceil(AGENTS / FLEETS)
     const fleets = Array.from({ length: FLEETS }, (_, i) =>
-      start('agents-fleet', [join(directory, 'authority.json'), String(1 + i * each), String(each)]),
+      start('agents-fleet', [
+        join(directory, 'authority.json'),
+        String(1 + i * each),
+        String(Math.min(each, AGENTS - i * each)),
+        String(AGENTS),
+      ]),
     )
     const [link, bare] = [server('link', ports[0], directory), server('bare', ports[1], directory)]
     await Promise.all([...fleets, link, bare].map((child) => once(child, 'message')))
     return new Bed(directory, ports, fleets, link, bare)
   }
 
-  async connect(): Promise<void> {
-    this.#tell({ do: 'join', linkPort: this.#ports[0], barePort: this.#ports[1] })
+  /** What all agents cost that say hello, a few hundred in a second, and what they take when they are there. */
+  async connect(): Promise<{ readonly cpu: Pair; readonly memory: Pair }> {
+    const [link, bare] = await this.#ask()
+    const overMs = (AGENTS / STARTS) * 1_000
+    this.#tell({ do: 'join', linkPort: this.#ports[0], barePort: this.#ports[1], overMs })
     await this.#untilAll()
     // What follows on the arrivals is done.
     await pause(WINDOW_MS)
+    const [linkAfter, bareAfter] = await this.#ask()
+    const cpu = (before: Figures, after: Figures): Measured => ({
+      value: (after.cpuMs - before.cpuMs) / AGENTS,
+      also: {
+        connections: after.taken,
+        'of them ended': after.ended,
+        'CPU in all, s': (after.cpuMs - before.cpuMs) / 1_000,
+      },
+    })
+    const memory = (before: Figures, after: Figures): Measured => ({
+      value: (after.rssBytes - before.rssBytes) / AGENTS / 1_024,
+      also: { 'in all, MiB': after.rssBytes / 2 ** 20 },
+    })
+    return {
+      cpu: { ours: cpu(link, linkAfter), peer: cpu(bare, bareAfter) },
+      memory: { ours: memory(link, linkAfter), peer: memory(bare, bareAfter) },
+    }
   }
 
-  /** CPU of both servers while nothing but heartbeats moves. */
-  async heartbeats(): Promise<Pair[]> {
+  /** CPU of both servers while nothing moves but heartbeats, and of such a part of the agents a status. */
+  async idle(part: number): Promise<Pair[]> {
     const pairs: Pair[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      const used = await this.#cpuOver(() => pause(WINDOW_MS))
+      const used = await this.#cpuOver(() => {
+        if (part > 0) this.#tell({ do: 'report', overMs: WINDOW_MS, part })
+        return pause(WINDOW_MS)
+      })
       pairs.push({
-        ours: { value: (100 * used.ours) / used.passedMs },
+        ours: { value: (100 * used.ours) / used.passedMs, also: { 'connections lost': used.lost } },
         peer: { value: (100 * used.peer) / used.passedMs },
       })
     }
     return pairs
   }
 
-  /** CPU for each change of a status, beyond the heartbeats; the peer is what a bare connection pays for a heartbeat. */
-  async reports(): Promise<Pair[]> {
+  /** CPU for each change of a status when all have one at once, beyond the heartbeats; the peer is what a bare connection pays for a heartbeat. */
+  async burst(): Promise<Pair[]> {
     const pairs: Pair[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      const idle = await this.#cpuOver(() => pause(REPORT_OVER_MS + 1_000))
+      const idle = await this.#cpuOver(() => pause(BURST_OVER_MS + 1_000))
       const busy = await this.#cpuOver(async () => {
-        this.#tell({ do: 'report', overMs: REPORT_OVER_MS })
-        await pause(REPORT_OVER_MS + 1_000)
+        this.#tell({ do: 'report', overMs: BURST_OVER_MS, part: 1 })
+        await pause(BURST_OVER_MS + 1_000)
       })
-      const beats = (AGENTS * idle.passedMs) / 2_000
+      const beats = (AGENTS * idle.passedMs) / heartbeatFor(VIGILANCES.normal, AGENTS)
       const more = busy.ours - (idle.ours * busy.passedMs) / idle.passedMs
       pairs.push({ ours: { value: (1_000 * more) / AGENTS }, peer: { value: (1_000 * idle.peer) / beats } })
     }
@@ -163,6 +207,7 @@ class Bed {
     const began = Date.now()
     const child = server(kind, this.#ports[kind === 'link' ? 0 : 1], this.#directory)
     this[kind] = child
+    const up = once(child, 'message')
     let [peakCores, peakMib, before, at] = [0, 0, cpuMsOf(child), performance.now()]
     const look = setInterval(() => {
       const [now, then] = [cpuMsOf(child), performance.now()]
@@ -172,9 +217,14 @@ class Bed {
     }, LOOK_MS)
     const times = (await this.#untilAll(kind)).map((time) => (time - began) / 1_000).sort((a, b) => a - b)
     clearInterval(look)
+    await up
+    const { cpuMs, taken } = await ask(child)
     const also = {
       'the first, s': times[0] ?? Number.NaN,
       'half of them, s': quantile(times, 0.5),
+      'most in a second': most(times),
+      connections: taken,
+      'CPU in all, s': cpuMs / 1_000,
       'peak CPU, cores': peakCores,
       'peak memory, MiB': peakMib,
     }
@@ -193,12 +243,18 @@ class Bed {
     throw new Error('not all agents are back in time')
   }
 
-  async #cpuOver(work: () => Promise<void>): Promise<{ ours: number; peer: number; passedMs: number }> {
-    const [began, ours, peer] = [performance.now(), await ask(this.link), await ask(this.bare)]
+  async #cpuOver(work: () => Promise<void>): Promise<{ ours: number; peer: number; lost: number; passedMs: number }> {
+    const began = performance.now()
+    const [ours, peer] = await this.#ask()
     await work()
-    const [oursAfter, peerAfter] = [await ask(this.link), await ask(this.bare)]
+    const [oursAfter, peerAfter] = await this.#ask()
     const passedMs = performance.now() - began
-    return { ours: oursAfter.cpuMs - ours.cpuMs, peer: peerAfter.cpuMs - peer.cpuMs, passedMs }
+    const lost = oursAfter.ended - ours.ended
+    return { ours: oursAfter.cpuMs - ours.cpuMs, peer: peerAfter.cpuMs - peer.cpuMs, lost, passedMs }
+  }
+
+  #ask(): Promise<[Figures, Figures]> {
+    return Promise.all([ask(this.link), ask(this.bare)])
   }
 
   #tell(order: FleetOrder): void {
@@ -232,6 +288,17 @@ async function ask<T = Figures>(child: ChildProcess, order: unknown = {}): Promi
   const answer = once(child, 'message') as Promise<[T]>
   child.send(order as object)
   return (await answer)[0]
+}
+
+/** Of sorted times in seconds, as many as fall into one second. */
+function most(times: readonly number[]): number {
+  let from = 0
+  let count = 0
+  for (const [i, time] of times.entries()) {
+    while (time - (times[from] ?? time) > 1) from += 1
+    count = Math.max(count, i - from + 1)
+  }
+  return count
 }
 
 function pause(ms: number): Promise<void> {

@@ -97,6 +97,11 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     about:
       'Five machines with an engine each, in namespaces of their own; three run servers. One that runs none carries all 12 replicas and loses its power: until 12 run elsewhere. From the moment before the fault to the start of the last replacement, as the engines tell it, without a health check; a random pause of up to 5 s before each fault, so that none of both is always met at the same moment of its heartbeat. Gantry keeps its state in an etcd with a member on each server’s machine. Peer: Docker Swarm on the same engines in the same run, three managers, all defaults, the image by its id so that nothing is pulled. Both run all the time.',
   },
+  'failover-worker-fast': {
+    title: 'A machine is lost, fast profile',
+    about:
+      'As “A machine is lost”, with `--failure-detection fast` on Gantry’s servers. Swarm has no such profile and runs with its defaults.',
+  },
   'failover-leader': {
     title: 'The leader’s machine is lost',
     about: 'The same with the machine of the leader: of Gantry’s, with a member of etcd, or of Swarm’s managers.',
@@ -111,25 +116,35 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
     about:
       'The server that leads and the member of etcd that leads are killed together, of two servers and three members on one machine: until the next leader’s first decision is committed, as an independent client sees it. Peer: until the same etcd takes a bare write again, tried by another client all the time.',
   },
+  'agents-join': {
+    title: '5,000 agents say hello',
+    about:
+      'CPU of one server process for each of 5,000 agents that connect, 200 in a second, over mutual TLS with a certificate of their own, say hello and are given a task, until all have reported that it runs and nothing moves any more; the server keeps its state in SQLite. Peer: a process that only takes as many TLS connections.',
+  },
   'agents-heartbeats': {
     title: 'Heartbeats of 5,000 agents',
     about:
-      'CPU of one server process with 5,000 connected agents that say every 2 s that they are there, each over mutual TLS with a certificate of its own. Peer: a process that sends back as many bytes over as many bare connections.',
+      'CPU of the same server over 42 seconds in which agents only say that they are there, as often as it tells them: every 4 s when there are 5,000. Peer: a process that sends back as many bytes over as many bare connections.',
+  },
+  'agents-news': {
+    title: 'Heartbeats and what changes',
+    about:
+      'The same while each agent has a new status every five minutes, 17 in a second, each committed to disk and judged. Peer: as before.',
+  },
+  'agents-reports': {
+    title: '5,000 changes of a status at once',
+    about:
+      'CPU of the server for each report of 5,000 agents within three seconds, from the wire to SQLite, and the passes that follow; heartbeats are taken off. Peer: what a bare connection pays for a heartbeat.',
   },
   'agents-memory': {
     title: 'Memory for each agent',
     about:
-      'What 5,000 connected agents add to the resident memory of the server, TLS and HTTP/2 included. Peer: bare TLS connections.',
-  },
-  'agents-reports': {
-    title: 'A change of a status',
-    about:
-      'CPU of the server for each report of 5,000 agents within three seconds, from the wire to SQLite, and the passes that follow; heartbeats are taken off. Peer: what a bare connection pays for a heartbeat.',
+      'What 5,000 connected agents add to the resident memory of the server, with TLS, HTTP/2 and the state of their tasks. Peer: bare TLS connections.',
   },
   'agents-storm': {
     title: '5,000 agents come back',
     about:
-      'The server is killed and started again on its state: until the last of 5,000 agents has its assignment. They come back at random times within two seconds. Peer: until as many bare connections are open again.',
+      'The server is killed and started again on its state, as the next leader: until the last of 5,000 agents has its assignment. They come back at random times within two seconds; half of the machine’s processors are theirs. Peer: until as many bare connections are open again.',
   },
   schedule: {
     title: 'Placements',

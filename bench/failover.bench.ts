@@ -1,14 +1,14 @@
 import { loadavg } from 'node:os'
 import { type Contender, crashReplica, loseHost, type Trial } from '../test/lab/contender.ts'
 import { EngineEvents } from '../test/lab/engine-events.ts'
-import { gantryContender } from '../test/lab/gantry-contender.ts'
-import type { Host } from '../test/lab/host.ts'
+import { FAST, gantryContender } from '../test/lab/gantry-contender.ts'
 import { Lab } from '../test/lab/lab.ts'
 import { type BenchOptions, type BenchResult, contend, type Measured, type Spread } from './frame.ts'
 import { swarmContender } from './swarm-contender.ts'
 
 const HOSTS = 5
 const GOAL_MS = 10_000
+const FAST_GOAL_MS = 3_000
 const CRASH_GOAL_MS = 500
 /** Swarm asks its nodes about every 5 s. */
 const LONGEST_SETTLE_MS = 5_000
@@ -25,16 +25,13 @@ export async function run({ rounds }: BenchOptions): Promise<readonly BenchResul
     const events = await EngineEvents.follow(lab.hosts)
     try {
       const bed = { ours, peer, events, rounds: rounds ?? undefined }
-      return [
-        await compare(bed, 'failover-worker', lossOf(events, worker()), GOAL_MS),
-        await compare(
-          bed,
-          'failover-leader',
-          lossOf(events, (one) => one.leader()),
-          GOAL_MS,
-        ),
+      const usual = [
+        await compare(bed, 'failover-worker', workerLoss(events), GOAL_MS),
+        await compare(bed, 'failover-leader', leaderLoss(events), GOAL_MS),
         await compare(bed, 'failover-crash', (one) => crashReplica(one, events), CRASH_GOAL_MS),
       ]
+      await ours.retune(FAST)
+      return [...usual, await compare(bed, 'failover-worker-fast', workerLoss(events), FAST_GOAL_MS)]
     } finally {
       await events.stop()
     }
@@ -71,19 +68,20 @@ async function compare({ ours, peer, rounds }: Bed, name: string, fault: Fault, 
   })
 }
 
-function lossOf(events: EngineEvents, choose: (contender: Contender) => Promise<Host>): Fault {
-  return async (contender, others) => {
-    const settleMs = Math.random() * LONGEST_SETTLE_MS
-    return loseHost(contender, events, await choose(contender), settleMs, others)
-  }
+function leaderLoss(events: EngineEvents): Fault {
+  return async (contender, others) => loseHost(contender, events, await contender.leader(), settleMs(), others)
 }
 
 /** The workers in turn. */
-function worker(): (contender: Contender) => Promise<Host> {
+function workerLoss(events: EngineEvents): Fault {
   const turns = new Map<Contender, number>()
-  return async (contender) => {
+  return async (contender, others) => {
     const turn = turns.get(contender) ?? 0
     turns.set(contender, turn + 1)
-    return contender.lab.host(HOSTS - (turn % 2))
+    return loseHost(contender, events, contender.lab.host(HOSTS - (turn % 2)), settleMs(), others)
   }
+}
+
+function settleMs(): number {
+  return Math.random() * LONGEST_SETTLE_MS
 }

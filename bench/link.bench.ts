@@ -86,7 +86,7 @@ async function aBed(): Promise<Bed> {
     clusterId: CLUSTER,
     identity: server,
     revoked: () => new Set(),
-    heartbeatMs: 2_000,
+    heartbeatMs: () => 2_000,
     log: SILENT,
     onAgent: accepted.resolve,
     protocols: {},

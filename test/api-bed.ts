@@ -3,23 +3,20 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../src/control/api.ts'
-import { Server } from '../src/control/server.ts'
-import { LEVEL } from '../src/core/model/level.ts'
-import { VIGILANCES } from '../src/core/node/vigilance.ts'
+import type { Server } from '../src/control/server.ts'
 import { systemClock } from '../src/drivers/clock.ts'
-import { createRng } from '../src/lib/rng.ts'
 import type { AgentConnection } from '../src/ports/link.ts'
 import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { type Client, createClient } from '../src/transport/client.ts'
-import { type HttpServer, startHttp } from '../src/transport/http/server.ts'
-import { backupTools } from './memory-shelf.ts'
+import type { ServerLimits } from '../src/transport/http/new-server.ts'
+import { type HttpServer, type ListenAddress, startHttp } from '../src/transport/http/server.ts'
+import { aLeader } from './bed-server.ts'
 import { plainAuthority, plainCertifier } from './plain-certifier.ts'
+import { SILENT } from './silent-log.ts'
 import { simpleAgent } from './simple-agent.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
-
-const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** A server with one node on which every task runs at once, and its API on a port and on a socket. */
 export interface ApiBed {
@@ -37,7 +34,14 @@ export interface ApiBed {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () => number } = {}): Promise<ApiBed> {
+export interface ApiBedOptions {
+  readonly auth?: 'token' | 'none'
+  readonly now?: () => number
+  readonly listen?: ListenAddress
+  readonly limits?: ServerLimits
+}
+
+export async function openApiBed(options: ApiBedOptions = {}): Promise<ApiBed> {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-api-'))
   const socketPath = join(directory, 'gantry.sock')
   const store = new MemoryStore()
@@ -47,12 +51,13 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
   const http = await startHttp({
     api: server.api,
     log,
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: options.listen ?? { host: '127.0.0.1', port: 0 },
     socketPath,
     tokens: () => [{ id: 'test', sha256: createHash('sha256').update(TOKEN).digest('hex') }],
     auth: options.auth ?? 'token',
     version: '0.1.0',
     ...(options.now === undefined ? {} : { now: options.now }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const url = http.address ?? ''
   return {
@@ -80,27 +85,7 @@ export async function openApiBed(options: { auth?: 'token' | 'none'; now?: () =>
 async function aServer(store: MemoryStore): Promise<Server> {
   const clock = systemClock()
   const certifier = plainCertifier()
-  const server = new Server({
-    store,
-    clock,
-    rng: createRng(1),
-    log: SILENT,
-    reach: { answers: async () => true, knock: async () => 'open' },
-    certifier: () => certifier,
-    backups: backupTools(),
-    config: {
-      name: 'test',
-      address: null,
-      newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
-      strategy: 'round-robin',
-      patience: VIGILANCES.normal.patience,
-      preferRegion: null,
-      version: '0.1.0',
-      level: LEVEL,
-    },
-  })
-  await server.start()
-  await server.untilLeading()
+  const server = await aLeader({ store, clock, certifier: () => certifier }, 'round-robin')
   server.accept(simpleAgent(clock))
   for await (const event of server.api.watchEvents(ALL_EVENTS, new AbortController().signal)) {
     if (event.kind === 'node.joined') break

@@ -56,7 +56,7 @@ export async function listening(change: Partial<ListenOptions> = {}): Promise<Li
     clusterId: CLUSTER,
     identity: SERVER,
     revoked: () => new Set(),
-    heartbeatMs: HEARTBEAT_MS,
+    heartbeatMs: () => HEARTBEAT_MS,
     log: reasonLog(),
     onAgent: () => undefined,
     protocols: {},

@@ -1,8 +1,6 @@
 import { onTestFinished } from 'vitest'
 import type { JoinTokenWish } from '../src/control/api.ts'
-import { Server } from '../src/control/server.ts'
-import { LEVEL } from '../src/core/model/level.ts'
-import { VIGILANCES } from '../src/core/node/vigilance.ts'
+import type { Server } from '../src/control/server.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { joinCluster } from '../src/drivers/link/join.ts'
 import { newAuthorityRecord } from '../src/drivers/pki/authority-record.ts'
@@ -10,16 +8,12 @@ import { keyedCertifier } from '../src/drivers/pki/certifier.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
 import { newKeyAndRequest } from '../src/drivers/pki/request.ts'
 import { newClusterKey } from '../src/drivers/pki/seal.ts'
-import { createRng } from '../src/lib/rng.ts'
 import { serveLink } from '../src/main/link-service.ts'
 import { MemoryStore } from '../src/store/memory.ts'
-import { backupTools } from './memory-shelf.ts'
+import { aLeader, BED_CLUSTER } from './bed-server.ts'
+import { SILENT } from './silent-log.ts'
 
 const DAY = 24 * 3_600_000
-export const SILENT = {
-  ...{ debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-}
-export const CLUSTER = '0123456789abcdef'
 const ANN = { by: 'ann', idempotencyKey: null }
 
 export interface LinkServer {
@@ -40,35 +34,11 @@ export async function aLinkServer(): Promise<LinkServer> {
   const clusterKey = newClusterKey()
   const wall = { shift: 0 }
   const certifier = keyedCertifier(clusterKey, () => Date.now() + wall.shift)
-  const server = new Server({
-    ...{
-      store,
-      clock,
-      rng: createRng(1),
-      log: SILENT,
-      reach: { answers: async () => true, knock: async () => 'open' },
-      certifier: () => certifier,
-      backups: backupTools(),
-    },
-    config: {
-      name: 'test',
-      address: null,
-      newCluster: () => ({ id: CLUSTER, name: 'test', incarnation: 1, createdAt: clock.now() }),
-      ...{
-        strategy: 'spread',
-        patience: VIGILANCES.normal.patience,
-        preferRegion: null,
-        version: '0.1.0',
-        level: LEVEL,
-      },
-    },
-  })
-  await server.start()
-  await server.untilLeading()
+  const server = await aLeader({ store, clock, certifier: () => certifier }, 'spread')
   // Its authority is older than what it certifies in the past.
-  const authority = await newAuthorityRecord(clusterKey, CLUSTER, Date.now() - 100 * DAY)
+  const authority = await newAuthorityRecord(clusterKey, BED_CLUSTER, Date.now() - 100 * DAY)
   const { key, request } = await newKeyAndRequest()
-  const terms = { clusterId: CLUSTER, role: 'server', nodeId: 9, addresses: [], now: Date.now() } as const
+  const terms = { clusterId: BED_CLUSTER, role: 'server', nodeId: 9, addresses: [], now: Date.now() } as const
   const certificate = await certifier.issue(authority, request, terms)
   await server.foundAuthority(authority, {
     nodeId: 9,
@@ -76,8 +46,16 @@ export async function aLinkServer(): Promise<LinkServer> {
     proof: null,
   })
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
-  const identity = { clusterId: CLUSTER, role: 'server', nodeId: 9, files } as const
-  const options = { host: '127.0.0.1', port: 0, identity, server, heartbeatMs: 1_000, log: SILENT, http: () => null }
+  const identity = { clusterId: BED_CLUSTER, role: 'server', nodeId: 9, files } as const
+  const options = {
+    host: '127.0.0.1',
+    port: 0,
+    identity,
+    server,
+    heartbeatMs: () => 1_000,
+    log: SILENT,
+    http: () => null,
+  }
   const listener = await serveLink(options)
   onTestFinished(async () => {
     await listener.close()

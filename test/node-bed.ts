@@ -1,20 +1,16 @@
 import type { Api, Caller } from '../src/control/api.ts'
-import { Server } from '../src/control/server.ts'
+import type { Server } from '../src/control/server.ts'
 import { specHash } from '../src/core/manifest/diff.ts'
-import { LEVEL } from '../src/core/model/level.ts'
+import type { Cluster } from '../src/core/model/cluster.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
-import { VIGILANCES } from '../src/core/node/vigilance.ts'
-import { createRng } from '../src/lib/rng.ts'
-import type { Log } from '../src/ports/log.ts'
 import { MemoryStore } from '../src/store/memory.ts'
-import { backupTools } from './memory-shelf.ts'
+import { aLeader } from './bed-server.ts'
 import { plainCertifier } from './plain-certifier.ts'
 import { VirtualClock } from './sim/clock.ts'
 import { type SimpleAgent, simpleAgent } from './simple-agent.ts'
 
-const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 export const ANN: Caller = { by: 'ann', idempotencyKey: null }
 
 /** A server whose machines come and go, in a time that passes only when it is told to. */
@@ -31,31 +27,11 @@ export interface NodeBed {
   stop(): Promise<void>
 }
 
-export async function openNodeBed(): Promise<NodeBed> {
+export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeBed> {
   const clock = new VirtualClock({ guarded: false })
   const store = new MemoryStore()
   const certifier = plainCertifier()
-  const server = new Server({
-    store,
-    clock,
-    rng: createRng(1),
-    log: SILENT,
-    config: {
-      name: 'test',
-      newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
-      strategy: 'spread',
-      version: '0.1.0',
-      level: LEVEL,
-      address: null,
-      patience: VIGILANCES.normal.patience,
-      preferRegion: null,
-    },
-    reach: { answers: async () => true, knock: async () => 'open' },
-    certifier: () => certifier,
-    backups: backupTools(),
-  })
-  await server.start()
-  await server.untilLeading()
+  const server = await aLeader({ store, clock, certifier: () => certifier }, 'spread', cluster)
   const { api } = server
   const pass = (ms: number): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
   return {

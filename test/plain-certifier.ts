@@ -46,6 +46,8 @@ export function plainCertifier(): Certifier {
       authorities += 1
       return prepareRotation(authority, signingKey(authorities), 'crossed', now)
     },
+    sealSecret: (_, { salt }) => ({ salt, sealedKey: SEALED }),
+    prove: ({ signing }, { at }) => ({ at, chain: [signing.certificate], signature: 'signed' }),
     backupKey: () => ({ id: 'k', code: () => '' }),
     clusterKey: () => '',
   }

@@ -181,7 +181,7 @@ export class Agent {
   }
 
   #hello(): Hello {
-    const { config, host, identity } = this.#deps
+    const { clock, config, host, identity } = this.#deps
     const trust = identity?.trust() ?? null
     return {
       kind: 'hello',
@@ -201,6 +201,7 @@ export class Agent {
       version: config.version,
       authority: this.#authority,
       ...(trust !== null && { trust }),
+      clock: clock.now(),
     }
   }
 
@@ -227,7 +228,10 @@ export class Agent {
 
   /** Tasks as they hold on this node: what its placement sets differently is filled in. */
   #resolved(tasks: readonly Task[]): readonly Task[] {
-    return tasks.map((task) => ({ ...task, spec: specOn(task.spec, this.#deps.config.placement) }))
+    return tasks.map((task) => {
+      const spec = specOn(task.spec, this.#deps.config.placement)
+      return spec === task.spec ? task : { ...task, spec }
+    })
   }
 
   #receive(assignment: Assignment): void {

@@ -29,7 +29,24 @@ export async function readState(file: DurableText): Promise<AgentState | null> {
 
 /** Writes the state; when it resolves it is durable. */
 export function writeState(file: DurableText, state: AgentState): Promise<void> {
-  return file.write(JSON.stringify({ format: FORMAT, ...state, records: [...state.records.values()] }))
+  const { nodeId, machineId, authority, tasks, records } = state
+  const head = JSON.stringify({ format: FORMAT, nodeId, machineId, authority }).slice(0, -1)
+  return file.write(`${head},"tasks":${printAll(tasks)},"records":${printAll([...records.values()])}}`)
+}
+
+/** Tasks and records are replaced, never changed, and a change is mostly of one: the others keep their text. */
+const printed = new WeakMap<Task | TaskRecord, string>()
+
+function printAll(items: readonly (Task | TaskRecord)[]): string {
+  return `[${items.map(print).join(',')}]`
+}
+
+function print(item: Task | TaskRecord): string {
+  const known = printed.get(item)
+  if (known !== undefined) return known
+  const text = JSON.stringify(item)
+  printed.set(item, text)
+  return text
 }
 
 interface Stored extends Omit<AgentState, 'records'> {

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
+import { SILENT } from '../../test/silent-log.ts'
 import { systemClock } from '../drivers/clock.ts'
 import type { Container, Runtime } from '../ports/runtime.ts'
 import { Containers } from './containers.ts'
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** A runtime with one container, whose every inspection waits until it is answered. */
 function aRuntime(): {

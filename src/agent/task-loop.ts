@@ -70,6 +70,8 @@ export class TaskLoop {
   /** Whether a server confirmed the assignment: only then is a container without a task one too many. */
   #confirmed = false
   #standing: Standing = { dismissed: false, keepsUnknown: false }
+  /** What ran and no task asked for while the state might be older: whoever settles the state asks for its end. */
+  readonly #unknown = new Set<TaskId>()
   #blocked = ''
   #parked = false
   #stopped = false
@@ -292,11 +294,11 @@ export class TaskLoop {
     if (!this.#confirmed) return
     const strays = [...this.#deps.containers.all()].filter(({ container }) => !this.#tasks.has(container.taskId))
     const running = [...this.#deps.containers.all()].filter(({ container }) => container.state === 'running').length
-    const unasked = strays.filter(
-      ({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId),
-    ).length
     const { dismissed, keepsUnknown } = this.#standing
-    const verdict = keepsUnknown ? keepUnknown(unasked) : guardRemovals(running, dismissed ? 0 : unasked)
+    const going = strays.filter(({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId))
+    if (keepsUnknown) for (const { container } of going) this.#unknown.add(container.taskId)
+    const unasked = going.filter(({ container }) => !dismissed && !this.#unknown.has(container.taskId)).length
+    const verdict = keepsUnknown ? keepUnknown(going.length) : guardRemovals(running, unasked)
     if (!verdict.allowed) {
       if (this.#blocked === '') this.#deps.log.error('containers without a task are kept', { reason: verdict.message })
       this.#blocked = verdict.message

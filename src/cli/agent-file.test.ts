@@ -1,20 +1,8 @@
 import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
-import { agentFileOf } from './agent-file.ts'
+import { agentFileOf, NO_FILE } from './agent-file.ts'
 
-const NO_DISCOVERY = { nodes: {}, bindAddress: null, port: null }
-const NOTHING = {
-  clusterName: null,
-  listen: null,
-  dataDir: null,
-  nodeName: null,
-  failureDetection: null,
-  heartbeatMs: null,
-  node: {},
-  store: {},
-  discovery: NO_DISCOVERY,
-}
-
+const { discovery: NO_DISCOVERY } = NO_FILE
 test.each([
   { it: 'nothing', sections: {}, sets: {} },
   {
@@ -62,7 +50,7 @@ test.each([
   },
 ])('an agent’s file sets $it', ({ sections, sets }) => {
   const warned: string[] = []
-  expect(agentFileOf(sections, (line) => warned.push(line))).toEqual({ ...NOTHING, ...sets })
+  expect(agentFileOf(sections, (line) => warned.push(line))).toEqual({ ...NO_FILE, ...sets })
   expect(warned).toEqual([])
 })
 

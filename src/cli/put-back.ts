@@ -1,14 +1,47 @@
+import type { Command } from 'commander'
 import { OperationalError } from '../core/errors.ts'
 import type { RestoreOptions } from '../main/restore.ts'
 import { confirm } from './ask.ts'
 import type { Context } from './context.ts'
+import { socketPath } from './globals.ts'
 import { objectsWritten } from './objects-written.ts'
 import { restorePlanText } from './render/restore-plan.ts'
+import { wholeNumber } from './values.ts'
 
 export interface PutBackFlags {
   readonly plan?: boolean
   readonly yes?: boolean
   readonly replace?: boolean
+}
+
+/** Gives a command the options that say what this machine is for the state. */
+export function withPlaceFlags(command: Command): Command {
+  return command
+    .option('--above <n>', 'an incarnation that agents have heard of, where this machine cannot know it', wholeNumber)
+    .option('--cluster-key-file <file>', 'copy of a server’s identity/cluster.key, for a machine that has none')
+    .option('--name <name>', 'node that a machine becomes that has the key and no identity (default: as for `up`)')
+    .option('--advertise <host>', 'to managed-etcd: which of --seeds this machine is (default: found out)')
+}
+
+/** What every way of putting a state back here needs to know of this machine. */
+export async function placeToPutBack(
+  flags: { readonly above?: number; readonly name?: string },
+  clusterKey: Buffer | null,
+  context: Context,
+): Promise<
+  Pick<RestoreOptions, 'dataDir' | 'socketPath' | 'name' | 'clusterKey' | 'above' | 'version' | 'surroundings'>
+> {
+  const { nodeName } = await import('../main/node-process.ts')
+  const { systemSurroundings } = await import('../main/system-surroundings.ts')
+  return {
+    dataDir: context.globals.dataDir,
+    socketPath: socketPath(context.globals),
+    name: nodeName({ name: flags.name ?? null }),
+    clusterKey,
+    above: flags.above ?? 0,
+    version: context.version,
+    surroundings: systemSurroundings(),
+  }
 }
 
 const DECLINED = 1

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type {
   EtcdStoreOptions,
@@ -60,13 +59,10 @@ export function storeOptions(
   }
 }
 
-/** The same for a command that opens the store by itself. Throws UNSUPPORTED for one that running servers keep. */
-export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions {
+/** The same for a command that opens the store by itself: what several servers have in their memories it cannot open. */
+export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions | ManagedEtcdOptions {
   const options = storeOptions(...of)
-  if (options.kind !== 'managed-etcd' && options.kind !== 'shared-memory') return options
-  throw new OperationalError('UNSUPPORTED', 'servers that keep the store themselves cannot be given a state yet', {
-    hint: 'use an etcd of your own (--backend-type etcd)',
-  })
+  return options.kind === 'shared-memory' ? { kind: 'memory' } : options
 }
 
 function merge(flags: StoreSettings, file: StoreSettings): StoreSettings {

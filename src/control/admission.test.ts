@@ -8,7 +8,7 @@ import type { Certifier } from '../ports/certifier.ts'
 import type { Write } from '../ports/store.ts'
 import { MemoryStore } from '../store/memory.ts'
 import { Mirror } from '../store/mirror.ts'
-import { type AdmissionDeps, admit, admitBySecret, type TokenRequest } from './admission.ts'
+import { type AdmissionDeps, admit, admitBySecret, changeClusterSecret, type TokenRequest } from './admission.ts'
 import { World } from './world.ts'
 
 const TOKEN: JoinTokenRecord = {
@@ -40,6 +40,8 @@ function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Cer
     }),
     nameOf: (certificate) => certificate,
     prepareNext: () => Promise.reject(new Error('not here')),
+    sealSecret: (_, { salt }) => ({ salt, sealedKey: { keyId: '', nonce: '', ciphertext: '', tag: '' } }),
+    prove: (_, { at }) => ({ at, chain: [], signature: '' }),
     backupKey: () => ({ id: 'k', code: () => '' }),
     clusterKey: () => '',
   }
@@ -120,4 +122,14 @@ test('machines that join at once over two servers get the smallest ids, each its
   const ids = (await Promise.all(joining)).map(({ nodeId }) => nodeId)
   other.close()
   expect(ids.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
+})
+
+test('the cluster secret is replaced and taken away, and each is an event', async () => {
+  const caller = { by: 'ann', idempotencyKey: null }
+  await changeClusterSecret({ salt: 'aa', stretched: 'bb' }, caller, deps())
+  expect(mirror.get(AUTHORITY_KEY)?.value).toMatchObject({ bundle: ['ca'], clusterSecret: { salt: 'aa' } })
+  await changeClusterSecret(null, caller, deps())
+  expect(mirror.get(AUTHORITY_KEY)?.value.clusterSecret).toBeNull()
+  const events = [...mirror.list('event')].map(({ value }) => value)
+  expect(events.filter(({ kind, by }) => kind === 'secret.changed' && by === 'ann')).toHaveLength(2)
 })

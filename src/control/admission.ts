@@ -1,7 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import { judgeToken, useToken } from '../core/identity/token-record.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { CertificateAuthority, JoinTokenRecord, Role } from '../core/model/identity.ts'
+import type { CertificateAuthority, JoinTokenRecord, Role, StretchedSecret } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import { NO_SETTINGS, type Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, type Key, keyOf } from '../core/model/objects.ts'
@@ -95,6 +95,27 @@ export async function revokeJoinToken(id: string, caller: Caller, deps: Admissio
       return viewToken(value)
   }
   throw new OperationalError('CONFLICT', `join token ${id} was changed by somebody else at the same time`)
+}
+
+/**
+ * From now on machines join with this secret, and with no earlier one; null: with tokens only. Those that are in stay. Throws
+ * CONFLICT when the authority is changed at the same time.
+ */
+export async function changeClusterSecret(
+  secret: StretchedSecret | null,
+  { by }: Caller,
+  deps: AdmissionDeps,
+): Promise<void> {
+  const clusterId = deps.world.mirror.get(CLUSTER_KEY)?.value.id ?? ''
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const { certifier, authority, signed } = requireAuthority(deps)
+    const clusterSecret = secret === null ? null : certifier.sealSecret(clusterId, secret)
+    const words = secret === null ? 'machines join with tokens only' : 'the cluster has another secret to join with'
+    const event = draft('secret.changed', AUTHORITY_KEY, words, by, deps.clock.now())
+    const writes = [{ put: AUTHORITY_KEY, value: { ...authority, clusterSecret } }]
+    if ((await commitOnce({ epoch: null, expect: [signed], writes, events: [event] }, deps)) !== null) return
+  }
+  throw new OperationalError('CONFLICT', 'the authority was changed by somebody else at the same time')
 }
 
 /** What lets a machine in, and must still hold when it is: judged anew in every round. */
@@ -225,7 +246,12 @@ function nameTaken(name: string): OperationalError {
 }
 
 /** A node that has its identity and has not said hello yet. */
-function expectedNode(id: NodeId, place: Node | null, { name, addresses }: JoinRequest, now: Millis): Node {
+export function expectedNode(
+  id: NodeId,
+  place: Node | null,
+  { name, addresses }: Pick<JoinRequest, 'name' | 'addresses'>,
+  now: Millis,
+): Node {
   const address = addresses[0] ?? null
   if (place !== null) return { ...place, reserved: false, name, hostname: '', address, joinedAt: now }
   return {

@@ -1,5 +1,5 @@
 import type { Event } from '../core/model/event.ts'
-import type { Role } from '../core/model/identity.ts'
+import type { Role, StretchedSecret } from '../core/model/identity.ts'
 import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
@@ -114,6 +114,8 @@ export interface Api {
   createJoinToken(wish: JoinTokenWish, caller: Caller): Promise<NewJoinToken>
   joinTokens(): readonly JoinTokenView[]
   revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView>
+  /** Replaces what machines join with, beside tokens; null: nothing. UNSUPPORTED while the cluster takes no other machines. */
+  setClusterSecret(secret: StretchedSecret | null, caller: Caller): Promise<void>
   /** The certificate authority. UNSUPPORTED while the cluster takes no other machines. */
   authority(): AuthorityView
   /**

@@ -87,7 +87,7 @@ test('a plan of a change is stale when a node has gone since, and only one chang
   await expect(bed.api.apply({ kind: 'rotate-authority' }, null, ANN)).rejects.toMatchObject({ code: 'PREREQUISITE' })
 })
 
-test('a removed node gets no certificate any more, and its present one is revoked until it expires', async () => {
+test('a removed node gets no certificate any more, and its present one is revoked until it has expired by every clock', async () => {
   await bed.join('a')
   const agent = await bed.join('b')
   await found()
@@ -102,6 +102,8 @@ test('a removed node gets no certificate any more, and its present one is revoke
     message: expect.stringContaining('was revoked: node 2 (b:7946) was removed from the cluster'),
   })
   await bed.pass(8 * 24 * 3_600_000)
+  expect(bed.server.revoked?.all.size).toBe(1)
+  await bed.pass(2 * 24 * 3_600_000)
   expect(bed.server.revoked?.all.size).toBe(0)
 })
 
@@ -119,4 +121,39 @@ test('a machine that takes the place of another node gets a certificate of that 
   await renewing
   expect(bed.api.authority().nodes.map(({ nodeId }) => nodeId)).toEqual([1, 2])
   await expect(bed.server.renew({ identity: null, keyHash: 'k-2' }, 'k-5')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})
+
+test('a certificate that was given after the backup gets the next one, and one of a state that was never put back does not', async () => {
+  const who = { identity: { clusterId: '0123456789abcdef', role: 'agent', nodeId: 2 } as const, keyHash: 'k-later' }
+  const ask = async (): Promise<string> => {
+    await bed.join('a')
+    await bed.join('b')
+    await found()
+    await aCertificateOf(2)
+    const renewing = bed.server.renew(who, 'k-next')
+    renewing.catch(() => undefined)
+    await bed.pass(10)
+    return (await renewing).certificate
+  }
+  await expect(ask()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  bed.stop()
+  bed = await openNodeBed({ incarnation: 2, attemptFloor: 1_000 })
+  await expect(ask()).resolves.toBeDefined()
+  const asServer = { ...who, identity: { ...who.identity, role: 'server' } as const, keyHash: 'k-other' }
+  await expect(bed.server.renew(asServer, 'k-more')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})
+
+test('a change of the authority has the next one sign the incarnation that there is', async () => {
+  bed.stop()
+  const proof = { at: 1, chain: [FIRST], signature: 'signed' }
+  bed = await openNodeBed({ incarnation: 2, proof })
+  const agent = await bed.join('a', trusting(FIRST, FIRST, SECOND))
+  await found()
+  await bed.api.apply({ kind: 'rotate-authority' }, null, ANN)
+  await bed.pass(100)
+  expect(bed.api.authority()).toMatchObject({ rotation: 'switched' })
+  const proofs = agent.heard.flatMap((message) => (message.kind === 'assignment' ? (message.proof?.chain ?? []) : []))
+  expect(proofs).toEqual([FIRST, SECOND])
+  const events = bed.api.events({ after: null, service: null, object: 'cluster/self', limit: null })
+  expect(events.filter(({ kind }) => kind === 'cluster.incarnation')).toHaveLength(1)
 })

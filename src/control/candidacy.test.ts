@@ -1,16 +1,15 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { aNode } from '../../test/builders.ts'
 import { backupTools } from '../../test/memory-shelf.ts'
+import { SILENT } from '../../test/silent-log.ts'
 import { VirtualClock } from '../../test/sim/clock.ts'
 import { LEVEL } from '../core/model/level.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { VIGILANCES } from '../core/node/vigilance.ts'
 import { createRng } from '../lib/rng.ts'
-import type { Log } from '../ports/log.ts'
 import { MemoryStore } from '../store/memory.ts'
 import { Server } from './server.ts'
 
-const SILENT: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 type Door = 'open' | 'refused' | 'silent'
 
 let clock: VirtualClock

@@ -4,7 +4,7 @@ import type { EventKind } from '../core/model/event.ts'
 import type { CertificateAuthority } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { Trust } from '../core/model/message.ts'
-import { AUTHORITY_KEY } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, CLUSTER_KEY } from '../core/model/objects.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import { commitPart, type PassDeps } from './pass.ts'
 import type { World } from './world.ts'
@@ -34,6 +34,8 @@ export async function changeAuthority(
   const authority = world.mirror.get(AUTHORITY_KEY)?.value
   if (authority === undefined || certifier === null) return null
   const now = clock.now()
+  const vouched = await vouchAgain(authority, certifier, deps)
+  if (vouched !== null) return vouched
   const step = rotationStep(authority, { world, certifier, now }, trustOf)
   switch (step.kind) {
     case 'nothing':
@@ -55,6 +57,26 @@ export async function changeAuthority(
         deps,
       )
   }
+}
+
+/**
+ * Has the authority that signs now sign the incarnation that there is. One that slept through the beginning of that
+ * incarnation, and through the whole change of the authority, believes no other. null: it has.
+ */
+async function vouchAgain(
+  authority: CertificateAuthority,
+  certifier: Certifier,
+  deps: PassDeps,
+): Promise<Millis | null> {
+  const cluster = deps.world.mirror.get(CLUSTER_KEY)?.value
+  const signer = cluster?.proof?.chain[0]
+  if (cluster === undefined || signer === undefined || signer === authority.signing.certificate) return null
+  const at = deps.clock.now()
+  const { id: clusterId, incarnation } = cluster
+  const value = { ...cluster, proof: certifier.prove(authority, { clusterId, incarnation, at }) }
+  const message = `the authority that signs now vouches for incarnation ${incarnation}`
+  const event = { kind: 'cluster.incarnation', object: CLUSTER_KEY, service: null, message, by: 'control', at } as const
+  return commitPart(deps, [AUTHORITY_KEY], [{ writes: [{ put: CLUSTER_KEY, value }], events: [event] }], at)
 }
 
 function write(value: CertificateAuthority, kind: EventKind, message: string, deps: PassDeps): Promise<Millis | null> {

@@ -40,6 +40,20 @@ test('a drained node is emptied, says so, and takes tasks again when it is activ
   expect(bed.where()).toContain('web.3.1 running on 2')
 })
 
+test('a node whose clock is a day off works as any other, and people are told until it is right', async () => {
+  const now = bed.api.cluster().cluster.createdAt
+  await bed.join('a', { clock: now })
+  const late = await bed.join('b', { clock: now + 86_400_000 })
+  await bed.run(web)
+  expect(bed.where()).toEqual(['web.1.1 running on 1', 'web.2.1 running on 2'])
+  expect(bed.api.cluster().conditions).toMatchObject([
+    { kind: 'clock wrong', severity: 'warning', message: 'the clock of node 2 (b:7946) is 24 h ahead of the leader’s' },
+  ])
+  late.leave()
+  await bed.join('b', { clock: now + 6_000 })
+  expect(bed.api.cluster().conditions).toEqual([])
+})
+
 test('the drain of the only node is refused with its reasons, and by force leaves what runs alone', async () => {
   await bed.join('a')
   await bed.run(web)

@@ -5,19 +5,16 @@ import type { PassDeps } from './pass.ts'
 import { reconcileManifest } from './reconcile-manifest.ts'
 import { reconcileNode } from './reconcile-node.ts'
 import { reconcileService } from './reconcile-service.ts'
-import { type Inbox, recordReports } from './record-reports.ts'
 import { scheduleTasks } from './schedule-tasks.ts'
 
 /** Runs the pass that a key asks for. */
 export function reconcile(
   key: string,
   deps: PassDeps,
-  inbox: Inbox,
   { strategy, isAway }: { readonly strategy: Strategy; readonly isAway: (node: NodeId) => boolean },
 ): Promise<Millis | null> {
   if (key === 'schedule') return scheduleTasks(deps, strategy, isAway)
   if (key === 'manifest') return reconcileManifest(deps)
-  if (key === 'reports') return recordReports(inbox, deps)
   if (key.startsWith('standing:')) return reconcileNode(Number(key.slice('standing:'.length)), deps)
   invariant(key.startsWith('service:'), `no pass for key ${key}`)
   return reconcileService(key.slice('service:'.length), deps)

@@ -15,7 +15,7 @@ import { isLeased } from '../core/node/lease.ts'
 import { hasDataThere, isHeldWhereItWas } from '../core/schedule/need.ts'
 import { earlier } from '../lib/collections.ts'
 import { sleep } from '../ports/clock.ts'
-import type { AgentConnection } from '../ports/link.ts'
+import type { AgentCalls, AgentConnection } from '../ports/link.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { Write } from '../ports/store.ts'
 import { loseTask } from './lose-task.ts'
@@ -62,6 +62,8 @@ export class Presence {
   readonly #silence = new Map<NodeId, Millis>()
   readonly #evicted = new Set<NodeId>()
   readonly #asked = new Set<NodeId>()
+  /** Those among them of which nobody knows yet whether they answer. */
+  readonly #open = new Set<NodeId>()
   /** Machines that did not answer while their agent did: a firewall, so that their silence says nothing. */
   readonly #mute = new Set<NodeId>()
   /** Nodes that went together with many others, and until when they may return. */
@@ -123,8 +125,8 @@ export class Presence {
     const { clock, world } = pass
     const nodes = world.nodes().filter(({ status }) => status !== 'removed')
     const absent = nodes.filter(({ id }) => this.#isMissing(id))
-    const absences = absent.map((node) => this.#absenceOf(node))
     for (const node of absent) this.#ask(node)
+    const absences = absent.map((node) => this.#absenceOf(node))
     const { verdicts, held, wakeAt } = this.#sparing(judgeAbsences(absences, nodes.length, patience, clock.now()))
     if (held !== null && held !== this.#held) pass.log.warn('nothing is moved', { reason: held })
     const steps = verdicts.flatMap((verdict) =>
@@ -161,7 +163,8 @@ export class Presence {
     // Of one that is only in doubt nothing but its machine's silence counts.
     const goneSince = this.#inDoubt.has(node) ? now : (this.#goneSince.get(node) ?? now)
     if (!this.#inDoubt.has(node)) this.#goneSince.set(node, goneSince)
-    return { node, goneSince, silentMs: this.#silence.get(node) ?? 0, evicted: this.#evicted.has(node) }
+    const silentMs = this.#silence.get(node) ?? 0
+    return { node, goneSince, silentMs, isOpen: this.#open.has(node), evicted: this.#evicted.has(node) }
   }
 
   /** What is to be written for one absent node, in parts that are whole by themselves. */
@@ -234,10 +237,12 @@ export class Presence {
     if (address === null || this.#asked.has(id) || this.#mute.has(id) || this.#evicted.has(id)) return
     if (this.#asked.size >= MOST_ASKED) return
     this.#asked.add(id)
+    this.#open.add(id)
     void this.#asking(id, address).finally(() => {
       // Others may have waited for this one's place.
       if (this.#asked.size === MOST_ASKED) this.#deps.wake()
       this.#asked.delete(id)
+      this.#open.delete(id)
     })
   }
 
@@ -248,10 +253,13 @@ export class Presence {
     while (!this.#ended && this.#isMissing(id) && !this.#evicted.has(id)) {
       const answers = await this.#anybodyReaches(id, address)
       const now = clock.now()
+      const before = this.#silence.get(id) ?? 0
+      const wasOpen = this.#open.delete(id)
       if (answers || !this.#isMissing(id)) this.#silence.delete(id)
-      else this.#silence.set(id, longerSilence(this.#silence.get(id) ?? 0, now - heardOf, patience))
+      else this.#silence.set(id, longerSilence(before, now - heardOf, patience))
       heardOf = now
-      this.#deps.wake()
+      // Of a machine that answers as before there is nothing new to judge.
+      if (wasOpen || (this.#silence.get(id) ?? 0) !== before) this.#deps.wake()
       await sleep(clock, answers ? ANSWERED_PAUSE_MS : patience.askAgainMs)
       if (answers) heardOf = clock.now()
     }
@@ -268,10 +276,12 @@ export class Presence {
   /** This server, or one of some other nodes: whoever alone cannot reach a machine may be the one that is cut off. */
   #anybodyReaches(id: NodeId, address: string): Promise<boolean> {
     const { reach, pass, connection, patience } = this.#deps
-    const witnesses = pass.world
-      .nodes()
-      .flatMap((node) => (node.id === id || this.#inDoubt.has(node.id) ? [] : (connection(node.id)?.calls ?? [])))
-      .slice(0, WITNESSES)
+    const witnesses: AgentCalls[] = []
+    for (const node of pass.world.nodes()) {
+      if (witnesses.length === WITNESSES) break
+      const calls = node.id === id || this.#inDoubt.has(node.id) ? null : (connection(node.id)?.calls ?? null)
+      if (calls !== null) witnesses.push(calls)
+    }
     const late = this.#tooLate()
     const words = witnesses.map((calls) => {
       const word = calls.answers(address, patience.askWithinMs).catch(() => false)

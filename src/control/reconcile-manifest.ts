@@ -1,3 +1,4 @@
+import { specHash } from '../core/manifest/diff.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { Millis } from '../core/model/ids.ts'
 import { keyOf } from '../core/model/objects.ts'
@@ -19,7 +20,7 @@ export async function reconcileManifest(deps: PassDeps): Promise<Millis | null> 
   const leftovers = world.tasks().filter((task) => isAlive(task) && revision.removes.includes(task.service)).length
   const services = specs.map((spec) => ({
     spec,
-    specHash: world.hash(spec),
+    specHash: specHash(spec),
     tasks: world.tasksOf(spec.name),
     retryAt: askedAt(world.mirror.get(keyOf('service', spec.name))?.value.retryAt ?? null, now),
   }))

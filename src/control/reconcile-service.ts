@@ -1,3 +1,4 @@
+import { specHash } from '../core/manifest/diff.ts'
 import type { EventDraft, EventKind } from '../core/model/event.ts'
 import { type Millis, type ServiceName, taskId } from '../core/model/ids.ts'
 import type { Dispatch } from '../core/model/manifest.ts'
@@ -24,7 +25,7 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
     {
       name,
       spec: wanted?.spec ?? null,
-      specHash: wanted === null ? null : world.hash(wanted.spec),
+      specHash: wanted === null ? null : specHash(wanted.spec),
       removalAsked: world.removalAsked(name),
       tasks: world.tasksOf(name),
       nodes: world.nodes(),
@@ -125,7 +126,7 @@ function newTask(action: ServiceAction & { kind: 'createTask' }, wanted: Wanted,
     slot: action.slot,
     attempt: action.attempt,
     spec,
-    specHash: deps.world.hash(spec),
+    specHash: specHash(spec),
     node: null,
     placement: null,
     hostPorts: [],

@@ -51,9 +51,13 @@ function nodeOf({ identity, keyHash }: Renewing, { world, clock }: AdmissionDeps
   const all = [...world.mirror.list('certificates')].map(({ value }) => value)
   const verdict = judgeRenewal(keyHash, all, revoked, clock.now())
   if (verdict.kind === 'ok') return verdict.node
+  if (identity === null || revoked.some((one) => one.keyHash === keyHash)) throw forbidden(verdict.message)
+  const known = world.mirror.get(keyOf('certificates', identity.nodeId))?.value ?? null
   // One that was given to a node before certificates were kept in mind.
-  const unknown = identity !== null && world.mirror.get(keyOf('certificates', identity.nodeId)) === null
-  if (unknown && !revoked.some((one) => one.keyHash === keyHash)) return { ...identity, issued: [] }
+  if (known === null) return { ...identity, issued: [] }
+  // One that was given after the backup was made that this state comes from.
+  const isPutBack = world.mirror.get(CLUSTER_KEY)?.value.attemptFloor !== undefined
+  if (isPutBack && known.role === identity.role) return known
   throw forbidden(verdict.message)
 }
 

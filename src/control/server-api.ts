@@ -1,5 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Event } from '../core/model/event.ts'
+import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
@@ -22,6 +23,7 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
+import { clockConditions } from '../core/node/clock-conditions.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
@@ -37,7 +39,7 @@ import type { StoreMembers } from '../ports/store-members.ts'
 import { acceptChange } from './accept-change.ts'
 import { acceptNodeChange } from './accept-node-change.ts'
 import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
-import { type AdmissionDeps, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
+import { type AdmissionDeps, changeClusterSecret, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
 import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
@@ -98,7 +100,10 @@ export class ServerApi implements Api {
       leadership,
       store: storeKind,
       servers: storeMembers?.servers() ?? [],
-      conditions: storeMembers?.conditions() ?? [],
+      conditions: [
+        ...(storeMembers?.conditions() ?? []),
+        ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
+      ],
       storeRevision: world.mirror.revision,
       version,
       desiredRevision: world.desired,
@@ -315,6 +320,10 @@ export class ServerApi implements Api {
 
   async revokeJoinToken(id: string, caller: Caller): Promise<JoinTokenView> {
     return revokeJoinToken(id, caller, this.#deps.admission())
+  }
+
+  async setClusterSecret(secret: StretchedSecret | null, caller: Caller): Promise<void> {
+    await changeClusterSecret(secret, caller, this.#deps.admission())
   }
 
   authority(): AuthorityView {

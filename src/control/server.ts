@@ -190,6 +190,11 @@ export class Server {
     return renew(who, request, this.#admission())
   }
 
+  /** Nodes of the cluster, there or not. */
+  get nodeCount(): number {
+    return this.#world?.mirror.count('node') ?? 0
+  }
+
   /** Certificates that are not believed although they have not expired. */
   get revoked(): RevokedSerials | null {
     return this.#revoked

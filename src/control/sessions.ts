@@ -20,6 +20,8 @@ const EMPTY_AGAIN_MS: Millis = 30_000
 interface Session {
   readonly connection: AgentConnection
   readonly machineId: string
+  /** By how much its clock is ahead of ours; null: it does not say. */
+  readonly aheadMs: Millis | null
   /** null: it has no certificate. */
   readonly trust: Trust | null
   /** What it was told last to believe. */
@@ -65,9 +67,15 @@ export class Sessions {
     return this.#byNode.get(node)?.trust ?? null
   }
 
+  /** By how much the clock of a connected node is ahead of ours; null: it is away, or does not say. */
+  aheadOf(node: NodeId): Millis | null {
+    return this.#byNode.get(node)?.aheadMs ?? null
+  }
+
   /** Tells every agent whom to believe, if that differs from what it was told. */
   publishTrust(): void {
-    for (const session of this.#byNode.values()) this.#tellTrust(session)
+    const words = this.#deps.trust()
+    for (const session of this.#byNode.values()) this.#tellTrust(session, words)
   }
 
   accept(connection: AgentConnection): void {
@@ -233,19 +241,19 @@ export class Sessions {
   }
 
   /** The newest connection of a node is the one that counts. */
-  #keep(id: NodeId, { machineId, trust }: Hello, connection: AgentConnection): void {
+  #keep(id: NodeId, { machineId, trust, clock }: Hello, connection: AgentConnection): void {
     const known = this.#byNode.get(id)
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
+    const aheadMs = clock === undefined ? null : clock - this.#deps.pass.clock.now()
     const fresh = { connection, machineId, told: null, life: {}, assigned: new WeakMap() }
-    const session: Session = { ...(goesOn ? known : fresh), trust: trust ?? null, toldTrust: null }
+    const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
-    this.#tellTrust(session)
+    this.#tellTrust(session, this.#deps.trust())
     this.#deps.wake('authority')
   }
 
-  #tellTrust(session: Session): void {
-    const words = this.#deps.trust()
+  #tellTrust(session: Session, words: TrustWords | null): void {
     if (session.trust === null || words === null || session.toldTrust === words) return
     session.toldTrust = words
     const { proof } = lifeOf(this.#deps.pass)

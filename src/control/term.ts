@@ -14,8 +14,8 @@ import { forgetRevoked } from './forget-revoked.ts'
 import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
 import { Presence } from './presence.ts'
-import type { Inbox } from './record-reports.ts'
 import { Renewals } from './renewals.ts'
+import { ReportIntake } from './report-intake.ts'
 import { Sessions } from './sessions.ts'
 import { TrustText } from './trust.ts'
 import { WorkQueue } from './work-queue.ts'
@@ -34,7 +34,7 @@ export class Term {
   readonly deps: PassDeps
   readonly sessions: Sessions
   readonly #presence: Presence
-  readonly #inbox: Inbox = new Map()
+  readonly #reports = new ReportIntake()
   readonly #queue: WorkQueue
   readonly #strategy: Strategy
   readonly #certifier: TermConfig['certifier']
@@ -51,7 +51,7 @@ export class Term {
     const renewals = new Renewals(deps)
     this.sessions = new Sessions({
       pass: deps,
-      inbox: this.#inbox,
+      inbox: this.#reports.inbox,
       wake,
       trust: () => words.now(),
       onHello: (node, address) => {
@@ -99,7 +99,8 @@ export class Term {
       if (node !== null) return await this.sessions.publish(node)
       if (key === 'authority') return await this.#tendAuthority()
       if (key === 'presence') return await this.#presence.pass()
-      return await reconcile(key, this.deps, this.#inbox, {
+      if (key === 'reports') return await this.#reports.pass(this.deps)
+      return await reconcile(key, this.deps, {
         strategy: this.deps.world.mirror.get(CLUSTER_KEY)?.value.settings?.strategy ?? this.#strategy,
         isAway: (id) => this.#presence.isAway(id),
       })
@@ -139,6 +140,8 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
       queue.add('manifest')
     } else if (kind === 'cluster') {
       for (const one of world.nodes()) queue.add(`node:${one.id}`)
+      // What waited until the state was settled may start.
+      for (const name of world.serviceNames()) queue.add(`service:${name}`)
     } else if (kind === 'node') {
       queue.add('schedule')
       for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)

@@ -1,4 +1,3 @@
-import { specHash } from '../core/manifest/diff.ts'
 import type { ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { Node } from '../core/model/node.ts'
@@ -21,7 +20,8 @@ export class World {
   readonly mirror: Mirror
   readonly #dispatchOf = new Map<ServiceName, string>()
   readonly #pending = new Set<TaskId>()
-  readonly #hashes = new WeakMap<ServiceSpec, string>()
+  /** In the order of their ids; null: some have changed since. */
+  #nodes: readonly Node[] | null = null
 
   constructor(mirror: Mirror) {
     this.mirror = mirror
@@ -83,8 +83,13 @@ export class World {
     return tasks
   }
 
-  nodes(): Node[] {
-    return [...this.mirror.list('node')].map(({ value }) => value).sort((a, b) => a.id - b.id)
+  /** In the order of their ids; the same list for as long as none of them changes. */
+  nodes(): readonly Node[] {
+    this.#nodes ??= this.mirror
+      .list('node')
+      .map(({ value }) => value)
+      .sort((a, b) => a.id - b.id)
+    return this.#nodes
   }
 
   /** Every service that is wanted or still has tasks. */
@@ -115,15 +120,6 @@ export class World {
     return spec.exclusive && keepsUnknown ? 'what runs may not be known yet: `gantry cluster settle`' : null
   }
 
-  /** Hash of the part of a spec whose change needs a new container; computed once for each spec object. */
-  hash(spec: ServiceSpec): string {
-    const known = this.#hashes.get(spec)
-    if (known !== undefined) return known
-    const hash = specHash(spec)
-    this.#hashes.set(spec, hash)
-    return hash
-  }
-
   #follow(batch: ChangeBatch): void {
     for (const { key, value } of batch.changes) {
       if (key.startsWith('task/')) {
@@ -132,6 +128,8 @@ export class World {
       } else if (key.startsWith('dispatch/') && value !== null) {
         const dispatch = value as Dispatch
         this.#dispatchOf.set(dispatch.spec.name, dispatch.id)
+      } else if (key.startsWith('node/')) {
+        this.#nodes = null
       }
     }
   }

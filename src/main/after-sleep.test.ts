@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { aLinkServer, CLUSTER, joined, SILENT } from '../../test/link-server-bed.ts'
+import { BED_CLUSTER } from '../../test/bed-server.ts'
+import { aLinkServer, joined } from '../../test/link-server-bed.ts'
+import { SILENT } from '../../test/silent-log.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
 import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
 import { rejoinIfNeeded } from './identity.ts'
@@ -15,7 +17,7 @@ test('a machine whose certificate has expired while it slept gets another one as
   expect(describeCertificate(files.certificate).notAfter).toBeLessThan(Date.now() - 2 * DAY)
   const renewed = await renewIdentity(at.servers, files)
   const { uri, notAfter } = describeCertificate(renewed.certificate)
-  expect(uri).toBe(`spiffe://${CLUSTER}/agent/${nodeId}`)
+  expect(uri).toBe(`spiffe://${BED_CLUSTER}/agent/${nodeId}`)
   expect(notAfter).toBeGreaterThan(Date.now() + 6 * DAY)
 })
 
@@ -36,7 +38,7 @@ test('after more than a month it needs a token, with which it is the same node a
   })
   const dataDir = mkdtempSync(join(tmpdir(), 'gantry-sleep-'))
   onTestFinished(() => rmSync(dataDir, { recursive: true }))
-  const present = { clusterId: CLUSTER, role: 'agent', nodeId, files } as const
+  const present = { clusterId: BED_CLUSTER, role: 'agent', nodeId, files } as const
   const how = { servers: at.servers, token: await at.token(), name: 'w', addresses: [] }
   const again = await rejoinIfNeeded(dataDir, present, how, Date.now(), SILENT)
   expect(again.nodeId).toBe(nodeId)
@@ -48,7 +50,7 @@ test('after more than a month it needs a token, with which it is the same node a
 test('a machine that still has a good certificate does not use up the token that it is started with', async () => {
   const at = await aLinkServer()
   const { files, nodeId } = await joined(at, 'w')
-  const present = { clusterId: CLUSTER, role: 'agent', nodeId, files } as const
+  const present = { clusterId: BED_CLUSTER, role: 'agent', nodeId, files } as const
   const how = { servers: ['127.0.0.1:1'], token: await at.token(), name: 'w', addresses: [] }
   expect(await rejoinIfNeeded('/nowhere', present, how, Date.now(), SILENT)).toBe(present)
 })

@@ -7,6 +7,7 @@ import { writeBackup } from '../drivers/backup-files.ts'
 import { errorCode } from '../drivers/durable-text.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import type { Snapshot } from '../ports/store.ts'
+import { readSecret } from './secret-files.ts'
 
 /** A backup that can be used. */
 export interface SoundBackup {
@@ -19,6 +20,23 @@ export interface SoundBackup {
 /** The cluster key of this machine; null: it is no server of a cluster of machines. Throws STORE_CORRUPT, CONFIG_INVALID. */
 export async function clusterKeyIn(dataDir: string): Promise<Buffer | null> {
   return new IdentityFiles(dataDir).readClusterKey()
+}
+
+/**
+ * The cluster key for a state that is put back here: this machine's own, or a copy in `file`. Throws as `clusterKeyIn`,
+ * CONFIG_INVALID for a file that holds none, CONFLICT where this machine has another one.
+ */
+export async function clusterKeyFor(dataDir: string, file: string | null): Promise<Buffer | null> {
+  const own = await clusterKeyIn(dataDir)
+  if (file === null) return own
+  const given = readSecret(file, 'the cluster key')
+  if (!/^[0-9a-f]{64}$/.test(given))
+    throw new OperationalError('CONFIG_INVALID', `${file} is no copy of a cluster.key: it does not hold 64 hex digits`)
+  const key = Buffer.from(given, 'hex')
+  if (own === null || own.equals(key)) return key
+  throw new OperationalError('CONFLICT', `${file} is another key than that in ${dataDir}/identity`, {
+    hint: 'leave --cluster-key-file out, or name an empty data directory with --data',
+  })
 }
 
 /** Reads a backup to its end. Throws BACKUP_INVALID, saying what is wrong and where, and USAGE for a file that is not there. */

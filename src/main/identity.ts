@@ -15,7 +15,7 @@ import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-file
 import { proveIncarnation } from '../drivers/pki/incarnation-proof.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import type { SecretKeeper } from '../drivers/pki/secret-exchange.ts'
-import { newClusterSecret, openClusterSecret } from '../drivers/pki/stretched-secret.ts'
+import { newStretchedSecret, openClusterSecret, sealClusterSecret } from '../drivers/pki/stretched-secret.ts'
 import type { Log } from '../ports/log.ts'
 
 /** Who this machine is in its cluster. */
@@ -90,7 +90,8 @@ export async function foundAuthority(
 ): Promise<Identity> {
   const clusterId = server.api.cluster().cluster.id
   const clusterKey = await new IdentityFiles(dataDir).foundingKey()
-  const clusterSecret = secret === null ? null : await newClusterSecret(clusterKey, clusterId, secret)
+  const clusterSecret =
+    secret === null ? null : sealClusterSecret(clusterKey, clusterId, await newStretchedSecret(secret))
   const authority = { ...(await newAuthorityRecord(clusterKey, clusterId, now)), clusterSecret }
   const { key, request } = await newKeyAndRequest()
   const terms = { clusterId, role: 'server', nodeId, addresses, now } as const

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
+import { SILENT } from '../../test/silent-log.ts'
 import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import { createRng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** Time passes at once, and what was waited for is noted. */
 function aHurriedClock() {

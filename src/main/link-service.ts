@@ -20,7 +20,7 @@ export interface LinkServiceOptions {
   readonly port: number
   readonly identity: Identity
   readonly server: Server
-  readonly heartbeatMs: Millis
+  readonly heartbeatMs: () => Millis
   readonly log: Log
   /** null until the API is served. */
   readonly http: () => HttpServer | null
@@ -30,12 +30,13 @@ export interface LinkServiceOptions {
 /** Serves agents, machines that join, and requests that other machines pass on, all on the link's port. */
 export function serveLink(options: LinkServiceOptions): Promise<LinkListener> {
   const { host, port, identity, server, heartbeatMs, log, http } = options
-  const failed = new JoinAttempts(Date.now)
+  const attempts = new JoinAttempts(Date.now)
   const join = (socket: TLSSocket, peer: Peer | null): void => {
     void serveJoin(socket, peer?.identity ?? null, {
       bundle: () => (server.authority?.bundle ?? []).join(''),
-      blockedFor: (address) => failed.blockedFor(address),
-      onRefused: (address) => failed.record(address),
+      blockedFor: (address) => attempts.blockedFor(address),
+      onRefused: (address) => attempts.record(address),
+      beginProof: (address) => attempts.begin(address),
       admit: (message, keyHash) => server.admit({ ...message, keyHash }),
       keeper: () => clusterSecretOf(identity, server.authority),
       admitBySecret: (candidate, keyHash) => server.admitBySecret({ ...candidate, keyHash }),

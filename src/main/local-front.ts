@@ -1,10 +1,15 @@
 import { createServer, type Socket } from 'node:net'
 import { OperationalError } from '../core/errors.ts'
 import { errorAnswer } from '../transport/http/error-answer.ts'
-import { rawAnswer } from '../transport/http/exec-upgrade.ts'
+import { lastAnswer } from '../transport/http/last-answer.ts'
 import { listenOnSocket } from '../transport/http/listeners.ts'
 import { dialApi } from './link-service.ts'
 import type { MachineIdentity } from './machine-identity.ts'
+
+type Machine = Pick<MachineIdentity, 'present' | 'revoked'>
+
+/** Each is a connection to a server. */
+const MAX_CONNECTIONS = 200
 
 /** The local socket of a machine that is no server. */
 export interface LocalFront {
@@ -15,7 +20,7 @@ export interface LocalFront {
 export async function openLocalFront(
   path: string,
   servers: () => readonly string[],
-  machine: MachineIdentity,
+  machine: Machine,
 ): Promise<LocalFront> {
   const open = new Set<Socket>()
   const front = createServer((socket) => {
@@ -24,6 +29,7 @@ export async function openLocalFront(
     socket.on('error', () => undefined)
     void passOn(socket, servers(), machine)
   })
+  front.maxConnections = MAX_CONNECTIONS
   await listenOnSocket(front, path)
   return {
     close: () => {
@@ -34,11 +40,16 @@ export async function openLocalFront(
   }
 }
 
-async function passOn(socket: Socket, servers: readonly string[], machine: MachineIdentity): Promise<void> {
+async function passOn(socket: Socket, servers: readonly string[], machine: Machine): Promise<void> {
   let why = 'no server is known'
   for (const server of servers) {
     try {
       const other = await dialApi(server, machine)
+      // Whoever asked may have left meanwhile.
+      if (socket.closed) {
+        other.destroy()
+        return
+      }
       socket.pipe(other)
       other.pipe(socket)
       other.once('error', () => socket.destroy())
@@ -53,5 +64,5 @@ async function passOn(socket: Socket, servers: readonly string[], machine: Machi
   const failure = new OperationalError('UNAVAILABLE', `no server can be reached from this machine: ${why}`, {
     hint: 'what runs here goes on; try again when a server is back',
   })
-  socket.resume().end(rawAnswer(errorAnswer(failure, 'agent')))
+  lastAnswer(socket, errorAnswer(failure, 'agent'))
 }

@@ -2,8 +2,8 @@ import type { Agent } from '../agent/agent.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
-import type { NodeId } from '../core/model/ids.ts'
-import type { Vigilance } from '../core/node/vigilance.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
+import { heartbeatFor, type Vigilance } from '../core/node/vigilance.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
@@ -22,12 +22,17 @@ import type { Log } from '../ports/log.ts'
 import type { OwnIdentity } from '../ports/own-identity.ts'
 import type { DialLeader } from '../transport/http/forward.ts'
 import type { HttpServer } from '../transport/http/server.ts'
+import type { WireMetric } from '../transport/wire.ts'
 import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
+import { linkMetrics } from './link-metrics.ts'
 import { dialApi, type LinkProtocols, serveLink } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
+
+/** A leader that is lost has a successor within a second or two, and this server hears of it at once. */
+const LEADER_REACHED_WITHIN_MS: Millis = 600
 
 export interface MembershipOptions {
   readonly dataDir: string
@@ -150,6 +155,7 @@ export class Membership {
       revoked: () => server.revoked?.all ?? new Set(),
       rng: systemRng(),
       heartbeatMs: this.#options.vigilance.heartbeatMs,
+      reachedWithinMs: LEADER_REACHED_WITHIN_MS,
       log: this.#log,
     })
     return {
@@ -184,7 +190,7 @@ export class Membership {
       port: link.port,
       identity,
       server,
-      heartbeatMs: this.#options.vigilance.heartbeatMs,
+      heartbeatMs: () => this.#heartbeatMs(),
       log: this.#log,
       http: () => this.#http,
       protocols: this.#options.protocols,
@@ -194,6 +200,16 @@ export class Membership {
     if (link.discovery !== null)
       this.#answering = await answerSearches(link.discovery, addressOf(link), server, this.#log)
     return listener
+  }
+
+  /** How often each agent of this server says that it is there. */
+  #heartbeatMs(): Millis {
+    return heartbeatFor(this.#options.vigilance, this.#server?.nodeCount ?? 0)
+  }
+
+  /** What the link measures. */
+  metrics(): readonly WireMetric[] {
+    return linkMetrics(this.#listener?.sessions ?? 0, this.#heartbeatMs())
   }
 
   /** What the API shows to other machines; null: there is none. With the authority in it a fingerprint can be checked. */

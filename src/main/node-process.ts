@@ -100,7 +100,7 @@ export interface NodeProcess {
   runtimes(): readonly RuntimeDescription[]
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
-  /** What the store measures. */
+  /** What the store and the link measure. */
   readonly metrics: MoreMetrics
   /** What the API shows to other machines; null: there is no certificate. */
   readonly apiTls: Membership['apiTls']
@@ -142,7 +142,7 @@ export async function startNode(
       runtimes: () => agent.runtimes,
       elsewhere: membership.elsewhere,
       apiTls: membership.apiTls,
-      metrics,
+      metrics: () => [...metrics(), ...membership.metrics()],
       serveApi: (http) => membership.serveApi(http),
       stop: async ({ park }) => {
         const ended = [agent, ...further.map((one) => one.agent)].map((one) => one.stop({ park }))

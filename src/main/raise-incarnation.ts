@@ -35,7 +35,7 @@ function prove(
       'PREREQUISITE',
       'cannot begin a new life of this state: its authority cannot sign here',
       {
-        hint: 'put the cluster.key of one of its servers into the directory identity of the data directory, mode 0600',
+        hint: 'put the cluster.key of one of its servers into the directory identity of the data directory, mode 0600, or name a copy with --cluster-key-file',
       },
     )
   }

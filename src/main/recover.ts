@@ -5,8 +5,10 @@ import { OperationalError } from '../core/errors.ts'
 import { missingParts } from '../core/incarnation/missing.ts'
 import { sha256 } from '../drivers/backup-digest.ts'
 import { backupFiles } from '../drivers/backup-files.ts'
+import { storeFiles } from '../drivers/etcd/store-files.ts'
 import type { Snapshot } from '../ports/store.ts'
-import { clusterKeyIn, readBackupFile, stateIn } from './backup-file.ts'
+import { readBackupFile, stateIn } from './backup-file.ts'
+import { hasOtherStore } from './managed-etcd/lone-member.ts'
 
 /** A state to go on with. */
 export interface Recoverable {
@@ -16,7 +18,7 @@ export interface Recoverable {
 }
 
 export interface Recovery {
-  /** Why the state file cannot be used; null: it is sound, and there is nothing to recover. */
+  /** Why the state cannot be used; null: it is sound, or not known to be otherwise, and there is nothing to recover. */
   readonly fault: string | null
   /** What is gone on with: of what can be read and the backups, that which knows most. null: there is nothing. */
   readonly best: Recoverable | null
@@ -29,17 +31,43 @@ export interface Recovery {
  * can be read, and the backups in the data directory; with `backup` only that one. Throws PREREQUISITE while a server
  * uses the file, BACKUP_INVALID for a given backup that cannot be used.
  */
-export async function lookForState(dataDir: string, backup: string | null): Promise<Recovery> {
+export async function lookForState(
+  dataDir: string,
+  backup: string | null,
+  clusterKey: Buffer | null,
+): Promise<Recovery> {
   const path = join(dataDir, 'state.db')
   const fault = await faultOf(path)
   if (fault === null) return { fault, best: null, passedOver: [] }
-  const clusterKey = await clusterKeyIn(dataDir)
   if (backup !== null) return { fault, best: fromBackup(await readBackupFile(backup, clusterKey)), passedOver: [] }
-  const passedOver: string[] = []
-  const found: Recoverable[] = []
-  const salvaged = await salvage(path, clusterKey !== null)
-  if (typeof salvaged === 'string') passedOver.push(salvaged)
-  else found.push(salvaged)
+  return best(fault, await salvage(path, clusterKey !== null), dataDir, clusterKey)
+}
+
+/**
+ * The same for a server that ran etcd, and whose etcd has lost its data; with `backup` also for one that has some, which
+ * gives way: nobody can tell from outside whether it is of any use.
+ */
+export async function lookForBackup(
+  dataDir: string,
+  backup: string | null,
+  clusterKey: Buffer | null,
+): Promise<Recovery> {
+  const { dataDir: directory } = storeFiles(dataDir)
+  const isThere = await hasOtherStore(dataDir)
+  if (isThere && backup === null) return { fault: null, best: null, passedOver: [] }
+  const fault = isThere ? `What etcd keeps in ${directory} gives way` : `etcd keeps nothing in ${directory}`
+  if (backup !== null) return { fault, best: fromBackup(await readBackupFile(backup, clusterKey)), passedOver: [] }
+  return best(fault, null, dataDir, clusterKey)
+}
+
+async function best(
+  fault: string,
+  salvaged: Recoverable | string | null,
+  dataDir: string,
+  clusterKey: Buffer | null,
+): Promise<Recovery> {
+  const passedOver: string[] = typeof salvaged === 'string' ? [salvaged] : []
+  const found: Recoverable[] = salvaged === null || typeof salvaged === 'string' ? [] : [salvaged]
   for (const { path: file } of await listBackups({
     backups: { digest: sha256, shelf: backupFiles(join(dataDir, 'backups')) },
   })) {

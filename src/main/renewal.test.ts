@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { aCertifier, CLUSTER } from '../../test/link-bed.ts'
+import { SILENT } from '../../test/silent-log.ts'
 import { OperationalError } from '../core/errors.ts'
 import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
 import type { StoredIdentity } from '../drivers/pki/identity-files.ts'
@@ -7,7 +8,6 @@ import { createRng } from '../lib/rng.ts'
 import type { Clock } from '../ports/clock.ts'
 import { Renewal } from './renewal.ts'
 
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const HOUR = 3_600_000
 
 /** A clock that goes to the next moment that somebody waits for, as soon as nobody has anything else to do. */

@@ -2,18 +2,29 @@ import { join } from 'node:path'
 import { readState } from '../agent/cache.ts'
 import { backUp } from '../control/backups.ts'
 import { OperationalError } from '../core/errors.ts'
-import { clusterOf, incarnationAfter, type NewLife } from '../core/incarnation/raise.ts'
+import { clusterOf, type NewLife, objectOf } from '../core/incarnation/raise.ts'
 import type { Cluster } from '../core/model/cluster.ts'
-import { DESIRED_KEY } from '../core/model/objects.ts'
+import { AUTHORITY_KEY, DESIRED_KEY } from '../core/model/objects.ts'
 import { backupKey, sha256 } from '../drivers/backup-digest.ts'
 import { backupFiles } from '../drivers/backup-files.ts'
 import { durableText } from '../drivers/durable-text.ts'
+import { storeFiles } from '../drivers/etcd/store-files.ts'
+import { isServerThere } from '../drivers/link/join.ts'
+import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
+import { IdentityFiles } from '../drivers/pki/identity-files.ts'
+import { invariant } from '../lib/assert.ts'
 import type { Snapshot } from '../ports/store.ts'
+import { readIdentity } from './identity.ts'
+import { foundLoneMember, hasOtherStore } from './managed-etcd/lone-member.ts'
+import type { OwnPlace } from './managed-etcd/own-place.ts'
 import { inNewLife } from './new-life.ts'
 import { openIntake } from './open-intake.ts'
 import type { StoreOptions, StoreSurroundings } from './open-store.ts'
+import { signedLife } from './raise-incarnation.ts'
+import { answers, runsHere } from './running-here.ts'
 import { describePlace, openAlone, stateAt } from './store-place.ts'
 import { copyInto } from './take-in.ts'
+import { type Seat, seatFor, takeSeat } from './take-seat.ts'
 
 /** A state that is to become the cluster's, and where. */
 export interface RestoreOptions {
@@ -22,7 +33,11 @@ export interface RestoreOptions {
   readonly state: Snapshot
   readonly kind: 'restore' | 'recovery'
   readonly dataDir: string
-  readonly target: StoreOptions
+  readonly target: StoreOptions | OwnPlace
+  /** Socket of a server that runs here. */
+  readonly socketPath: string
+  /** Name of this machine's node, which it becomes where it has no identity and the cluster key. */
+  readonly name: string
   readonly clusterKey: Buffer | null
   /** The highest incarnation that agents may have heard of, if this machine does not know; 0: it does. */
   readonly above: number
@@ -35,6 +50,8 @@ export type Present =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'state'; readonly state: Snapshot }
   | { readonly kind: 'damaged'; readonly message: string }
+  /** An etcd that does not run. */
+  | { readonly kind: 'unread'; readonly directory: string }
 
 export interface RestorePlan {
   readonly from: string
@@ -43,28 +60,34 @@ export interface RestorePlan {
   readonly clusterName: string
   readonly incarnation: { readonly before: number; readonly after: number }
   readonly storeRevision: number
-  readonly present: 'nothing' | 'state' | 'damaged'
+  readonly present: Present['kind']
+  /** The node that this machine becomes; null: it has an identity, or needs none. */
+  readonly seat: Seat | null
   /** Objects by kind: those that are put back, and those that are there now; null: unknown. */
   readonly counts: readonly { readonly kind: string; readonly after: number; readonly now: number | null }[]
   /** What is lost for good, one sentence each. */
   readonly losses: readonly string[]
 }
 
-/** Says what putting the state there would do; changes nothing. */
+/** Says what putting the state there would do; changes nothing. Throws as `signedLife`, and as opening what is there. */
 export async function planRestore(options: RestoreOptions): Promise<RestorePlan> {
-  const { state, target } = options
+  const { state, target, clusterKey } = options
+  if (target.kind === 'managed-etcd') await requireNobody(target, options.socketPath)
   const present = await presentAt(options)
   const cluster = clusterOf(state.records)
+  const above = await knownAbove(options, present)
+  const life: NewLife = { kind: options.kind, by: '', at: 0, because: '', above }
   return {
     from: options.from,
     to: describePlace(target),
     clusterId: cluster.id,
     clusterName: cluster.name,
-    incarnation: { before: cluster.incarnation, after: incarnationAfter(cluster, await knownAbove(options, present)) },
+    incarnation: { before: cluster.incarnation, after: signedLife(state.records, life, clusterKey).incarnation },
     storeRevision: state.revision,
     present: present.kind,
+    seat: await seatOf(options),
     counts: counts(state, present),
-    losses: losses(state, cluster, present),
+    losses: [...(await lostAgents(options)), ...losses(state, cluster, present)],
   }
 }
 
@@ -90,20 +113,73 @@ export async function restore(
     above: await knownAbove(options, present),
   }
   const next = inNewLife(state, life, clusterKey)
+  const seat = await seatOf(options)
   const kept = await keepPresent(options, present, now)
+  const placed = seat === null ? next.state : await seated(next.state, seat, options)
   // A look into etcd or ZooKeeper leaves an empty state there.
   const replacing = target.kind === 'sqlite' && present.kind === 'nothing' ? null : kept.suffix
-  const intake = await openIntake(target, replacing, surroundings)
-  try {
-    await copyInto(intake, next.state, onWritten)
-    await intake.open(next.state.revision)
-  } finally {
-    await intake.close()
-  }
+  await putInto(options, placed, replacing, onWritten)
   return { incarnation: next.incarnation, kept: kept.path }
 }
 
-async function presentAt({ target, surroundings }: RestoreOptions): Promise<Present> {
+async function putInto(
+  { target, dataDir, clusterKey, surroundings }: RestoreOptions,
+  state: Snapshot,
+  replacing: string | null,
+  onWritten: (records: number, of: number) => void,
+): Promise<void> {
+  await using member =
+    target.kind === 'managed-etcd'
+      ? await foundLoneMember(target, {
+          dataDir,
+          clusterKey: clusterKey ?? (await new IdentityFiles(dataDir).foundingKey()),
+          aside: replacing,
+        })
+      : null
+  const place = target.kind === 'managed-etcd' ? member?.place : target
+  invariant(place !== undefined, 'there is a member where there is to be one')
+  const intake = await openIntake(place, replacing, surroundings)
+  try {
+    await copyInto(intake, state, onWritten)
+    await intake.open(state.revision)
+  } finally {
+    await intake.close()
+  }
+  await member?.finish()
+}
+
+/** A machine with the cluster key alone becomes a server; one with an identity stays who it is. */
+async function seatOf({ dataDir, state, clusterKey, name }: RestoreOptions): Promise<Seat | null> {
+  return clusterKey === null || (await readIdentity(dataDir)) !== null ? null : seatFor(state, name)
+}
+
+/** The identity is on disk before the state that knows of it can be opened; without that it is of no use. */
+async function seated(state: Snapshot, seat: Seat, options: RestoreOptions): Promise<Snapshot> {
+  const { clusterKey, target, dataDir, surroundings } = options
+  if (clusterKey === null) return state
+  const host = target.kind === 'managed-etcd' ? target.host : null
+  const taken = await takeSeat(state, seat, { clusterKey, host, at: surroundings.clock.now() })
+  await new IdentityFiles(dataDir).write(taken.identity)
+  return taken.state
+}
+
+/** Beside servers that go on, one with the state of a backup would make two clusters of one. */
+async function requireNobody({ link, options }: OwnPlace, socketPath: string): Promise<void> {
+  if (await answers(socketPath)) throw runsHere()
+  const others = options.seeds.filter((seed) => seed !== link)
+  const there = await Promise.all(others.map(isServerThere))
+  const alive = others.filter((_, index) => there[index] === true)
+  if (alive.length === 0) return
+  throw new OperationalError('CONFLICT', `${alive.join(', ')} answers as a server: the cluster is not lost`, {
+    hint: 'stop every server first; a server that is lost alone joins again with a token',
+  })
+}
+
+async function presentAt({ target, dataDir, surroundings }: RestoreOptions): Promise<Present> {
+  if (target.kind === 'managed-etcd') {
+    const { dataDir: directory } = storeFiles(dataDir)
+    return (await hasOtherStore(dataDir)) ? { kind: 'unread', directory } : { kind: 'nothing' }
+  }
   try {
     const state = await stateAt(target, surroundings)
     return state === null ? { kind: 'nothing' } : { kind: 'state', state }
@@ -121,7 +197,8 @@ async function keepPresent(
 ): Promise<{ readonly suffix: string; readonly path: string | null }> {
   const suffix = `.replaced-${now}`
   if (target.kind === 'sqlite') return { suffix, path: present.kind === 'nothing' ? null : `${target.path}${suffix}` }
-  if (present.kind !== 'state') return { suffix, path: null }
+  if (present.kind === 'unread') return { suffix, path: `${present.directory}${suffix}` }
+  if (present.kind !== 'state' || target.kind === 'managed-etcd') return { suffix, path: null }
   await using alone = await openAlone(target, surroundings)
   const shelf = backupFiles(join(dataDir, 'backups'))
   const key = clusterKey === null ? null : backupKey(clusterKey)
@@ -137,6 +214,19 @@ async function knownAbove({ dataDir, state, above }: RestoreOptions, present: Pr
   const obeyed = agent?.authority?.clusterId === id ? agent.authority.incarnation : 0
   const there = present.kind === 'state' ? clusterOf(present.state.records) : null
   return Math.max(above, obeyed, there?.id === id ? there.incarnation : 0, there?.movedTo?.incarnation ?? 0)
+}
+
+/** Agents that came to trust another authority since follow nothing that the one of the backup signs. */
+async function lostAgents({ dataDir, state }: RestoreOptions): Promise<readonly string[]> {
+  const identity = await readIdentity(dataDir)
+  const authority = objectOf(state.records, AUTHORITY_KEY)
+  if (identity === null || authority === null || identity.clusterId !== clusterOf(state.records).id) return []
+  const names = (bundle: string): readonly string[] =>
+    splitBundle(bundle).map((one) => describeCertificate(one).keyHash)
+  const trusted = names(identity.files.bundle)
+  return names(authority.signing.certificate).some((name) => trusted.includes(name))
+    ? []
+    : ['the authority was changed since: no agent follows this state, and every machine has to join again']
 }
 
 function counts(state: Snapshot, present: Present): RestorePlan['counts'] {
@@ -159,6 +249,7 @@ function losses(state: Snapshot, cluster: Cluster, present: Present): readonly s
   const always = ['join tokens are not good any more: make new ones']
   if (present.kind === 'nothing') return always
   if (present.kind === 'damaged') return [`the damaged state that is there: ${present.message}`, ...always]
+  if (present.kind === 'unread') return [`what etcd keeps in ${present.directory}, unseen`, ...always]
   const there = clusterOf(present.state.records)
   if (there.id !== cluster.id) return [`the state of another cluster, ${there.name} (${there.id})`, ...always]
   const lost = present.state.revision - state.revision

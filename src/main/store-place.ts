@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
 import { OperationalError } from '../core/errors.ts'
 import type { Lease, Snapshot, Store } from '../ports/store.ts'
+import { endpointOf, flagsOfOwn, type OwnPlace } from './managed-etcd/own-place.ts'
 import { openStore, type StoreOptions, type StoreSurroundings } from './open-store.ts'
 
 /** Names a place for a state; the same for the same place. */
-export function describePlace(options: StoreOptions): string {
+export function describePlace(options: StoreOptions | OwnPlace): string {
   switch (options.kind) {
+    case 'managed-etcd':
+      return `an etcd that the servers run, at ${endpointOf(options)} under ${options.options.namespace}`
     case 'memory':
       return 'memory'
     case 'sqlite':
@@ -18,8 +21,10 @@ export function describePlace(options: StoreOptions): string {
 }
 
 /** What servers are started with to use it. */
-export function flagsOf(options: StoreOptions): string {
+export function flagsOf(options: StoreOptions | OwnPlace): string {
   switch (options.kind) {
+    case 'managed-etcd':
+      return flagsOfOwn(options)
     case 'memory':
     case 'sqlite':
       return `--backend-type ${options.kind}`

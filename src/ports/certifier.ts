@@ -1,10 +1,13 @@
 import type { BackupKey } from '../core/backup/form.ts'
+import type { IncarnationProof } from '../core/model/cluster.ts'
 import type {
   CertificateAuthority,
+  ClusterSecretRecord,
   IssuedCertificate,
   JoinTokenRecord,
   NodeIdentity,
   Role,
+  StretchedSecret,
 } from '../core/model/identity.ts'
 import type { Millis } from '../core/model/ids.ts'
 
@@ -37,6 +40,13 @@ export interface Certifier {
   nameOf(certificate: string): string
   /** The authority's record with a next one in it, made now. Throws CONFLICT while one is in it already. */
   prepareNext(authority: CertificateAuthority, clusterId: string, now: Millis): Promise<CertificateAuthority>
+  /** What the store keeps of a cluster secret. */
+  sealSecret(clusterId: string, secret: StretchedSecret): ClusterSecretRecord
+  /** The authority's word that the state of the cluster is of this incarnation. */
+  prove(
+    authority: CertificateAuthority,
+    life: { readonly clusterId: string; readonly incarnation: number; readonly at: Millis },
+  ): IncarnationProof
   /** What proves that this cluster made a backup. */
   backupKey(): BackupKey
   /** In hex: what a machine must have to be a server. */

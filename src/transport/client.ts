@@ -1,6 +1,6 @@
 import type { EventQuery, TaskLogLine } from '../control/api.ts'
 import type { Event } from '../core/model/event.ts'
-import type { Role } from '../core/model/identity.ts'
+import type { Role, StretchedSecret } from '../core/model/identity.ts'
 import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
@@ -67,6 +67,7 @@ export interface Client {
   servers(): Promise<readonly ServerView[]>
   removeServer(word: string): Promise<ServerView>
   revokeJoinToken(id: string): Promise<JoinTokenView>
+  setClusterSecret(secret: StretchedSecret | null): Promise<{ readonly changed: true }>
   authority(): Promise<AuthorityView>
   createBackup(name: string | null): Promise<BackupView>
   backups(): Promise<readonly BackupView[]>
@@ -166,7 +167,14 @@ type ClusterCalls =
   | 'nodeStats'
   | 'samples'
   | 'explain'
-type JoinCalls = 'createJoinToken' | 'joinTokens' | 'revokeJoinToken' | 'authority' | 'servers' | 'removeServer'
+type JoinCalls =
+  | 'setClusterSecret'
+  | 'createJoinToken'
+  | 'joinTokens'
+  | 'revokeJoinToken'
+  | 'authority'
+  | 'servers'
+  | 'removeServer'
 
 function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinCalls | 'events' | 'watchEvents'> {
   const { get, write } = connection
@@ -188,6 +196,7 @@ function clusterCalls(connection: Connection): Pick<Client, ClusterCalls | JoinC
     servers: () => get('/servers'),
     removeServer: (word) => write(`/servers/${segment(word)}/remove`, {}),
     revokeJoinToken: (id) => write(`/join-tokens/${segment(id)}/revoke`, {}),
+    setClusterSecret: (secret) => write('/cluster-secret', { secret }),
     authority: () => get('/authority'),
     explain: (object) => get(`/explain/${object.split('/').map(segment).join('/')}`),
   }

@@ -8,6 +8,7 @@ import type { LabProcess } from './lab-process.ts'
 import type { Lan, Outlet } from './lan.ts'
 import { Machine } from './machine.ts'
 import { clockVariables, setClock } from './process-faults.ts'
+import { Remains } from './remains.ts'
 
 /** The built program, as users run it from a checkout. */
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
@@ -33,6 +34,7 @@ export class Host extends Machine {
   readonly #lan: Lan
   /** The running `gantry up` or whatever was started in its place; null before the first. */
   gantryProcess: LabProcess | null = null
+  readonly #remains = new Remains()
   #lastStart: { readonly args: readonly string[]; readonly says: string } | null = null
 
   constructor({ name, directory, cgroup, hasOwnClock, liveRestore }: HostOptions, lan: Lan, outlet: Outlet) {
@@ -108,17 +110,20 @@ export class Host extends Machine {
 
   /** Switches it on with its engine. */
   async powerOn(): Promise<void> {
+    this.#remains.drop()
     await this.#lan.plugIn(this.outlet)
     await this.boot()
     await this.engine.launch()
   }
 
-  /** Ends everything at once, containers too; what the kernel kept for it goes. */
+  /** Ends everything at once, containers too; what the kernel kept for it goes. Nobody is told: no connection is closed. */
   override async powerOff(): Promise<void> {
-    if (!this.isOn) return
+    if (!this.isOn) return this.#remains.drop()
+    await this.#lan.disconnect(this.outlet)
+    this.#remains.keep([`/run/netns/${this.namespace}`, ...this.insideAll('/run/docker/netns')])
     await super.powerOff()
     await removeGroup(this.cgroup)
-    await this.#lan.unplug(this.outlet)
+    await this.#lan.forget(this.outlet)
   }
 
   /** Loses power and starts again: the engine, and Gantry where it was running. */

@@ -21,7 +21,7 @@ export class LabCluster {
   readonly servers: readonly Host[]
   readonly etcd: LabEtcd
   readonly #directory: string
-  readonly #upArgs: readonly string[]
+  #upArgs: readonly string[]
 
   private constructor(lab: Lab, { servers, etcd = 'outside', upArgs = [] }: LabClusterOptions) {
     this.lab = lab
@@ -106,6 +106,15 @@ export class LabCluster {
   async bringBack(host: Host): Promise<void> {
     await this.etcd.startOn(host)
     await host.restartGantry()
+  }
+
+  /** Starts every server anew, one after the other, with these further words instead of those of the start. */
+  async retune(upArgs: readonly string[]): Promise<void> {
+    this.#upArgs = upArgs
+    for (const server of this.servers) {
+      await server.gantryProcess?.end('SIGTERM')
+      await server.up(...this.#serverArgs(server))
+    }
   }
 
   #serverArgs(host: Host): string[] {

@@ -59,9 +59,13 @@ export class Lan {
     if (limit !== undefined) await this.#shape({ number, namespace, address }, limit)
   }
 
-  /** Unplugs a machine that is off and forgets its network namespace. */
-  async unplug({ number, namespace }: Outlet): Promise<void> {
+  /** Takes a machine off the network: from now on nothing comes from there. */
+  async disconnect({ number }: Outlet): Promise<void> {
     await this.#ip('link', 'delete', portOf(number))
+  }
+
+  /** Forgets the network namespace of a machine that is off and disconnected. */
+  async forget({ namespace }: Outlet): Promise<void> {
     await runProgram(['ip', 'netns', 'delete', namespace])
   }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { runProgram } from '../engine/run-program.ts'
 import type { Ended } from '../system/gantry.ts'
 import { LabProcess, sendSignal } from './lab-process.ts'
@@ -130,6 +130,12 @@ export class Machine {
     return readdirSync('/proc')
       .map(Number)
       .filter((pid) => pid > 0 && commandOf(pid) === name && namespaceLink(pid) === here)
+  }
+
+  /** The files of a directory as this machine has it, by the paths that the real machine has for them. */
+  insideAll(directory: string): string[] {
+    const path = `/proc/${this.#init}/root${directory}`
+    return existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : []
   }
 
   /** Runs a program in the network namespace only, as whoever wires the machine. */

@@ -5,7 +5,7 @@ import { changed, type Reign, reignsOf, runningContainers } from './ground-truth
 import type { Host } from './host.ts'
 import type { LabProcess } from './lab-process.ts'
 import { runsOf } from './runs.ts'
-import type { Verdict, WatchedCluster } from './watched-cluster.ts'
+import type { Fault, Verdict, WatchedCluster } from './watched-cluster.ts'
 import { isUnwritten, WEB_REPLICAS } from './watched-manifest.ts'
 
 const TAKEN_OVER_MS = 30_000
@@ -25,14 +25,22 @@ export function leaderKilled(bed: WatchedCluster): Promise<Verdict> {
   })
 }
 
-/** The leader stands still for so long and goes on in the belief that it leads, with a change before it that it was asked for meanwhile. */
-export function leaderPaused(bed: WatchedCluster, pausedMs: number): Promise<Verdict> {
+/**
+ * The leader stands still for so long and goes on in the belief that it leads, with a change before it that it was asked for meanwhile.
+ * What else is to happen begins when another server leads; it is told who stands still.
+ */
+export function leaderPaused(
+  bed: WatchedCluster,
+  pausedMs: number,
+  meanwhile: (still: Host) => Promise<Fault> = async () => ({ touches: [], facts: {} }),
+): Promise<Verdict> {
   return bed.during(async (writer) => {
     const { leader, program, epoch } = await leading(bed)
     const pausedAt = Date.now()
     await program.signal('SIGSTOP')
     const waiting = writer.ask(bed.cluster.client(leader))
     const next = await takenOver(bed, leader, epoch)
+    const also = await meanwhile(leader)
     await pause(Math.max(0, pausedAt + pausedMs - Date.now()))
     meant(processStat(program.pid)?.state === 'T', 'the leader went on before its time')
     meant(reignOf(program, epoch)?.until === null, 'it knew that it no longer leads')
@@ -44,46 +52,80 @@ export function leaderPaused(bed: WatchedCluster, pausedMs: number): Promise<Ver
     )
     meant((end ?? 0) >= resumedAt, 'it gave up before it went on')
     await waiting
-    return {
-      touches: [],
-      facts: { ...nextLeader(next, pausedAt), 'believed it led for ms': (end ?? 0) - resumedAt },
-    }
+    const facts = { ...nextLeader(next, pausedAt), 'believed it led for ms': (end ?? 0) - resumedAt }
+    return { touches: also.touches, facts: { ...facts, ...also.facts } }
   })
 }
 
 /** A machine loses power, that of the leader or another, and comes back when its tasks run elsewhere. */
 export function nodeLost(bed: WatchedCluster, who: 'leader' | 'agent'): Promise<Verdict> {
   return bed.during(async () => {
+    if (who === 'agent') return agentLost(bed)
     const { leader, epoch } = await leading(bed)
-    const victim = who === 'leader' ? leader : await bed.fullestAgent()
     const lostAt = Date.now()
-    await bed.powerOff(victim)
-    const led = who === 'leader' ? nextLeader(await takenOver(bed, leader, epoch), lostAt) : {}
-    const movedAt = await movedFrom(bed, victim, lostAt)
-    meant(!victim.isOn, 'the machine is on')
-    await bed.cluster.powerOn(victim)
-    return { touches: [victim], facts: { ...led, 'replaced after s': (movedAt - lostAt) / 1_000 } }
+    return lose(bed, leader, async () => nextLeader(await takenOver(bed, leader, epoch), lostAt))
   })
+}
+
+async function agentLost(bed: WatchedCluster, still: Host | null = null, spared: Host | null = null): Promise<Fault> {
+  return lose(bed, await bed.fullestAgent(spared), async () => ({}), still)
+}
+
+async function lose(
+  bed: WatchedCluster,
+  victim: Host,
+  follows: () => Promise<Fault['facts']>,
+  still: Host | null = null,
+): Promise<Fault> {
+  const lostAt = Date.now()
+  await bed.powerOff(victim)
+  const facts = await follows()
+  const movedAt = await movedFrom(bed, victim, lostAt, still)
+  meant(!victim.isOn, 'the machine is on')
+  await bed.cluster.powerOn(victim)
+  return { touches: [victim], facts: { ...facts, 'replaced after s': (movedAt - lostAt) / 1_000 } }
 }
 
 /** A machine is cut off, that of the leader or another, and comes back when its tasks run elsewhere too. */
 export function nodeCutOff(bed: WatchedCluster, who: 'leader' | 'agent'): Promise<Verdict> {
   return bed.during(async () => {
+    if (who === 'agent') return agentCutOff(bed)
     const { leader, epoch } = await leading(bed)
-    const victim = who === 'leader' ? leader : await bed.homeOfOnly()
-    const before = (await runningContainers([victim])).filter(({ service }) => isUnwritten(service))
     const cutAt = Date.now()
-    const mend = await bed.lab.cut(victim)
-    const led = who === 'leader' ? nextLeader(await takenOver(bed, leader, epoch), cutAt) : {}
-    const movedAt = await movedFrom(bed, victim, cutAt)
-    const lost = await bed.lab.lostPackets()
-    meant(lost > 0, 'no packet was lost')
-    const after = await runningContainers([victim])
-    meant(before.length > 0 && changed(before, after).length === 0, 'it did not run on while it was cut off')
-    await mend()
-    const facts = { ...led, 'replaced after s': (movedAt - cutAt) / 1_000, 'lost packets': lost }
-    return { touches: [victim], facts }
+    return cutOff(bed, leader, async () => nextLeader(await takenOver(bed, leader, epoch), cutAt))
   })
+}
+
+/** Two machines of agents at once, as part of something else: one loses power, and the one that runs what may run only once is cut off. */
+export async function twoAgentsGone(bed: WatchedCluster, still: Host): Promise<Fault> {
+  const home = await bed.homeOfOnly()
+  const [lost, cut] = await Promise.all([agentLost(bed, still, home), agentCutOff(bed, still)])
+  const facts = Object.entries(cut.facts).map(([name, value]) => [`${name}, cut off`, value] as const)
+  return { touches: [...lost.touches, ...cut.touches], facts: { ...lost.facts, ...Object.fromEntries(facts) } }
+}
+
+async function agentCutOff(bed: WatchedCluster, still: Host | null = null): Promise<Fault> {
+  return cutOff(bed, await bed.homeOfOnly(), async () => ({}), still)
+}
+
+async function cutOff(
+  bed: WatchedCluster,
+  victim: Host,
+  follows: () => Promise<Fault['facts']>,
+  still: Host | null = null,
+): Promise<Fault> {
+  const before = (await runningContainers([victim])).filter(({ service }) => isUnwritten(service))
+  const cutAt = Date.now()
+  const mend = await bed.lab.cut(victim)
+  const facts = await follows()
+  const movedAt = await movedFrom(bed, victim, cutAt, still)
+  const lost = await bed.lab.lostPackets()
+  meant(lost > 0, 'no packet was lost')
+  const after = await runningContainers([victim])
+  meant(before.length > 0 && changed(before, after).length === 0, 'it did not run on while it was cut off')
+  await mend()
+  const replacedAfter = (movedAt - cutAt) / 1_000
+  return { touches: [victim], facts: { ...facts, 'replaced after s': replacedAfter, 'lost packets': lost } }
 }
 
 /**
@@ -184,8 +226,10 @@ async function takenOver(bed: WatchedCluster, old: Host, epoch: number): Promise
 }
 
 /** Resolves when all of `web` is ready on other machines, with the last start that this took, by the engines' word. */
-async function movedFrom(bed: WatchedCluster, victim: Host, since: number): Promise<number> {
-  const witness = bed.cluster.servers.find((server) => server !== victim && server.gantryProcess?.isRunning)
+async function movedFrom(bed: WatchedCluster, victim: Host, since: number, still: Host | null = null): Promise<number> {
+  const witness = bed.cluster.servers.find(
+    (server) => server !== victim && server !== still && server.gantryProcess?.isRunning,
+  )
   const client = bed.cluster.client(witness)
   const id = (await client.cluster()).nodes.find(({ name }) => name === victim.name)?.id
   await until(

@@ -65,11 +65,11 @@ export class WatchedCluster {
     return host
   }
 
-  /** The agent's machine that runs most of `web`. */
-  async fullestAgent(): Promise<Host> {
+  /** The agent's machine that runs most of `web`, of all but one. */
+  async fullestAgent(spared: Host | null = null): Promise<Host> {
     const web = (await runningContainers(this.agents)).filter(({ service }) => service === 'web')
     const count = (one: Host): number => web.filter(({ host }) => host === one.name).length
-    const [host] = this.agents.toSorted((a, b) => count(b) - count(a))
+    const [host] = this.agents.filter((one) => one !== spared).toSorted((a, b) => count(b) - count(a))
     if (host === undefined) throw new Error('there are no agents')
     return host
   }

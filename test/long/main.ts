@@ -4,14 +4,16 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dockerCampaign } from './docker-campaign.ts'
 import { type Campaign, killCampaign } from './kill-campaign.ts'
-import { labCampaign } from './lab-campaign.ts'
+import { labFaults, labStarved } from './lab-faults.ts'
+import { labLosses, labLossesFast } from './lab-losses.ts'
 import { processCampaign } from './process-campaign.ts'
 import { storeCampaign } from './store-campaign.ts'
 import { STORES_UNDER_FIRE } from './stores-under-fire.ts'
 
 /**
  * The long campaigns: `npm run test:long -- [--minutes N] [--seed N] [--only NAME]`. Each takes its share of the time;
- * without `--seed` the slice follows from the clock, so every run covers other lives.
+ * without `--seed` the slice follows from the clock, so every run covers other lives. `--only lab` is all whose
+ * names begin so.
  */
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string' }, only: { type: 'string' } },
@@ -95,14 +97,22 @@ const PARTS: readonly Part[] = [
   },
   { name: 'stores', share: 0.15, run: storesFor },
   { name: 'docker', share: 0.15, run: (ms) => killsFor(dockerCampaign, ms) },
-  { name: 'lab', share: 0.15, run: (ms) => labCampaign(ms, rngSeed, say) },
+  { name: 'lab-faults', share: 0.04, run: (ms) => labFaults(ms, rngSeed, say) },
+  { name: 'lab-starved', share: 0.05, run: (ms) => labStarved(ms, rngSeed, say) },
+  { name: 'lab-losses', share: 0.04, run: (ms) => labLosses(ms, rngSeed, say) },
+  { name: 'lab-losses-fast', share: 0.02, run: (ms) => labLossesFast(ms, rngSeed, say) },
 ]
 
 let failed = 0
 let passed = 0
-for (const part of PARTS) {
-  if (values.only !== undefined && values.only !== part.name) continue
-  const share = values.only === undefined ? part.share : 1
+const { only } = values
+const isPart = PARTS.some(({ name }) => name === only)
+const chosen = PARTS.filter(
+  ({ name }) => only === undefined || name === only || (!isPart && name.startsWith(`${only}-`)),
+)
+const whole = only === undefined ? 1 : chosen.reduce((sum, { share }) => sum + share, 0)
+for (const part of chosen) {
+  const share = part.share / whole
   say(`${part.name}: ${Math.round(minutes * share)} minutes`)
   try {
     await part.run(minutes * share * 60_000)

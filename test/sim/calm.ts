@@ -1,3 +1,4 @@
+import { specHash } from '../../src/core/manifest/diff.ts'
 import type { ServiceSpec } from '../../src/core/model/service.ts'
 import { isTerminal, type Task } from '../../src/core/model/task.ts'
 import type { SimContainer } from './container.ts'
@@ -88,7 +89,7 @@ function fateWithDependencies(spec: ServiceSpec, shadow: Shadow): Fate {
 
 function slotUnrest(spec: ServiceSpec, fate: Fate, tasks: readonly Task[], shadow: Shadow): string | null {
   const alive = tasks.filter((task) => !isTerminal(task.status.state))
-  const old = alive.find((task) => task.specHash !== shadow.hash(spec) || shadow.mustLeave(task))
+  const old = alive.find((task) => task.specHash !== specHash(spec) || shadow.mustLeave(task))
   const newest = tasks.reduce<Task | null>((best, task) => (best && best.attempt > task.attempt ? best : task), null)
   const [task] = alive
   if (alive.some(({ refusal }) => refusal !== null)) return null

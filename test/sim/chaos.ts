@@ -40,6 +40,11 @@ export function drawFaults(rng: Rng, faults: Faults): void {
   for (const fault of Object.keys(STRIKES)) if (rng.chance(0.5)) faults.set(fault as FaultClass, 1)
 }
 
+/** What was found missing among the faults later than the others, and is drawn by itself, so that the lives before go as they went. */
+export function drawLaterFaults(rng: Rng, faults: Faults): void {
+  if (rng.chance(0.25)) faults.set('absence noted late', 0.5 + rng.next() / 2)
+}
+
 /** Lets the world go wrong at random times until the faults end. */
 export function beginChaos(deps: ChaosDeps, strikes = STRIKES): void {
   const { clock, faults } = deps.around

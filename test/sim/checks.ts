@@ -20,6 +20,11 @@ export interface Net {
    * so long without interruption, so that whoever says that it is silent is wrong.
    */
   isHeardFor(server: string, node: string, ms: Millis): boolean
+  /**
+   * Whether the server has been at work for so long, and all the time neither its machine nor any that hears it has heard the
+   * node's machine, and it has missed its agent for long enough to know that.
+   */
+  isSilentFor(server: string, node: string, ms: Millis): boolean
   /** Whether the server takes the node's agent for connected, rightly or not. */
   isTakenForConnected(server: string, node: string): boolean
   /** Whether the node's agent has been connected to that server, both at work, for so long. */
@@ -51,6 +56,28 @@ export interface Check {
 
 type MakeCheck = (context: CheckContext) => Check
 
+/**
+ * Promises that hold whatever became of the state: their checks go on as they are when a backup is put back. Those of
+ * `ANEW` begin with what was put back; the others would take what nobody knows any more for a fault.
+ */
+const ACROSS: ReadonlySet<MakeCheck> = new Set<MakeCheck>([
+  agentsObeyTheHighest,
+  namesAreNeverReused,
+  strangersAreLeftAlone,
+  exclusiveIsOne,
+  leasesEnd,
+  renewalsAreProved,
+  noHotLoops,
+  noInternalErrors,
+])
+const ANEW: ReadonlySet<MakeCheck> = new Set<MakeCheck>([
+  epochsFence,
+  evictionsRestOnTruth,
+  causesAreTold,
+  closedNodesStayClosed,
+  statesOnlyGrow,
+])
+
 /** The promises by their number in the design; those without a number follow from how the parts are cut. */
 const PROMISES: readonly MakeCheck[] = [
   /* 1 */ epochsFence,
@@ -79,11 +106,22 @@ const PROMISES: readonly MakeCheck[] = [
 /** All checks of one life. */
 export class Checks {
   readonly #context: CheckContext
-  readonly #checks: readonly Check[]
+  #made: readonly (readonly [MakeCheck, Check])[]
+  #checks: readonly Check[]
 
   constructor(context: CheckContext) {
     this.#context = context
-    this.#checks = PROMISES.map((make) => make(context))
+    this.#made = PROMISES.map((make) => [make, make(context)])
+    this.#checks = this.#made.map(([, check]) => check)
+  }
+
+  /** A backup was put back, and the shadow shows it. */
+  onPutBack(): void {
+    this.#made = this.#made.flatMap(([make, check]) => {
+      if (ACROSS.has(make)) return [[make, check] as const]
+      return ANEW.has(make) ? [[make, make(this.#context)] as const] : []
+    })
+    this.#checks = this.#made.map(([, check]) => check)
   }
 
   onFact(fact: Fact): void {

@@ -30,9 +30,13 @@ class End<M> {
   readonly #waiting: M[] = []
   #handle: ((message: M) => void) | null = null
   closed = false
+  /** Since when this end takes the other for away, or doubts that it is there; null: it does not. */
+  missedSince: number | null = null
+  readonly #now: () => number
 
-  constructor(owner: Mortal) {
+  constructor(owner: Mortal, now: () => number) {
     this.owner = owner
+    this.#now = now
   }
 
   listen(handle: (message: M) => void): void {
@@ -51,6 +55,7 @@ class End<M> {
 
   doubt(isDoubtful: boolean): void {
     if (this.closed || !this.owner.alive) return
+    this.missedSince = isDoubtful ? (this.missedSince ?? this.#now()) : null
     for (const call of this.onDoubt) call(isDoubtful)
   }
 
@@ -59,6 +64,7 @@ class End<M> {
     this.owner.whenAwake(() => {
       if (this.closed) return
       this.closed = true
+      this.missedSince ??= this.#now()
       for (const call of this.onClose) call()
     })
   }
@@ -89,8 +95,9 @@ export class SimConnection {
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
     this.#openedAt = deps.clock.now()
-    this.#atServer = new End(deps.server)
-    this.#atAgent = new End(deps.agent)
+    const now = (): number => deps.clock.now()
+    this.#atServer = new End(deps.server, now)
+    this.#atAgent = new End(deps.agent, now)
     this.#atServer.onClose.push(() => {
       for (const reject of [...this.#asked]) reject(gone(deps.node))
     })
@@ -133,6 +140,16 @@ export class SimConnection {
   /** Whether the server has not noticed its end yet, if it has ended at all. */
   get isOpenAtServer(): boolean {
     return !this.#atServer.closed && this.#atServer.owner.alive
+  }
+
+  get isServerAlive(): boolean {
+    return this.#deps.server.alive
+  }
+
+  /** For how long the server takes the agent for away, or doubts that it is there; 0: it does not. */
+  get missedForMs(): number {
+    const { missedSince } = this.#atServer
+    return missedSince === null ? 0 : this.#deps.clock.now() - missedSince
   }
 
   get openForMs(): number {

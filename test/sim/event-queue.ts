@@ -12,8 +12,7 @@ export class EventQueue {
   /** Returns a function that takes the call back. */
   add(at: number, call: () => void): () => void {
     const entry: Entry = { at, order: this.#asked++, call }
-    this.#heap.push(entry)
-    this.#up(this.#heap.length - 1)
+    this.#up(entry)
     return () => {
       entry.call = null
     }
@@ -24,50 +23,46 @@ export class EventQueue {
     for (;;) {
       const first = this.#heap[0]
       if (first === undefined || first.at > until) return null
-      this.#removeFirst()
+      const last = this.#heap.pop()
+      if (last !== undefined && last !== first) this.#down(last)
       if (first.call !== null) return { at: first.at, call: first.call }
     }
   }
 
-  #removeFirst(): void {
-    const last = this.#heap.pop()
-    if (last === undefined || this.#heap.length === 0) return
-    this.#heap[0] = last
-    this.#down(0)
-  }
-
-  #up(from: number): void {
-    let at = from
+  /** Finds the place of an entry from the end: those that come after it move down. */
+  #up(entry: Entry): void {
+    const heap = this.#heap
+    let at = heap.length
     while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (!this.#swapIfBefore(at, parent)) return
-      at = parent
+      const parent = heap[(at - 1) >> 1]
+      if (parent === undefined || isBefore(parent, entry)) break
+      heap[at] = parent
+      at = (at - 1) >> 1
     }
+    heap[at] = entry
   }
 
-  #down(from: number): void {
-    let at = from
+  /** Finds the place of an entry from the front, where there is a gap: those that come before it move up. */
+  #down(entry: Entry): void {
+    const heap = this.#heap
+    let at = 0
     for (;;) {
-      const left = 2 * at + 1
-      const right = left + 1
-      const child = this.#isBefore(right, left) ? right : left
-      if (!this.#swapIfBefore(child, at)) return
-      at = child
+      let side = 2 * at + 1
+      let child = heap[side]
+      if (child === undefined) break
+      const other = heap[side + 1]
+      if (other !== undefined && isBefore(other, child)) {
+        child = other
+        side += 1
+      }
+      if (isBefore(entry, child)) break
+      heap[at] = child
+      at = side
     }
+    heap[at] = entry
   }
+}
 
-  #swapIfBefore(a: number, b: number): boolean {
-    if (!this.#isBefore(a, b)) return false
-    const [first, second] = [this.#heap[a], this.#heap[b]]
-    if (first === undefined || second === undefined) return false
-    this.#heap[a] = second
-    this.#heap[b] = first
-    return true
-  }
-
-  #isBefore(a: number, b: number): boolean {
-    const [first, second] = [this.#heap[a], this.#heap[b]]
-    if (first === undefined || second === undefined) return first !== undefined
-    return first.at < second.at || (first.at === second.at && first.order < second.order)
-  }
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
 }

@@ -55,6 +55,8 @@ export const FAULT_CLASSES = [
   'store gone',
   'store full',
   'follower asked',
+  'absence noted late',
+  'state put back',
 ] as const
 export type FaultClass = (typeof FAULT_CLASSES)[number]
 

@@ -1,17 +1,18 @@
 import type { Resources } from '../../src/core/model/service.ts'
 import { createRng } from '../../src/lib/rng.ts'
 import { type CalmDeps, islandUnrest, unrest } from './calm.ts'
-import { beginChaos, drawFaults, placeStranger } from './chaos.ts'
+import { beginChaos, drawFaults, drawLaterFaults, placeStranger } from './chaos.ts'
 import { Checks } from './checks.ts'
 import { VirtualClock } from './clock.ts'
 import { CLUSTER_STRIKES, drawClusterFaults } from './cluster-chaos.ts'
-import type { SimContainer } from './container.ts'
 import { describeFact } from './describe-fact.ts'
 import type { Fact } from './facts.ts'
 import { Faults } from './faults.ts'
 import { SimNetwork } from './network.ts'
 import { CLUSTER_ID, SimNode } from './node.ts'
 import { NodeUser } from './node-user.ts'
+import { type Ending, putBack, regress } from './older-states.ts'
+import { Pauses } from './pauses.ts'
 import { drawProfile, type Profile, type Shape, shapeOf } from './profile.ts'
 import { SimServer } from './server.ts'
 import { Shadow } from './shadow.ts'
@@ -22,10 +23,10 @@ import { truthOf } from './truth.ts'
 import { UpgradeUser } from './upgrade-user.ts'
 import { type Request, Workload } from './workload.ts'
 
-/** Calm begins when the longest pauses of what failed before are over, and a task of a lost machine takes its pauses along: life 2958 came to rest after 250 s. */
-const CALM_WITHIN_MS = 360_000
-/** Programs that fail for good are given up after retries with up to a minute between them. */
-const CALM_WITH_FAILURES_MS = 480_000
+/** Until all is as desired, counted while no program that will serve waits for its next start. */
+const CALM_WITHIN_MS = 90_000
+/** The pauses between such starts grow to a minute, go from task to task of a slot, and one slot waits for another. */
+const CALM_WITH_PAUSES_MS = 480_000
 /** In which a calm cluster must do nothing: longer than the agents' own rounds. */
 const QUIET_MS = 35_000
 const LOOK_EVERY_MS = 1_000
@@ -74,6 +75,7 @@ class Life {
   readonly #network = new SimNetwork(this.#clock)
   readonly #faults = new Faults()
   readonly #shadow = new Shadow()
+  readonly #pauses = new Pauses(this.#shadow, () => this.#clock.now())
   readonly #requests = new Map<string, Request>()
   readonly #trace: Trace
   readonly #profile: Profile
@@ -97,6 +99,7 @@ class Life {
     this.#profile = drawProfile(rng.split('profile'), shape)
     drawFaults(rng.split('faults'), this.#faults)
     if (shape === 'cluster') drawClusterFaults(rng.split('faults between machines'), this.#faults)
+    drawLaterFaults(rng.split('more faults'), this.#faults)
     const observe = (fact: Fact): void => this.#observe(fact)
     const reachable = (address: string): boolean =>
       this.#nodes.some((node) => node.name === address && node.isReachable)
@@ -234,47 +237,37 @@ class Life {
         await this.#settle(() => islandUnrest(deps))
         return
       case 'regressed':
-        await this.#regress()
+        await this.#settle(() => unrest(deps))
+        await regress(this.#ending)
+        return
+      case 'restored':
+        await this.#settle(() => unrest(deps))
+        await putBack(this.#ending)
+        await this.#settle(() => unrest(deps))
     }
-  }
-
-  /** A cluster at rest, whose store is then replaced by an older one, or by none: nothing that runs may end. */
-  async #regress(): Promise<void> {
-    await this.#settle(() => unrest({ shadow: this.#shadow, nodes: this.#nodes, servers: this.#servers }))
-    this.#faults.count('smaller world')
-    const rng = this.#around.rng.split('regress')
-    const [empty, cachesLost] = [rng.chance(0.6), rng.chance(0.5)]
-    for (const server of this.#servers) server.keepDown()
-    const running = this.#nodes
-      .filter(({ lost }) => !lost)
-      .flatMap((node) => this.#steadyTasks(node, cachesLost && empty))
-    this.#backend.regressBy(empty ? Number.MAX_SAFE_INTEGER : 30 + rng.below(this.#backend.revision))
-    this.#regressed = true
-    for (const node of this.#nodes) {
-      if (cachesLost || rng.chance(0.5)) node.killAgent()
-      if (cachesLost && empty) node.cache.text = null
-    }
-    if (cachesLost && empty) this.#faults.count('cache lost')
-    for (const server of this.#servers) {
-      if (empty && rng.chance(0.3)) server.clusterId = 'another'
-      server.start()
-    }
-    for (const node of this.#nodes) node.startAgent()
-    await this.#pass(40_000)
-    const now = new Set(this.#nodes.flatMap((node) => this.#steadyTasks(node, false)))
-    for (const task of running) if (!now.has(task)) this.fail(`${task} ended when the store had lost its state`)
-  }
-
-  /** Tasks that go on whatever becomes of the servers. `manyOnly`: of a node where there are more than may be taken unasked. */
-  #steadyTasks({ machine }: SimNode, manyOnly: boolean): string[] {
-    const ours = [...machine.containers.values()].filter(({ cluster }) => cluster === CLUSTER_ID)
-    const isLeased = ({ order }: SimContainer): boolean => this.#shadow.tasks.get(order.taskId)?.spec.leaseMs != null
-    const running = ours.filter((container) => container.state === 'running' && !isLeased(container))
-    if (manyOnly && running.length <= 3) return []
-    return running.filter(isSteady).map(({ order }) => order.taskId)
   }
 
   #regressed = false
+
+  get #ending(): Ending {
+    const [around, nodes, servers, backend, shadow] = [
+      this.#around,
+      this.#nodes,
+      this.#servers,
+      this.#backend,
+      this.#shadow,
+    ]
+    return {
+      ...{ around, nodes, servers, backend, shadow },
+      pass: (ms) => this.#pass(ms),
+      fail: (what) => this.fail(what),
+      hasFailed: () => this.#failure !== null,
+      onRegress: () => {
+        this.#regressed = true
+      },
+      onPutBack: () => this.#checks.onPutBack(),
+    }
+  }
 
   /** A revision whose services can all work ends soon; others may need as long as their retries take. */
   #openRevision(): string | null {
@@ -285,8 +278,8 @@ class Life {
 
   /** Waits until it has looked well for a while. */
   async #settle(look: () => string | null): Promise<void> {
-    const withinMs = this.#profile.withFailures ? CALM_WITH_FAILURES_MS : CALM_WITHIN_MS
-    const until = this.#clock.now() + withinMs
+    const until = this.#clock.now() + CALM_WITH_PAUSES_MS
+    let countedMs = 0
     let wellSince: number | null = null
     // What a lost hint would have told is seen with the next round at the latest.
     const wellForMs = this.#profile.withFailures ? WELL_FOR_MS : ROUND_MS
@@ -294,8 +287,9 @@ class Life {
       const wrong = look()
       wellSince = wrong === null ? (wellSince ?? this.#clock.now()) : null
       if (wellSince !== null && this.#clock.now() - wellSince >= wellForMs) return
-      if (this.#clock.now() >= until)
-        return this.fail(`after ${withinMs / 1_000} calm seconds: ${wrong ?? 'it keeps changing'}`)
+      if (this.#clock.now() >= until || countedMs >= CALM_WITHIN_MS)
+        return this.fail(`after ${countedMs / 1_000} calm seconds: ${wrong ?? 'it keeps changing'}`)
+      if (wrong !== null && !this.#pauses.areUnderWay()) countedMs += LOOK_EVERY_MS
       await this.#pass(LOOK_EVERY_MS)
     }
   }
@@ -344,13 +338,6 @@ class Life {
   #say(what: string): void {
     this.#trace.add(this.#clock.now() - this.#begin, what)
   }
-}
-
-/** Tasks that run here and go on by themselves; with `manyOnly`, none where so few run that losing them is ordinary. */
-
-function isSteady({ program, runs }: SimContainer): boolean {
-  const ends = program.endsAfterMs !== null && (program.endingRuns === null || runs <= program.endingRuns)
-  return !ends && program.servesAfterMs !== null
 }
 
 function range(count: number): number[] {

@@ -21,6 +21,8 @@ export interface Wire {
 export class SimNetwork {
   readonly #clock: VirtualClock
   readonly #cuts = new Map<string, number>()
+  /** Since when a way is cut, if it is. */
+  readonly #cutSince = new Map<string, Millis>()
   readonly #wires = new Set<Wire>()
   /** Since when a pair of machines hears each other without interruption, if it ever did not. */
   readonly #openSince = new Map<string, Millis>()
@@ -46,11 +48,21 @@ export class SimNetwork {
     return this.#clock.now() - Math.max(this.#openSince.get(`${a}>${b}`) ?? 0, this.#openSince.get(`${b}>${a}`) ?? 0)
   }
 
+  /** For how long at least one of both has not heard the other by now; 0: they hear each other. */
+  brokenForMs(a: string, b: string): Millis {
+    if (this.isWhole(a, b)) return 0
+    const now = this.#clock.now()
+    return now - Math.min(this.#cutSince.get(`${a}>${b}`) ?? now, this.#cutSince.get(`${b}>${a}`) ?? now)
+  }
+
   /** Nothing gets through on these ways for so long. */
   cut(ways: readonly Way[], ms: Millis): void {
     const keys = ways.map(({ from, to }) => `${from}>${to}`)
     const healed = this.#healed
-    for (const key of keys) this.#cuts.set(key, (this.#cuts.get(key) ?? 0) + 1)
+    for (const key of keys) {
+      this.#cuts.set(key, (this.#cuts.get(key) ?? 0) + 1)
+      if (!this.#cutSince.has(key)) this.#cutSince.set(key, this.#clock.now())
+    }
     for (const wire of this.#touched(ways)) wire.onCut()
     this.#clock.after(ms, () => {
       if (healed !== this.#healed) return
@@ -64,6 +76,7 @@ export class SimNetwork {
     this.#healed += 1
     for (const key of this.#cuts.keys()) this.#openSince.set(key, this.#clock.now())
     this.#cuts.clear()
+    this.#cutSince.clear()
     for (const wire of [...this.#wires]) wire.onHeal()
   }
 
@@ -78,6 +91,7 @@ export class SimNetwork {
     if (left > 0) this.#cuts.set(key, left)
     else {
       this.#cuts.delete(key)
+      this.#cutSince.delete(key)
       this.#openSince.set(key, this.#clock.now())
     }
   }

@@ -96,6 +96,7 @@ export class NodeUser {
       await session.exit
       await api.setConfig('strategy', this.#lookRng.pick(['spread', 'bin-pack']), caller)
       api.config()
+      await api.setClusterSecret(null, caller)
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
     }
@@ -124,7 +125,7 @@ export class NodeUser {
     const way = rng.below(4)
     if (way === 2) addNode()
     if (id !== null && way === 3) await this.#leave(id)
-    else if (id !== null) await this.#giveUp(id, way > 0)
+    else if (id !== null) await this.#giveUp(id, lost, way > 0)
     if (way === 1) addNode()
     lost.givenUp = true
     // One that never joined, or that has lost its state, would be a new machine.
@@ -134,12 +135,13 @@ export class NodeUser {
   }
 
   /** Until it is so, whatever is in the way. */
-  async #giveUp(node: number, replace: boolean): Promise<void> {
+  async #giveUp(node: number, { name }: SimNode, replace: boolean): Promise<void> {
     for (;;) {
-      const gone =
-        this.#anApi()
-          ?.nodes()
-          .some(({ id }) => id === node) === false
+      const nodes = this.#anApi()?.nodes() ?? null
+      const known = nodes?.find(({ id }) => id === node)
+      // He was not told that it was done, and another machine has come meanwhile.
+      if (known !== undefined && known.name !== `${name}:7946`) return
+      const gone = nodes !== null && known === undefined
       const change: NodeChange = replace
         ? { kind: 'replace-node', node, with: null }
         : { kind: 'remove-node', node, force: true }

@@ -10,6 +10,7 @@ import { type Machine, SimEngine } from './engine.ts'
 import { hazardOf, skewOf } from './hazard.ts'
 import { SimHost } from './host.ts'
 import { SimIdentity, type SimIdentityFiles } from './identity.ts'
+import { signatureOf } from './incarnation.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
@@ -58,6 +59,7 @@ export class SimNode {
   #partitionedUntil = 0
   #isOn = true
   #onSince = 0
+  #silentSince = 0
 
   constructor(
     name: string,
@@ -92,6 +94,11 @@ export class SimNode {
     return this.#around.clock.now() - Math.max(this.#onSince, this.#partitionedUntil)
   }
 
+  /** For how long it has answered nobody; 0: it answers. */
+  get silentForMs(): number {
+    return this.isReachable ? 0 : this.#around.clock.now() - this.#silentSince
+  }
+
   /** Whether other machines get an answer from this one. */
   get isReachable(): boolean {
     return this.#isOn && this.#around.clock.now() >= this.#partitionedUntil
@@ -103,8 +110,13 @@ export class SimNode {
 
   /** Whether that server has a connection of this node which it takes for open. */
   isTakenForConnected(server: Mortal | null): boolean {
-    this.#connections = this.#connections.filter((one) => one.isOpenAtServer)
-    return this.#connections.some((one) => one.isOf(server))
+    return this.#connections.some((one) => one.isOf(server) && one.isOpenAtServer)
+  }
+
+  /** For how long that server has taken it for away, or doubted that it is there; 0: it does not. */
+  missedForMs(server: Mortal | null): number {
+    const last = this.#connections.findLast((one) => one.isOf(server))
+    return last?.missedForMs ?? server?.awakeForMs ?? 0
   }
 
   get connection(): SimConnection | null {
@@ -140,7 +152,7 @@ export class SimNode {
         onChange: () => this.#agent?.introduce(),
       }),
       cache: new SimDisk(this.cache, user, part('disk'), faults),
-      trusts: () => true,
+      trusts: (clusterId, incarnation, proof) => proof?.signature === signatureOf(clusterId, incarnation),
       config: {
         name: `${this.name}:7946`,
         nodeId: null,
@@ -170,6 +182,7 @@ export class SimNode {
 
   /** The whole machine stands still for so long, and answers nobody. */
   freeze(ms: number): void {
+    this.#noteSilence()
     this.#partitionedUntil = Math.max(this.#partitionedUntil, this.#around.clock.now() + ms)
     this.pause(ms)
   }
@@ -201,6 +214,7 @@ export class SimNode {
   /** Power is lost and comes back; the agent is to be started again by whoever did this. */
   reboot(): void {
     this.killAgent()
+    this.#noteSilence()
     this.#isOn = false
     this.#around.observe({ kind: 'rebooted', node: this.name })
     this.#watchdog.forget()
@@ -225,8 +239,13 @@ export class SimNode {
 
   /** For so long no server can be reached, and nobody is told. */
   partition(ms: number): void {
+    this.#noteSilence()
     this.#partitionedUntil = this.#around.clock.now() + ms
     this.#connection?.break(8_000)
+  }
+
+  #noteSilence(): void {
+    if (this.isReachable) this.#silentSince = this.#around.clock.now()
   }
 
   async #connect(calls: AgentCalls, user: Mortal): Promise<ServerConnection> {
@@ -257,7 +276,7 @@ export class SimNode {
       calls,
       copies,
     })
-    this.#connections.push(this.#connection)
+    this.#connections = [...this.#connections.filter((one) => one.isServerAlive), this.#connection]
     server.accept(this.#connection.forServer())
     return this.#connection.forAgent()
   }

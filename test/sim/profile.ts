@@ -28,8 +28,8 @@ export interface Profile {
   readonly steered: boolean
   /** Its machines get another version. */
   readonly upgraded: boolean
-  /** How it ends: as a whole cluster, with no server at all, or with a store that has gone back in time. */
-  readonly end: 'whole' | 'island' | 'regressed'
+  /** How it ends: as a whole cluster, with no server at all, with a store that has gone back in time, or with a backup put back. */
+  readonly end: 'whole' | 'island' | 'regressed' | 'restored'
   /** Faults and users for so long, then calm. */
   readonly safetyMs: number
   /** Servers run on the machines of agents, and share their fate. */
@@ -42,8 +42,18 @@ const SAFETY_MS = 40_000
 const MOST_SERVERS = 7
 const MOST_NODES = 20
 
+/** One life of so many ends with a backup that is put back. */
+const RESTORED_OF = 12
+
 /** Draws a profile of that shape. */
 export function drawProfile(rng: Rng, shape: Shape): Profile {
+  const profile = drawShape(rng, shape)
+  if (shape === 'smoke' || profile.end !== 'whole' || rng.split('restored').below(RESTORED_OF) > 0) return profile
+  // Machines that were lost since, and levels that were reached, are not among what a backup can bring back.
+  return { ...profile, end: 'restored', steered: false, upgraded: false }
+}
+
+function drawShape(rng: Rng, shape: Shape): Profile {
   const end = rng.below(20)
   const small: Profile = {
     shape,

@@ -21,6 +21,9 @@ export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [2805, 'an outdated task without a node was given the port of its successor'],
   [967, 'a rollout that waited for an outdated task that would never start'],
   [1117, 'a new task that completed at once left the old one in place'],
+  [114, 'what a settled state does not know stayed where it was more than may be taken unasked'],
+  [247, 'what waited for the state to be settled did not start when it was'],
+  [2673, 'a task that had no node in a backup got another one than the one it had by then'],
   [2992094805984, 'a rollout took two slots down because it did not count a third that no node could take anew'],
 ]
 
@@ -35,5 +38,10 @@ export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
     'a new leader gave up some of many silent nodes, because it noticed their silence a moment before that of the others',
   ],
   [688, 'of many silent machines those that were asked first were given up'],
+  [156, 'a leader was blamed for what the one before it knew of other nodes'],
+  [417, 'a machine that somebody still heard was counted among the silent ones'],
+  [882, 'a rollout was blamed for a slot whose node was given up in the same moment'],
+  [551, 'a person who was not told that a machine had been replaced asked for it for ever'],
+  [664, 'the first of many silent machines was given up while the others were being asked'],
   [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
 ]

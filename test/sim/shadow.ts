@@ -1,4 +1,3 @@
-import { specHash } from '../../src/core/manifest/diff.ts'
 import type { Leadership } from '../../src/core/model/cluster.ts'
 import type { Desired, ManifestRevision } from '../../src/core/model/manifest.ts'
 import type { Node } from '../../src/core/model/node.ts'
@@ -19,17 +18,18 @@ export interface Written {
 
 /** What the checks know of the store: fed by every commit as it lands, read by nobody else. */
 export class Shadow {
-  readonly #objects = new Map<Key, Value>()
+  /** By kind, and then by key: the many events are in nobody's way. */
+  readonly #kinds = new Map<string, Map<Key, Value>>()
   readonly tasks = new Map<string, Task>()
   readonly nodes = new Map<number, Node>()
-  readonly #hashes = new WeakMap<ServiceSpec, string>()
 
   /** Takes a commit in and tells what it changed. */
   take(batch: ChangeBatch): Written[] {
     return batch.changes.map(({ key, value }) => {
-      const before = this.#objects.get(key) ?? null
-      if (value === null) this.#objects.delete(key)
-      else this.#objects.set(key, value)
+      const objects = this.#kind(key)
+      const before = objects.get(key) ?? null
+      if (value === null) objects.delete(key)
+      else objects.set(key, value)
       if (key.startsWith('task/')) {
         if (value === null) this.tasks.delete(key.slice(5))
         else this.tasks.set(key.slice(5), value as Task)
@@ -43,21 +43,21 @@ export class Shadow {
   }
 
   clear(): void {
-    this.#objects.clear()
+    this.#kinds.clear()
     this.tasks.clear()
     this.nodes.clear()
   }
 
   get epoch(): number {
-    return (this.#objects.get(LEADERSHIP_KEY) as Leadership | undefined)?.epoch ?? 0
+    return (this.#kind(LEADERSHIP_KEY).get(LEADERSHIP_KEY) as Leadership | undefined)?.epoch ?? 0
   }
 
   get desired(): number {
-    return (this.#objects.get(DESIRED_KEY) as Desired | undefined)?.revision ?? 0
+    return (this.#kind(DESIRED_KEY).get(DESIRED_KEY) as Desired | undefined)?.revision ?? 0
   }
 
   manifest(number: number): ManifestRevision | null {
-    return (this.#objects.get(`manifest/${number}`) as ManifestRevision | undefined) ?? null
+    return (this.#kind(`manifest/${number}`).get(`manifest/${number}`) as ManifestRevision | undefined) ?? null
   }
 
   manifests(): ManifestRevision[] {
@@ -85,15 +85,6 @@ export class Shadow {
     return [...this.tasks.values()].filter((task) => task.service === service)
   }
 
-  hash(spec: ServiceSpec): string {
-    let hash = this.#hashes.get(spec)
-    if (hash === undefined) {
-      hash = specHash(spec)
-      this.#hashes.set(spec, hash)
-    }
-    return hash
-  }
-
   nodeNamed(name: string): Node | null {
     for (const node of this.nodes.values()) if (node.name === `${name}:7946`) return node
     return null
@@ -114,7 +105,18 @@ export class Shadow {
 
   #of<T>(prefix: string): T[] {
     const found: T[] = []
-    for (const [key, value] of this.#objects) if (key.startsWith(prefix)) found.push(value as T)
+    for (const [key, value] of this.#kind(prefix)) if (key.startsWith(prefix)) found.push(value as T)
     return found
+  }
+
+  /** Objects of the kind with which a key begins. */
+  #kind(key: string): Map<Key, Value> {
+    const name = key.slice(0, key.indexOf('/'))
+    let objects = this.#kinds.get(name)
+    if (objects === undefined) {
+      objects = new Map()
+      this.#kinds.set(name, objects)
+    }
+    return objects
   }
 }

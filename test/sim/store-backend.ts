@@ -1,10 +1,13 @@
-import type { Key } from '../../src/core/model/objects.ts'
+import { clusterOf, type NewLife, raise } from '../../src/core/incarnation/raise.ts'
+import type { Millis } from '../../src/core/model/ids.ts'
+import { CLUSTER_KEY, type Key, LEADERSHIP_KEY } from '../../src/core/model/objects.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import type { ChangeBatch, Commit, CommitOutcome, Snapshot, StoreRecord } from '../../src/ports/store.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { plainCertifier } from '../plain-certifier.ts'
 import type { Observe } from './facts.ts'
 import type { Faults } from './faults.ts'
+import { signatureOf } from './incarnation.ts'
 import { SimLease } from './lease.ts'
 
 /** What the store really holds. It outlives the servers that use it. */
@@ -68,6 +71,23 @@ export class StoreBackend {
     this.#revision = 0
     this.#follow()
     for (const commit of kept) void this.#write({ ...commit, epoch: null, expect: [] }, 'restore')
+  }
+
+  /** The state of so many commits ago is put back with its authority's word, as `gantry backup restore` does. */
+  putBack(commits: number, at: Millis): void {
+    this.regressBy(commits)
+    const life: NewLife = { kind: 'restore', by: 'user', at, because: 'a backup was put back', above: 0 }
+    const records = [...this.#records.values()]
+    const { cluster, epoch, forget, events } = raise(records, life, (incarnation) => {
+      return { at, chain: [], signature: signatureOf(clusterOf(records).id, incarnation) }
+    })
+    const leadership = { epoch, holder: life.by, address: null, since: at }
+    const writes: Commit['writes'] = [
+      { put: CLUSTER_KEY, value: cluster },
+      { put: LEADERSHIP_KEY, value: leadership },
+      ...forget.map((key) => ({ delete: key })),
+    ]
+    void this.#write({ epoch: null, expect: [], writes, events }, 'restore')
   }
 
   /** Writes an object as it is: somebody else was quicker. */

@@ -1,5 +1,6 @@
 import { OperationalError } from '../../src/core/errors.ts'
 import type { StoreRevision } from '../../src/core/model/ids.ts'
+import type { Node } from '../../src/core/model/node.ts'
 import type { ChangeBatch, Commit, CommitOutcome, Lease, Snapshot, Store } from '../../src/ports/store.ts'
 import { requireBounded } from '../../src/store/judge-commit.ts'
 import type { VirtualClock } from './clock.ts'
@@ -76,13 +77,23 @@ export class SimStore implements Store {
       await this.#user.ask(this.#ms(50), () => undefined, 0)
       throw new OperationalError('UNAVAILABLE', 'the store does not answer; nothing was written')
     }
-    const slowMs = faults.hit('commit slow', rng) ? this.#ms(1_500) : 0
+    const slowMs = this.#slowMs(commit)
     // Commits of one server arrive in the order in which they were sent.
     this.#arrivesAt = Math.max(this.#arrivesAt, this.#clock.now() + this.#ms(4) + slowMs)
     const outcome = await this.#user.ask(this.#arrivesAt - this.#clock.now(), () => this.#send(commit), this.#ms(4))
     if (outcome === null) throw new OperationalError('STORE_FULL', 'the store has no room; nothing was written')
     if (outcome.kind === 'unknown') await this.#user.ask(this.#ms(500), () => undefined, 0)
     return outcome
+  }
+
+  /** What says that a node is away takes its time now and then: it may be back before that is written. */
+  #slowMs({ writes }: Commit): number {
+    const { faults, rng } = this.#backend
+    const slowMs = faults.hit('commit slow', rng) ? this.#ms(1_500) : 0
+    const isOfAbsence = writes.some(
+      (write) => 'put' in write && write.put.startsWith('node/') && (write.value as Node).status === 'unreachable',
+    )
+    return slowMs + (isOfAbsence && faults.hit('absence noted late', rng) ? this.#ms(3_000) : 0)
   }
 
   /** What becomes of a commit that arrives now, and of the answer. null: the store has no room. */

@@ -1,59 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { clientUrlOf, type EtcdSetting, etcdArguments, peerUrlOf } from '../../src/core/etcd/arguments.ts'
+import { etcdArguments, peerUrlOf } from '../../src/core/etcd/arguments.ts'
 import { systemClock } from '../../src/drivers/clock.ts'
-import { EtcdProcess } from '../../src/drivers/etcd/etcd-process.ts'
-import { hasEtcdData, storeFiles, writeStoreCredentials } from '../../src/drivers/etcd/store-files.ts'
-import type { Authority } from '../../src/drivers/pki/authority.ts'
-import { newClusterKey } from '../../src/drivers/pki/seal.ts'
-import { storeAuthority } from '../../src/drivers/pki/store-authority.ts'
-import { systemRng } from '../../src/drivers/rng.ts'
-import type { TlsText } from '../../src/store/etcd/endpoint.ts'
-import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
+import { hasEtcdData, writeStoreCredentials } from '../../src/drivers/etcd/store-files.ts'
 import { EtcdMembers } from '../../src/store/etcd/members.ts'
-import { freePort } from '../free-port.ts'
-import { ETCD_PROGRAM, TestEtcd } from './etcd.ts'
+import { TestEtcd } from './etcd.ts'
 import { etcdTests } from './etcd-tests.ts'
-
-interface Managed {
-  readonly dataDir: string
-  readonly etcd: EtcdProcess
-  readonly setting: EtcdSetting
-  readonly authority: Authority
-  readonly tls: TlsText
-  readonly address: string
-}
-
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-
-function processOf(dataDir: string): EtcdProcess {
-  return new EtcdProcess({ dataDir, program: ETCD_PROGRAM, clock: systemClock(), log: silent })
-}
-
-/** The etcd of one server, as `gantry up` runs it. */
-async function managedEtcd(): Promise<Managed> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'gantry-managed-'))
-  const etcd = processOf(dataDir)
-  onTestFinished(async () => {
-    await etcd.stop()
-    rmSync(dataDir, { recursive: true, force: true })
-  })
-  const authority = await storeAuthority(newClusterKey())
-  const credentials = await writeStoreCredentials(dataDir, authority, '127.0.0.1', Date.now())
-  const ports = { clientPort: await freePort(), peerPort: await freePort() }
-  const where = { name: 's1', host: '127.0.0.1', listenHost: '127.0.0.1', token: 'test' }
-  const setting = { ...where, ...ports, ...storeFiles(dataDir) }
-  await etcd.start(etcdArguments(setting, []))
-  const address = clientUrlOf(setting).replace('https://', '')
-  return { dataDir, etcd, setting, authority, tls: { ...credentials, serverName: 'gantry' }, address }
-}
-
-function openStore(address: string, tls: TlsText): Promise<EtcdStore> {
-  const surroundings = { clock: systemClock(), rng: systemRng() }
-  return EtcdStore.open({ endpoints: [address], namespace: 'test', tls, ...surroundings })
-}
+import { managedEtcd, openStore, processOf } from './managed-etcd.ts'
 
 etcdTests(() => {
   test('an etcd that runs is adopted, and one that is killed is started again on its data', async () => {

@@ -59,7 +59,15 @@ etcdTests(() =>
       sessionPath: null,
     })
     const move = async (source: StoreOptions, target: StoreOptions): Promise<number> => {
-      await using mover = await Mover.open({ source, target, dataDir: directory, replace: false, surroundings })
+      await using mover = await Mover.open({
+        source,
+        target,
+        dataDir: directory,
+        socketPath: '',
+        advertise: null,
+        replace: false,
+        surroundings,
+      })
       await mover.plan()
       return (await mover.move(silent)).incarnation
     }
@@ -117,6 +125,8 @@ etcdTests(() =>
           dataDir: directory,
           target,
           clusterKey: null,
+          socketPath: join(directory, 'none.sock'),
+          name: 'a',
           above: 0,
           version: '1',
           surroundings,

@@ -35,6 +35,9 @@ test('clusters elsewhere are made known, chosen and trusted by the authority or 
   expect(await away.json('which')).toMatchObject({ cluster: 'pin', servers: [nowhere, url] })
   expect(JSON.stringify(await away.json('which'))).not.toContain(tokenOf(server))
   expect(await away.run('leader', '--context', 'blue')).toMatchObject({ code: 0 })
+  expect(await away.run('leader', 'blue')).toMatchObject({ code: 0 })
+  expect(await away.run('nodes', 'gone')).toMatchObject({ code: 7 })
+  expect(await away.run('health', 'blue', '--context', 'pin')).toMatchObject({ code: 2 })
   away.env['GANTRY_CONTEXT'] = 'blue'
   expect(await away.run('join-token', 'create')).toMatchObject({ code: 0 })
   expect(await away.run('nodes', '--context', 'forged')).toMatchObject({ code: 6 })

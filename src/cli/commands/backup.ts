@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
+import type { OwnPlace } from '../../main/managed-etcd/own-place.ts'
+import type { ManagedEtcdOptions, StoreOptions } from '../../main/open-store.ts'
 import type { Context } from '../context.ts'
-import { type PutBackFlags, putBack } from '../put-back.ts'
+import { type PutBackFlags, placeToPutBack, putBack, withPlaceFlags } from '../put-back.ts'
 import { backupsText } from '../render/backups.ts'
 import { storeOutside } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
-import { wholeNumber } from '../values.ts'
 
 export function backupCommand(context: Context): Command {
   const backup = new Command('backup')
@@ -92,6 +93,9 @@ function addVerify(backup: Command, context: Context): void {
 
 interface RestoreFlags extends PutBackFlags {
   readonly above?: number
+  readonly name?: string
+  readonly advertise?: string
+  readonly clusterKeyFile?: string
 }
 
 function addRestore(backup: Command, context: Context): void {
@@ -102,7 +106,7 @@ function addRestore(backup: Command, context: Context): void {
     .option('--plan', 'only show what it would do')
     .option('-y, --yes', 'do not ask')
     .option('--replace', 'in the place of a state that is there; that one is kept aside')
-    .option('--above <n>', 'an incarnation that agents have heard of, where this machine cannot know it', wholeNumber)
+  withPlaceFlags(command)
   for (const [flags, description] of STORE_FLAGS) command.option(flags, description)
   command
     .addHelpText(
@@ -110,29 +114,33 @@ function addRestore(backup: Command, context: Context): void {
       '\nExamples:\n  gantry backup restore shop.gantry --plan\n  gantry backup restore shop.gantry --replace',
     )
     .action(async (file: string, flags: RestoreFlags) => {
-      const { clusterKeyIn, readBackupFile, stateIn } = await import('../../main/backup-file.ts')
-      const { systemSurroundings } = await import('../../main/system-surroundings.ts')
+      const { clusterKeyFor, readBackupFile, stateIn } = await import('../../main/backup-file.ts')
       const { dataDir } = context.globals
-      const clusterKey = await clusterKeyIn(dataDir)
+      const clusterKey = await clusterKeyFor(dataDir, flags.clusterKeyFile ?? null)
       const backupFile = await readBackupFile(resolve(file), clusterKey)
       const warn = (line: string): void => context.say(`Warning: ${line}`)
-      const target = storeOutside({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
-      if (target.kind === 'memory')
+      const store = storeOutside({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
+      if (store.kind === 'memory')
         throw new OperationalError('USAGE', 'a state cannot be put into memory: it would be gone with this command')
       await putBack(
         {
+          ...(await placeToPutBack(flags, clusterKey, context)),
           from: `the backup ${backupFile.path}, storeRevision ${backupFile.header.storeRevision}`,
           state: stateIn(backupFile),
           kind: 'restore',
-          dataDir,
-          target,
-          clusterKey,
-          above: flags.above ?? 0,
-          version: context.version,
-          surroundings: systemSurroundings(),
+          target: await targetOf(store, flags.advertise ?? null),
         },
         flags,
         context,
       )
     })
+}
+
+async function targetOf(
+  store: StoreOptions | ManagedEtcdOptions,
+  advertise: string | null,
+): Promise<StoreOptions | OwnPlace> {
+  if (store.kind !== 'managed-etcd') return store
+  const { ownPlace } = await import('../../main/managed-etcd/own-place.ts')
+  return ownPlace(store, advertise, null)
 }

@@ -1,5 +1,9 @@
 import { Command } from 'commander'
+import { OperationalError } from '../../core/errors.ts'
+import type { StretchedSecret } from '../../core/model/identity.ts'
 import type { Context } from '../context.ts'
+import { readInput } from '../files.ts'
+import { clientOf } from '../named-cluster.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 
 export function clusterCommand(context: Context): Command {
@@ -16,22 +20,49 @@ export function clusterCommand(context: Context): Command {
       context.print({ settled }, () => '')
       context.say(settled ? 'Tasks that the state does not know are removed now.' : 'There is nothing to settle.')
     })
+  command
+    .command('secret')
+    .description('replace the secret with which machines join; machines that have joined stay')
+    .option('--file <file>', 'file with the new one, 16 letters and digits or more; - is standard input')
+    .option('--none', 'machines join with tokens only from now on')
+    .addHelpText('after', '\nExamples:\n  gantry cluster secret --file secret.txt\n  gantry cluster secret --none')
+    .action(async ({ file, none }: { readonly file?: string; readonly none?: true }) => {
+      if ((file === undefined) === (none === undefined))
+        throw new OperationalError('USAGE', 'give either --file or --none')
+      context.print(await context.client().setClusterSecret(await stretched(file)), () => '')
+      context.say(
+        file === undefined
+          ? 'Machines join with tokens only.'
+          : 'Machines join with the new secret; the old one lets nobody in any more.',
+      )
+    })
   return command
+}
+
+/** The secret itself does not leave this process. */
+async function stretched(file: string | undefined): Promise<StretchedSecret | null> {
+  if (file === undefined) return null
+  const { stretchedFrom } = await import('../../main/stretch.ts')
+  return stretchedFrom(readInput(file))
 }
 
 export function leaderCommand(context: Context): Command {
   return new Command('leader')
     .description('which server leads')
-    .addHelpText('after', '\nExamples:\n  gantry leader\n  gantry leader --json')
-    .action(async () => context.print((await context.client().cluster()).leadership, leaderText))
+    .argument('[cluster]', 'one that is known here (default: where commands go)')
+    .addHelpText('after', '\nExamples:\n  gantry leader\n  gantry leader blue\n  gantry leader --json')
+    .action(async (cluster: string | undefined) =>
+      context.print((await (await clientOf(cluster, context)).cluster()).leadership, leaderText),
+    )
 }
 
 export function healthCommand(context: Context): Command {
   return new Command('health')
     .description('whether everything that is wanted serves; ends with 1 if not')
-    .addHelpText('after', '\nExample:\n  gantry health && echo fine')
-    .action(async () => {
-      const client = context.client()
+    .argument('[cluster]', 'one that is known here (default: where commands go)')
+    .addHelpText('after', '\nExamples:\n  gantry health && echo fine\n  gantry health blue')
+    .action(async (cluster: string | undefined) => {
+      const client = await clientOf(cluster, context)
       const [services, { conditions }] = await Promise.all([client.services(), client.cluster()])
       const healthy = !services.some(isHindered) && !conditions.some(isFailure)
       if (!healthy) context.exitCode = 1

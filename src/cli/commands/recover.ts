@@ -1,67 +1,88 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
+import type { OwnPlace } from '../../main/managed-etcd/own-place.ts'
+import type { StoreOptions } from '../../main/open-store.ts'
 import type { Context } from '../context.ts'
 import { goOnAlone } from '../go-on-alone.ts'
-import { type PutBackFlags, putBack } from '../put-back.ts'
-import { wholeNumber } from '../values.ts'
+import { type PutBackFlags, placeToPutBack, putBack, withPlaceFlags } from '../put-back.ts'
+import { storeOptions } from '../store-options.ts'
+import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
+
+type StateFile = Extract<StoreOptions, { readonly kind: 'sqlite' }>
 
 interface RecoverFlags extends PutBackFlags {
+  readonly name?: string
+  readonly advertise?: string
+  readonly clusterKeyFile?: string
   readonly from?: string
   readonly above?: number
   readonly fromSurvivor?: boolean
 }
 
+const MANAGED = /^--(backend-type|backend-namespace|seeds|etcd-client-port|etcd-peer-port|etcd-program) /
+
 /** `recover`: goes on after the state in the data directory was damaged or lost, or most servers of a store that they keep. */
 export function recoverCommand(context: Context): Command {
-  return new Command('recover')
+  const command = new Command('recover')
     .description('go on after the state in the data directory was damaged or lost, while no server runs')
     .option('--from <file>', 'a backup (default: of the state file and the backups, what knows most)')
     .option('--from-survivor', 'go on alone when most servers of managed-etcd are gone for good')
     .option('--plan', 'only show what it would do')
     .option('-y, --yes', 'do not ask')
-    .option('--above <n>', 'an incarnation that agents have heard of, where this machine cannot know it', wholeNumber)
+  withPlaceFlags(command)
+  for (const [words, description] of STORE_FLAGS) if (MANAGED.test(words)) command.option(words, description)
+  return command
     .addHelpText(
       'after',
       '\nExamples:\n  gantry recover --plan\n  gantry recover --from /mnt/backups/monday.gantry\n  gantry recover --from-survivor',
     )
-    .action(async (flags: RecoverFlags) => {
-      if (flags.fromSurvivor === true) return goOnAlone(flags.yes === true, context)
-      const { dataDir } = context.globals
-      const { lookForState } = await import('../../main/recover.ts')
-      const { clusterKeyIn } = await import('../../main/backup-file.ts')
-      const { systemSurroundings } = await import('../../main/system-surroundings.ts')
-      const found = await lookForState(dataDir, flags.from === undefined ? null : resolve(flags.from))
-      if (found.fault === null) {
-        context.print({ fault: null }, () => '')
-        context.say('The state in the data directory is sound: there is nothing to recover.')
-        return
-      }
-      context.say(found.fault)
-      for (const line of found.passedOver) context.say(`Not taken: ${line}.`)
-      if (found.best === null) {
-        throw new OperationalError(
-          'NOT_FOUND',
-          `cannot recover the state in ${dataDir}: there is nothing to go on with`,
-          {
-            hint: 'name a backup with --from; without one, start anew in an empty data directory and apply the manifest',
-          },
-        )
-      }
-      await putBack(
-        {
-          ...found.best,
-          kind: 'recovery',
-          dataDir,
-          target: { kind: 'sqlite', path: join(dataDir, 'state.db') },
-          clusterKey: await clusterKeyIn(dataDir),
-          above: flags.above ?? 0,
-          version: context.version,
-          surroundings: systemSurroundings(),
-        },
-        // What is there is damaged: that is why.
-        { ...flags, replace: true },
-        context,
-      )
+    .action((flags: RecoverFlags) => recover(flags, context))
+}
+
+async function recover(flags: RecoverFlags, context: Context): Promise<void> {
+  if (flags.fromSurvivor === true) return goOnAlone(flags.yes === true, context)
+  const { dataDir } = context.globals
+  const { lookForBackup, lookForState } = await import('../../main/recover.ts')
+  const { clusterKeyFor } = await import('../../main/backup-file.ts')
+  const clusterKey = await clusterKeyFor(dataDir, flags.clusterKeyFile ?? null)
+  const backup = flags.from === undefined ? null : resolve(flags.from)
+  const target = await targetOf(flags, context)
+  const found =
+    target.kind === 'sqlite'
+      ? await lookForState(dataDir, backup, clusterKey)
+      : await lookForBackup(dataDir, backup, clusterKey)
+  if (found.fault === null) {
+    context.print({ fault: null }, () => '')
+    context.say(
+      target.kind === 'sqlite'
+        ? 'The state in the data directory is sound: there is nothing to recover.'
+        : 'etcd has its data here: start the server. A backup given with --from takes the place of that data.',
+    )
+    return
+  }
+  context.say(found.fault)
+  for (const line of found.passedOver) context.say(`Not taken: ${line}.`)
+  if (found.best === null) {
+    throw new OperationalError('NOT_FOUND', `cannot recover the state in ${dataDir}: there is nothing to go on with`, {
+      hint: 'name a backup with --from; without one, start anew in an empty data directory and apply the manifest',
     })
+  }
+  const here = await placeToPutBack(flags, clusterKey, context)
+  // What is there is damaged: that is why.
+  await putBack({ ...here, ...found.best, kind: 'recovery', target }, { ...flags, replace: true }, context)
+}
+
+async function targetOf(flags: RecoverFlags, context: Context): Promise<StateFile | OwnPlace> {
+  const { dataDir } = context.globals
+  const warn = (line: string): void => context.say(`Warning: ${line}`)
+  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
+  if (store.kind === 'sqlite') return store
+  if (store.kind === 'managed-etcd') {
+    const { ownPlace } = await import('../../main/managed-etcd/own-place.ts')
+    return ownPlace(store, flags.advertise ?? null, null)
+  }
+  throw new OperationalError('USAGE', `a state in ${store.kind} is not of this machine: nothing here can recover it`, {
+    hint: '`gantry backup restore` puts a backup back there',
+  })
 }

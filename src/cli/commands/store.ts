@@ -1,8 +1,9 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import type { MovePlan } from '../../main/move.ts'
 import { confirm } from '../ask.ts'
 import type { Context } from '../context.ts'
+import { socketPath } from '../globals.ts'
 import { objectsWritten } from '../objects-written.ts'
 import { movePlanText } from '../render/move-plan.ts'
 import { storeOutside } from '../store-options.ts'
@@ -10,6 +11,8 @@ import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
 interface MoveFlags {
   readonly to: string
+  readonly from?: 'managed-etcd'
+  readonly advertise?: string
   readonly config?: string
   readonly plan?: boolean
   readonly yes?: boolean
@@ -28,21 +31,27 @@ export function storeCommand(context: Context): Command {
   const move = store
     .command('move')
     .description('move the state to another store, while no server runs; tasks run on meanwhile')
-    .requiredOption('--to <kind>', 'where to: etcd, zookeeper, sqlite (in the data directory)')
+    .requiredOption('--to <kind>', 'where to: managed-etcd, etcd, zookeeper, sqlite (in the data directory)')
+    .addOption(
+      new Option('--from <kind>', 'where from: the etcd of this server, once it is the only one').choices([
+        'managed-etcd',
+      ]),
+    )
     .option(
       '-c, --config <file>',
       'the agent’s file that says where the state is now (default: SQLite in the data directory)',
     )
     .option('--plan', 'only show what it would do')
     .option('-y, --yes', 'do not ask')
-    .option('--replace', 'to SQLite: in the place of a file that is there; that one is kept aside')
+    .option('--replace', 'to sqlite or managed-etcd: in the place of what is there; that is kept aside')
+    .option('--advertise <host>', 'to managed-etcd: which of --seeds this machine is (default: found out)')
   for (const [flags, description] of STORE_FLAGS) {
     if (!flags.startsWith('--backend-type')) move.option(flags, description)
   }
   move
     .addHelpText(
       'after',
-      '\nExamples:\n  gantry store move --to etcd --etcd-endpoints 10.0.0.9:2379\n  gantry store move --config agent.yaml --to sqlite',
+      '\nExamples:\n  gantry store move --to managed-etcd --seeds 10.0.0.1,10.0.0.2,10.0.0.3\n  gantry store move --to etcd --etcd-endpoints 10.0.0.9:2379\n  gantry store move --config agent.yaml --to sqlite',
     )
     .action((flags: MoveFlags) => moveStore(flags, context))
   return store
@@ -55,12 +64,15 @@ async function moveStore(flags: MoveFlags, context: Context): Promise<void> {
   const warn = (line: string): void => context.say(`Warning: ${line}`)
   const file =
     flags.config === undefined ? {} : (await import('../agent-file.ts')).readAgentFile(flags.config, warn).store
-  const source = storeOutside({ flags: {}, file, dataDir }, warn)
+  const present = storeOutside({ flags: {}, file, dataDir }, warn)
+  const source = flags.from === 'managed-etcd' || present.kind === 'managed-etcd' ? 'own etcd' : present
   const target = storeOutside({ flags: settingsOfFlags({ ...flags, backendType: flags.to }), file: {}, dataDir }, warn)
   await using mover = await Mover.open({
     source,
     target,
     dataDir,
+    socketPath: socketPath(context.globals),
+    advertise: flags.advertise ?? null,
     replace: flags.replace === true,
     surroundings: systemSurroundings(),
   })
@@ -75,10 +87,13 @@ async function moveStore(flags: MoveFlags, context: Context): Promise<void> {
   }
   requireSame(plan, await mover.plan())
   const { incarnation, records, wasDone } = await mover.move(objectsWritten(context))
+  const told = await mover.tellInstalled()
   context.print({ to: plan.to, incarnation, records, startWith: plan.startWith }, () => '')
   const done = wasDone ? 'The state had been moved already' : `${records} objects were moved and compared`
   context.say(context.err.good(`${done}; it is of incarnation ${incarnation} now.`))
-  context.say(`Start the servers with ${plan.startWith}`)
+  context.say(
+    told === null ? `Start the servers with ${plan.startWith}` : `Start the server again: ${told} says so now.`,
+  )
 }
 
 /** Both places are held since the plan was shown, but somebody may write where nothing holds him back. */

@@ -29,12 +29,17 @@ test('ten certificates in a minute are more than anybody needs', () => {
   expect(asksTooOften(node(...ten), 69_000)).toBe(false)
 })
 
-test('only certificates that are still good are revoked', () => {
-  const revoked = revocationsOf(node(), [issued(1), issued(2, 3 * DAY)], 'it was removed', 8 * DAY)
+test('what a server with a wrong clock issued tomorrow is not taken for haste', () => {
+  const ten = Array.from({ length: 10 }, (_, at) => issued(at, DAY))
+  expect(asksTooOften(node(...ten), 30_000)).toBe(false)
+})
+
+test('only certificates that may still be good by somebody’s clock are revoked', () => {
+  const revoked = revocationsOf(node(), [issued(1), issued(2, 3 * DAY)], 'it was removed', 9 * DAY)
   expect(revoked).toEqual([
     {
       ...{ serial: 's2', keyHash: 'k2', nodeId: 2, role: 'agent', because: 'it was removed' },
-      ...{ revokedAt: 8 * DAY, notAfter: 10 * DAY },
+      ...{ revokedAt: 9 * DAY, notAfter: 10 * DAY },
     },
   ])
 })

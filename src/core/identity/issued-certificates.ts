@@ -1,3 +1,4 @@
+import { liesAhead } from '../lies-ahead.ts'
 import type { IssuedCertificate, NodeCertificates, RevokedCertificate, Role } from '../model/identity.ts'
 import type { Millis, NodeId } from '../model/ids.ts'
 
@@ -5,6 +6,8 @@ const DAY_MS = 24 * 3_600_000
 
 /** So long after its end a certificate still gets its machine a new one: machines sleep, and are repaired. */
 export const RENEWAL_GRACE_MS: Millis = 30 * DAY_MS
+/** Clocks may be off by a day, each. */
+const CLOCKS_DIFFER_MS: Millis = 2 * DAY_MS
 /** More than any node needs: those whose answer was lost count too. */
 const MOST_ISSUED = 16
 const MINUTE_MS = 60_000
@@ -25,7 +28,13 @@ export function withIssued(
 
 /** Whether a node asks for certificates as nobody does who means well. */
 export function asksTooOften({ issued }: NodeCertificates, now: Millis): boolean {
-  return issued.filter(({ issuedAt }) => issuedAt > now - MINUTE_MS).length >= MOST_IN_A_MINUTE
+  const recent = issued.filter(({ issuedAt }) => issuedAt > now - MINUTE_MS && !liesAhead(issuedAt, now))
+  return recent.length >= MOST_IN_A_MINUTE
+}
+
+/** Whether a certificate has expired by every clock: what ours says is not what counts where it would be believed. */
+export function hasExpired({ notAfter }: { readonly notAfter: Millis }, now: Millis): boolean {
+  return now >= notAfter + CLOCKS_DIFFER_MS
 }
 
 /** What is written when certificates are not to be believed any more; for those that have expired nothing is. */
@@ -36,7 +45,7 @@ export function revocationsOf(
   now: Millis,
 ): readonly RevokedCertificate[] {
   return issued
-    .filter(({ notAfter }) => now < notAfter)
+    .filter((one) => !hasExpired(one, now))
     .map(({ serial, keyHash, notAfter }) => ({ serial, keyHash, nodeId, role, because, revokedAt: now, notAfter }))
 }
 

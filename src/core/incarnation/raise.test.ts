@@ -27,6 +27,14 @@ test('a restored state keeps what is unknown, uses no attempt again, and lets no
   expect(raised.events[0]?.message).toBe('the state is of incarnation 4 now: put back from a file')
 })
 
+test('a task that had no node is forgotten, and its name with it: it may have got one since', () => {
+  const waiting: LifeRecord = { key: keyOf('task', 'db.1.3'), value: aTask({ id: 'db.1.3', node: null }) }
+  const raised = raise([...STATE, waiting], LIFE, () => PROOF)
+  expect(raised.forget).toEqual(['task/db.1.3', 'token/t1'])
+  expect(raised.events.map(({ object }) => object)).toEqual([CLUSTER_KEY, 'task/db.1.3'])
+  expect(raise([...STATE, waiting], { ...LIFE, kind: 'move' }, () => null).forget).toEqual([])
+})
+
 test('a state that is moved is whole: it only changes its incarnation', () => {
   const raised = raise(STATE, { ...LIFE, kind: 'move' }, () => null)
   expect(raised.cluster).toEqual({ ...cluster, incarnation: 4 })

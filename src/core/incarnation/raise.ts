@@ -2,8 +2,8 @@ import { OperationalError } from '../errors.ts'
 import type { Cluster, IncarnationProof } from '../model/cluster.ts'
 import type { EventDraft } from '../model/event.ts'
 import type { Epoch, Millis } from '../model/ids.ts'
-import { CLUSTER_KEY, type Key, LEADERSHIP_KEY, type ObjectKind, type ObjectTypes } from '../model/objects.ts'
-import type { Task } from '../model/task.ts'
+import { CLUSTER_KEY, type Key, keyOf, LEADERSHIP_KEY, type ObjectKind, type ObjectTypes } from '../model/objects.ts'
+import { isAlive, type Task } from '../model/task.ts'
 
 /** Why a state begins a new life. Only a move knows that it has everything that agents may have heard of. */
 export type LifeKind = 'move' | 'restore' | 'recovery'
@@ -30,7 +30,10 @@ export interface LifeCommit {
   readonly cluster: Cluster
   /** Fences every leader of the old life that has the same store. */
   readonly epoch: Epoch
-  /** Join tokens may have been used or revoked since: none is good any more. Empty for a move. */
+  /**
+   * Tasks that had no node may have got one since, whose agent knows them by their name: other attempts take their place. Then
+   * join tokens, which may have been used or revoked since. Empty for a move.
+   */
   readonly forget: readonly Key[]
   readonly events: readonly EventDraft[]
 }
@@ -55,6 +58,9 @@ export function raise(
   const incarnation = incarnationAfter(before, life.above)
   const proof = prove(incarnation)
   const isWhole = life.kind === 'move'
+  const tokens = records.map(({ key }) => key).filter((key) => key.startsWith('token/'))
+  const tasks = records.flatMap(({ key, value }) => (key.startsWith('task/') ? [value as Task] : []))
+  const waiting = tasks.filter((task) => task.node === null && isAlive(task))
   const cluster: Cluster = {
     ...before,
     incarnation,
@@ -72,9 +78,14 @@ export function raise(
   return {
     cluster,
     epoch: (objectOf(records, LEADERSHIP_KEY)?.epoch ?? 0) + 1,
-    forget: isWhole ? [] : records.map(({ key }) => key).filter((key) => key.startsWith('token/')),
-    events: [event],
+    forget: isWhole ? [] : [...waiting.map(({ id }) => keyOf('task', id)), ...tokens],
+    events: isWhole ? [event] : [event, ...waiting.map((task) => forgetting(task, life))],
   }
+}
+
+function forgetting({ id, service }: Task, { at, by }: NewLife): EventDraft {
+  const message = `${id} was forgotten: it had no node, and may have got one since`
+  return { kind: 'task.removed', object: `task/${id}`, service, message, by, at }
 }
 
 /** More attempts than any slot makes between a backup and its restore. */

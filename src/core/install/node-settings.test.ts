@@ -85,6 +85,13 @@ test('the file of a node reads back as what was written', () => {
   expect(sections).toEqual(settings)
 })
 
+test('ports of the servers’ own etcd stand in the file as numbers, as it wants them', () => {
+  const wish = { ...PLAIN, backend: { type: 'managed-etcd', etcd_client_port: '12379' } }
+  const text = settingsText(nodeSettings(input({ standing: FIRST, wish, seeds: [seed('10.0.0.1'), seed('b')] })))
+  expect(text).toContain('etcd_client_port: 12379\n')
+  expect(loadAgentSections(text, 'gantry.yaml').problems).toEqual([])
+})
+
 test('what differs between two settings is told one by one', () => {
   const before = nodeSettings(input())
   expect(differences(before, before)).toEqual([])

@@ -154,7 +154,12 @@ export function settingsText({ data_dir, listen_addr, backend, node }: NodeSetti
   if (listen_addr !== undefined) lines.push(`listen_addr: ${JSON.stringify(listen_addr)}`)
   for (const [section, values] of Object.entries({ backend, node })) {
     if (values === undefined) continue
-    lines.push(`${section}:`, ...Object.entries(values).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`))
+    lines.push(`${section}:`, ...Object.entries(values).map(([name, value]) => `  ${name}: ${valueText(name, value)}`))
   }
   return `${lines.join('\n')}\n`
+}
+
+/** The file has ports as numbers, options as text. */
+function valueText(name: string, value: unknown): string {
+  return JSON.stringify(name.endsWith('_port') ? Number(value) : value)
 }

@@ -24,12 +24,19 @@ export const IN_PLACE_CONTAINER_FIELDS = [
   'stopSignal',
 ] as const satisfies readonly (keyof ContainerSpec)[]
 
+/** Specs are never changed once they are made, so each is hashed once, however often it is asked for. */
+const hashes = new WeakMap<ServiceSpec, string>()
+
 /**
  * Names everything of a spec that a container is made from: specs with the same hash can share a running container.
  * What can change in place is not part of it.
  */
 export function specHash(spec: ServiceSpec): string {
-  return contentHash(madeFrom(spec))
+  const known = hashes.get(spec)
+  if (known !== undefined) return known
+  const hash = contentHash(madeFrom(spec))
+  hashes.set(spec, hash)
+  return hash
 }
 
 function madeFrom(spec: ServiceSpec): unknown {
@@ -69,7 +76,7 @@ function effectOf(field: string, from: ServiceSpec, to: ServiceSpec): Effect | n
   if (field === 'name') return null
   if (field === 'placements') return from.mode === 'global' && to.mode === 'global' ? 'in-place' : 'replace'
   if (field === 'dependencies') {
-    return canonicalJson(dependencyVariables(from)) === canonicalJson(dependencyVariables(to)) ? 'in-place' : 'replace'
+    return isSame(dependencyVariables(from), dependencyVariables(to)) ? 'in-place' : 'replace'
   }
   return (IN_PLACE_FIELDS as readonly string[]).includes(field) ? 'in-place' : 'replace'
 }
@@ -82,7 +89,7 @@ function diffRecord(from: object, to: object, effect: (field: string) => Effect 
   const old = from as Readonly<Record<string, unknown>>
   return Object.entries(to).flatMap(([field, value]) => {
     const is = effect(field)
-    if (is === null || canonicalJson(old[field]) === canonicalJson(value)) return []
+    if (is === null || isSame(old[field], value)) return []
     if (NAMED.has(field)) return diffNamed(field, old[field], value, is)
     if (PARTS.has(field) && isRecord(old[field]) && isRecord(value)) return diffParts(field, old[field], value, is)
     return [{ field: manifestName(field), from: fieldText(field, old[field]), to: fieldText(field, value), effect: is }]
@@ -124,7 +131,7 @@ function diffParts(
   const parts = [...new Set([...Object.keys(from), ...Object.keys(to)])]
   return parts.flatMap((part) => {
     const [before, after] = [from[part], to[part]]
-    if (canonicalJson(before) === canonicalJson(after)) return []
+    if (isSame(before, after)) return []
     return [
       {
         field: `${manifestName(field)}.${manifestName(part)}`,
@@ -134,6 +141,10 @@ function diffParts(
       },
     ]
   })
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || canonicalJson(a) === canonicalJson(b)
 }
 
 function own(record: Readonly<Record<string, unknown>>, name: string): unknown {

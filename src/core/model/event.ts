@@ -38,6 +38,7 @@ export const EVENT_KINDS = [
   'token.created',
   'token.revoked',
   'authority.prepared',
+  'secret.changed',
   'authority.switched',
   'authority.changed',
 ] as const

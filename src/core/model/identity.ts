@@ -52,6 +52,14 @@ export interface ClusterSecretRecord {
   readonly sealedKey: Sealed
 }
 
+/** A secret that its users made up, stretched: it lets in, and tells nothing of itself. Both in hex. */
+export interface StretchedSecret {
+  /** 16 random bytes. */
+  readonly salt: string
+  /** 32 bytes. */
+  readonly stretched: string
+}
+
 /** `authority/self`: the certificate authority of the cluster. */
 export interface CertificateAuthority {
   /** Certificates that are trusted, in PEM; the one that signs first. */

@@ -45,6 +45,8 @@ export interface Hello {
   readonly authority: Authority | null
   /** Left out by an agent without a certificate; it is told nothing of authorities. */
   readonly trust?: Trust
+  /** What its clock said when it said this. Missing: its version knew of no such thing. */
+  readonly clock?: Millis
 }
 
 /** What the agent sees of its tasks. Repeated until the assignment shows that it was taken in; only changes are sent. */

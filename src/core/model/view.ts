@@ -117,7 +117,7 @@ export interface NodeView extends Node {
   readonly tasks: number
 }
 
-/** A lasting state of the store that people should know of. */
+/** A lasting state of the store, or of a machine's clock, that people should know of. */
 export interface StoreCondition {
   readonly kind: string
   /** A failure keeps something from working now. */

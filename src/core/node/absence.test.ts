@@ -14,6 +14,7 @@ const gone = (node: number, change: Partial<Absence> = {}): Absence => ({
   node,
   goneSince: 0,
   silentMs: 0,
+  isOpen: false,
   evicted: false,
   ...change,
 })
@@ -74,6 +75,22 @@ test.each<{
     members: 6,
     now: 5_000,
     evicted: [],
+    unreachable: [2],
+  },
+  {
+    name: 'nobody is given up while it is not known whether half are silent',
+    absences: [silent(2), gone(3, { isOpen: true }), gone(4, { isOpen: true })],
+    members: 6,
+    now: 5_000,
+    evicted: [],
+    unreachable: [2],
+  },
+  {
+    name: 'nor is it waited for answers that make no difference',
+    absences: [silent(2), gone(3, { isOpen: true })],
+    members: 6,
+    now: 5_000,
+    evicted: [2],
     unreachable: [2],
   },
   {

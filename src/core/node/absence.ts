@@ -11,6 +11,8 @@ export interface Absence {
    * asked, because this server had no time itself, is no silence. 0: it answers, or was not asked.
    */
   readonly silentMs: Millis
+  /** Whether its machine is being asked for the first time, and nobody knows the answer yet. */
+  readonly isOpen: boolean
   /** Whether all that could be moved away has been. */
   readonly evicted: boolean
 }
@@ -75,15 +77,17 @@ export function judgeAbsences(
   const isSilent = ({ unreachable, absence }: (typeof judged)[number]): boolean =>
     !absence.evicted && (unreachable || absence.silentMs > 0)
   const together = judged.filter(isSilent).length
-  const mass = there >= FEWEST_TO_HOLD && together * 2 >= there
+  // Nobody is given up while the answers to come may show that half are silent; each of them is followed by a look.
+  const open = judged.filter((one) => one.absence.isOpen && !isSilent(one)).length
+  const isMass = (count: number): boolean => there >= FEWEST_TO_HOLD && count * 2 >= there
   const held =
-    mass && judged.some(({ due }) => due)
+    isMass(together) && judged.some(({ due }) => due)
       ? `${together} of ${there} nodes are silent at once: nothing is moved until some return`
       : null
   const verdicts = judged.map(({ absence, unreachable, due }) => ({
     node: absence.node,
     unreachable,
-    evict: due && held === null,
+    evict: due && !isMass(together + open),
     because: reason(absence),
   }))
   return { verdicts, held, wakeAt }

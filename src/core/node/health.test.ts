@@ -37,6 +37,12 @@ test('a run that never was healthy is given its start period and all its interva
   expect(run([[35_000, bad]])).toMatchObject({ verdict: 'unhealthy', message: 'HTTP 503' })
 })
 
+test('the start period of a run whose start a wrong clock told counts from when it was first seen', () => {
+  const state = newHealth(86_400_000, 1_000)
+  expect(stepHealth(state, check, bad, 35_999).verdict).toBe('unknown')
+  expect(stepHealth(state, check, bad, 36_000).verdict).toBe('unhealthy')
+})
+
 test('a healthy run becomes unhealthy after as many failures in a row as the check allows', () => {
   expect(
     run([

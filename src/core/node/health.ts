@@ -5,6 +5,8 @@ import type { HealthCheck } from '../model/service.ts'
 export interface HealthState {
   /** Start of the run that is probed. */
   readonly startedAt: Millis
+  /** From when its start period counts: when it was first seen, where the start lies ahead because the clock was set. */
+  readonly since: Millis
   readonly verdict: 'unknown' | 'healthy' | 'unhealthy'
   /** Failures in a row. */
   readonly failures: number
@@ -21,7 +23,8 @@ const FIRST_PAUSE_MS = 20
 
 /** The state of a run that was not probed yet. */
 export function newHealth(startedAt: Millis, now: Millis): HealthState {
-  return { startedAt, verdict: 'unknown', failures: 0, probes: 0, repaired: false, nextAt: now, message: '' }
+  const since = Math.min(startedAt, now)
+  return { startedAt, since, verdict: 'unknown', failures: 0, probes: 0, repaired: false, nextAt: now, message: '' }
 }
 
 /** The state of an unhealthy run after a repair: it has to prove itself again. */
@@ -54,7 +57,7 @@ export function stepHealth(
   const { message } = result
   if (state.verdict === 'unknown' && !state.repaired) {
     const patienceMs = check.startPeriodMs + check.intervalMs * Math.max(1, check.retries)
-    if (now - state.startedAt < patienceMs) {
+    if (now - state.since < patienceMs) {
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(state.probes, 10), check.intervalMs)
       return { ...state, probes, nextAt: now + pause, message }
     }

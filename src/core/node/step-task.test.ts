@@ -41,6 +41,7 @@ const withPolicy = (restart: 'no' | 'always' | 'on-failure' | 'unless-stopped'):
 const checked = aTask({ spec: aService({ health: aHealthCheck() }) })
 const health = (verdict: HealthState['verdict'], message = ''): HealthState => ({
   startedAt: 1_000,
+  since: 1_000,
   verdict,
   failures: 3,
   probes: 3,
@@ -320,6 +321,43 @@ test.each(ROWS)('step of a task: $name', ({
   is,
 }) => {
   expect(line(stepTask(deepFreeze(given), deepFreeze(before), seen, probed, now))).toBe(is)
+})
+
+const DAY = 86_400_000
+
+test.each<Row>([
+  {
+    name: 'a start that lies ahead is settled a second after it was first seen',
+    record: record({ ready: false, readyAt: null, startedAt: null }),
+    seen: container({ startedAt: DAY }),
+    is: 'running (starting) @12000',
+  },
+  {
+    name: 'a start that lies ahead and was seen before is settled',
+    record: record({ ready: false, readyAt: null, startedAt: DAY }),
+    seen: container({ startedAt: DAY }),
+    is: 'running ready',
+  },
+  {
+    name: 'a pause after a failure that lies ahead is over',
+    record: record({ failures: 4, ready: false, message: 'exit code 1' }, { countedRun: 1_000, failedAt: DAY }),
+    seen: exited(1),
+    is: 'running (exit code 1) -> start',
+  },
+  {
+    name: 'a pause before the next container is over',
+    record: { ...assigned(), failedAt: DAY, status: aStatus({ state: 'preparing', failures: 3 }) },
+    seen: null,
+    is: 'preparing -> create',
+  },
+  {
+    name: 'restarts that lie ahead are not recent',
+    record: record({}, { restartedAt: [1, 2, 3, 4, 5].map((n) => DAY + n) }),
+    seen: exited(1),
+    is: 'running (exit code 1) -> start',
+  },
+])('after the clock was set back: $name', ({ record: before = record(), seen, now = 11_000, is }) => {
+  expect(line(stepTask(aTask(), deepFreeze(before), seen, null, now))).toBe(is)
 })
 
 test('failures are forgiven after ten healthy minutes', () => {

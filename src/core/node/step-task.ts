@@ -1,5 +1,6 @@
 import { retryDelayMs } from '../../lib/backoff.ts'
 import { earlier } from '../../lib/collections.ts'
+import { liesAhead } from '../lies-ahead.ts'
 import type { Millis } from '../model/ids.ts'
 import { isTerminal, TASK_STATES, type Task } from '../model/task.ts'
 import type { HealthState } from './health.ts'
@@ -134,14 +135,14 @@ function missingStep(record: TaskRecord, now: Millis): TaskStep {
     const message = 'its container was removed by somebody else'
     return still(ended(record, 'failed', { failure: 'runtime', message, failures }, now))
   }
-  const retryAt = afterPause(record, now)
+  const retryAt = afterPause(record, record.status.failures + 1, now)
   if (retryAt > now) return still(record, retryAt)
   return { record: forward(record, 'preparing'), action: { kind: 'create' }, wakeAt: null }
 }
 
-/** When a refused call may be tried again; `now` when none was refused. */
-function afterPause(record: TaskRecord, now: Millis): Millis {
-  return record.failedAt === null ? now : record.failedAt + retryDelayMs(record.status.failures + 1)
+/** When the pause after that many failures is over; `now` without one. */
+function afterPause({ failedAt }: TaskRecord, failures: number, now: Millis): Millis {
+  return failedAt === null || liesAhead(failedAt, now) ? now : failedAt + retryDelayMs(failures)
 }
 
 /** A state never goes back: what was seen running stays so, whatever the runtime makes of its container. */
@@ -161,7 +162,7 @@ function brokenStep(record: TaskRecord, container: SeenContainer, now: Millis): 
 
 function createdStep(task: Task, record: TaskRecord, container: SeenContainer, now: Millis): TaskStep {
   if (task.desired === 'prepared') return still(forward(record, 'preparing'))
-  const retryAt = afterPause(record, now)
+  const retryAt = afterPause(record, record.status.failures + 1, now)
   if (retryAt > now) return still(record, retryAt)
   const starting = forward(record, 'starting')
   return {
@@ -183,7 +184,9 @@ function runningStep(
   if (present?.verdict === 'unhealthy' && task.spec.restart !== 'no') {
     return unhealthyStep(task, record, container, present, startedAt, now)
   }
-  const settledAt = startedAt + SETTLE_MS
+  // Of a start that lies ahead it is not known how long ago it was, so it counts from when it was first seen.
+  const isSeen = record.status.startedAt === startedAt
+  const settledAt = (liesAhead(startedAt, now) ? now - (isSeen ? SETTLE_MS : 0) : startedAt) + SETTLE_MS
   const ready = task.spec.health === null ? now >= settledAt : present?.verdict === 'healthy'
   const becameReady = ready && !record.status.ready
   const readyAt = becameReady ? now : ready ? record.status.readyAt : null
@@ -253,13 +256,13 @@ function exitedStep(task: Task, record: TaskRecord, container: SeenContainer, no
   }
   if (policy === 'no') return still(ended(counted, 'failed', {}, now))
 
-  const recent = counted.restartedAt.filter((at) => now - at < RESTART_WINDOW_MS)
+  const recent = counted.restartedAt.filter((at) => now - at < RESTART_WINDOW_MS && !liesAhead(at, now))
   const allowed = task.spec.mode === 'job' ? RESTARTS_OF_A_JOB : RESTARTS_IN_PLACE
   if (recent.length >= allowed) {
     const message = `${counted.status.message}, after ${allowed} restarts in ten minutes`
     return still(ended(counted, 'failed', { message }, now))
   }
-  const startAt = (counted.failedAt ?? now) + retryDelayMs(counted.status.failures)
+  const startAt = afterPause(counted, counted.status.failures, now)
   if (startAt > now) return still(counted, startAt)
   return restart({ ...counted, restartedAt: [...recent, now] }, container, counted.status.message, true)
 }

@@ -187,11 +187,20 @@ function updateInPlace(
   for (const task of [...current, ...moved]) {
     // How it takes its slot over was decided with the spec it has; the rest matters only once it runs.
     if (task.desired === 'prepared') continue
-    // Specs are immutable objects of one store revision: the same object means the same content.
-    if (task.spec !== spec && JSON.stringify(task.spec) !== JSON.stringify(spec)) {
+    if (!isSame(task.spec, spec)) {
       actions.push({ kind: 'setSpec', taskId: task.id, because: 'the spec changed in place' })
     }
   }
+}
+
+/** Specs are immutable objects of one store revision, so those that were the same once are so for good. */
+const same = new WeakMap<ServiceSpec, ServiceSpec>()
+
+function isSame(one: ServiceSpec, other: ServiceSpec): boolean {
+  if (one === other || same.get(one) === other) return true
+  if (JSON.stringify(one) !== JSON.stringify(other)) return false
+  same.set(one, other)
+  return true
 }
 
 /** What was lost is kept until its node says that it runs no more: an agent is not to find something that nobody knows. */

@@ -1,10 +1,9 @@
 import { unreachable } from '../../lib/assert.ts'
 import { retryDelayMs } from '../../lib/backoff.ts'
+import { liesAhead } from '../lies-ahead.ts'
 import type { Millis } from '../model/ids.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import { endOf, type Task } from '../model/task.ts'
-
-const LONGEST_PAUSE_MS: Millis = retryDelayMs(Number.MAX_SAFE_INTEGER)
 
 /** Whether a slot whose newest attempt has ended gets another one. */
 export type RetryVerdict =
@@ -54,7 +53,7 @@ export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Mill
  * would be obeyed again after every end.
  */
 export function askedAt(retryAt: Millis | null, now: Millis): Millis | null {
-  return retryAt === null || retryAt - now > LONGEST_PAUSE_MS ? null : retryAt
+  return retryAt === null || liesAhead(retryAt, now) ? null : retryAt
 }
 
 function askedAgain(last: Task, retryAt: Millis | null): RetryVerdict {
@@ -64,9 +63,7 @@ function askedAgain(last: Task, retryAt: Millis | null): RetryVerdict {
 
 function afterBackoff(last: Task, because: string, now: Millis): RetryVerdict {
   const at = endOf(last) + retryDelayMs(last.status.failures)
-  // An end that lies so far ahead was told by a leader whose clock was wrong.
-  const isWrong = endOf(last) - now > LONGEST_PAUSE_MS
-  return at <= now || isWrong ? { kind: 'now', because } : { kind: 'later', at }
+  return at <= now || liesAhead(endOf(last), now) ? { kind: 'now', because } : { kind: 'later', at }
 }
 
 /** How a task ended, in words: `failed: exit code 3`. */

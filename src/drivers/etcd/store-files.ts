@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EtcdSetting } from '../../core/etcd/arguments.ts'
-import { errorCode, replaceFile } from '../durable-text.ts'
+import { errorCode, replaceFile, syncDirectory } from '../durable-text.ts'
 import type { Authority } from '../pki/authority.ts'
 import { issueStoreCertificate } from '../pki/store-authority.ts'
 
@@ -70,4 +70,29 @@ export async function keptSetting(dataDir: string): Promise<KeptSetting | null> 
     if (errorCode(error) === 'ENOENT') return null
     throw error
   }
+}
+
+/** Says durably that a state is being put into this etcd, which no server may use until then. */
+export async function markUnfinished(dataDir: string): Promise<void> {
+  await replaceFile(unfinishedFile(dataDir), 'a state is being put here\n')
+}
+
+export async function markFinished(dataDir: string): Promise<void> {
+  await rm(unfinishedFile(dataDir), { force: true })
+  await syncDirectory(join(dataDir, 'etcd-run'))
+}
+
+/** Whether putting a state here was begun and not finished. */
+export async function isUnfinished(dataDir: string): Promise<boolean> {
+  try {
+    await access(unfinishedFile(dataDir))
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+function unfinishedFile(dataDir: string): string {
+  return join(dataDir, 'etcd-run', 'unfinished')
 }

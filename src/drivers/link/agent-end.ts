@@ -9,7 +9,7 @@ import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
 import { SERVER_KINDS, serverMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
-import { CALL_PATH, HEARTBEAT_HEADER, MESSAGES_PATH } from './session-limits.ts'
+import { CALL_PATH, HEARTBEAT_HEADER, MESSAGES_PATH, PACE_PATH } from './session-limits.ts'
 
 export interface AgentEndOptions {
   readonly calls: AgentCalls
@@ -41,6 +41,12 @@ export function serveServer(
         const everyMs = Number(headers[HEARTBEAT_HEADER])
         if (isHeartbeat(everyMs)) onPace(everyMs)
         resolve(connectionOver(session, stream, onElsewhere))
+      } else if (path === PACE_PATH) {
+        const everyMs = Number(headers[HEARTBEAT_HEADER])
+        const isGood = isHeartbeat(everyMs)
+        stream.respond({ ':status': isGood ? 200 : 400 }, { endStream: true })
+        stream.resume()
+        if (isGood) onPace(everyMs)
       } else stream.respond({ ':status': 404 }, { endStream: true })
     })
   })

@@ -1,4 +1,4 @@
-import { performServerHandshake } from 'node:http2'
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2'
 import { connect, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
@@ -8,19 +8,23 @@ import type { Log } from '../../ports/log.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { certificateFault } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
+import { tcpReach } from '../reach.ts'
 import { hostAndPort } from './address.ts'
 import { serveServer } from './agent-end.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
-import { beat } from './heartbeat.ts'
+import { beat, type Heartbeat } from './heartbeat.ts'
 import { LinkSession } from './link-session.ts'
 import { ServerChoice } from './server-choice.ts'
 import { checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
+import { isMachineSilent } from './silent-machine.ts'
 import { tuneSocket } from './tune-socket.ts'
 
 /** The protocol of agents, in TLS's list of protocols. */
 export const LINK_PROTOCOL = 'gantry-link/1'
 
 const CONNECT_WITHIN_MS: Millis = 5_000
+/** Where there are other servers: time for a packet that is lost once. Only the kernel of a machine has to answer so soon. */
+const REACHED_WITHIN_MS: Millis = 1_200
 /**
  * A server that thousands come back to at once serves none in time if each gives up early and begins anew, so whoever came to
  * nothing waits twice as long the next time.
@@ -37,6 +41,8 @@ export interface DialOptions {
   readonly rng: Rng
   /** From 250 to 10,000, until a server says what it wants. */
   readonly heartbeatMs: Millis
+  /** How long a machine has to take a connection, for whoever soon hears of another server. */
+  readonly reachedWithinMs?: Millis
   readonly log?: Log
 }
 
@@ -49,9 +55,11 @@ export function dialLink(options: DialOptions): Link {
     prefer: (address) => choice.redirect(address),
     connect: async (calls) => {
       const failures: OperationalError[] = []
-      for (const address of choice.next()) {
+      const addresses = choice.next()
+      const reachedWithinMs = options.reachedWithinMs ?? (addresses.length > 1 ? REACHED_WITHIN_MS : CONNECT_WITHIN_MS)
+      for (const address of addresses) {
         try {
-          const connection = await connectTo(address, calls, choice, { ...options, withinMs })
+          const connection = await connectTo(address, calls, choice, { ...options, withinMs, reachedWithinMs })
           choice.answered(address)
           withinMs = CONNECT_WITHIN_MS
           return connection
@@ -71,15 +79,15 @@ async function connectTo(
   address: string,
   calls: AgentCalls,
   choice: ServerChoice,
-  options: DialOptions & { readonly withinMs: Millis },
+  options: DialOptions & Patience,
 ): Promise<ServerConnection> {
   const { heartbeatMs, log, rng, withinMs } = options
   const socket = await dialTls(address, LINK_PROTOCOL, options)
   const http2 = performServerHandshake(socket, SESSION_LIMITS)
   const session = new LinkSession(http2, socket)
-  const heartbeat = beat(http2, socket, {
-    everyMs: heartbeatMs,
-    onSilence: () => session.end('the server does not answer'),
+  const heartbeat = heartbeatOver(session, { address, socket, everyMs: heartbeatMs }, (reason) => {
+    choice.failed(address)
+    session.end(reason)
   })
   const certificate = peerCertificateOf(socket)
   // All agents of a server know the same certificate of it, and must not come back at the same moment.
@@ -105,11 +113,39 @@ async function connectTo(
   }
 }
 
+/** Gives the server up when it is silent for long; soon, when its machine is. */
+function heartbeatOver(
+  { http2 }: LinkSession<ServerHttp2Session>,
+  { address, socket, everyMs }: { readonly address: string; readonly socket: TLSSocket; readonly everyMs: Millis },
+  giveUp: (reason: string) => void,
+): Heartbeat {
+  let isAsking = false
+  const ask = async (): Promise<void> => {
+    if (isAsking) return
+    isAsking = true
+    if (await isMachineSilent(address, socket, tcpReach())) giveUp('its machine does not answer')
+    isAsking = false
+  }
+  return beat(http2, socket, {
+    everyMs,
+    onLate: () => void ask(),
+    onSilence: () => giveUp('the server does not answer'),
+  })
+}
+
 function failureOf(failures: readonly OperationalError[]): OperationalError {
   const [only] = failures
   if (only === undefined) return new OperationalError('UNAVAILABLE', 'cannot connect: no server is known')
   if (failures.length === 1) return only
   return new OperationalError('UNAVAILABLE', failures.map(({ message }) => message).join('; '), { cause: only })
+}
+
+/** How long a server is waited for. */
+interface Patience {
+  /** Until its machine has taken the connection. */
+  readonly reachedWithinMs: Millis
+  /** Until it has said something over it, each time. */
+  readonly withinMs: Millis
 }
 
 /** A connection to a server of our cluster, verified. Throws UNAVAILABLE, or FORBIDDEN for one that is none. */
@@ -120,7 +156,8 @@ export function dialTls(
     identity,
     revoked = () => new Set(),
     withinMs = CONNECT_WITHIN_MS,
-  }: Pick<DialOptions, 'identity' | 'revoked'> & { readonly withinMs?: Millis },
+    reachedWithinMs = CONNECT_WITHIN_MS,
+  }: Pick<DialOptions, 'identity' | 'revoked'> & Partial<Patience>,
 ): Promise<TLSSocket> {
   const { clusterId, files } = identity()
   const { host, port } = hostAndPort(address)
@@ -132,7 +169,7 @@ export function dialTls(
     }
     const late = (): void => fail('UNAVAILABLE', 'no answer')
     // A machine that is not there is given up soon; one that is has more to do than to answer us.
-    let timer = setTimeout(late, CONNECT_WITHIN_MS)
+    let timer = setTimeout(late, reachedWithinMs)
     socket.once('connect', () => {
       clearTimeout(timer)
       timer = setTimeout(late, withinMs)

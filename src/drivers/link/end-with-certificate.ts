@@ -1,5 +1,5 @@
 import type { Millis } from '../../core/model/ids.ts'
-import type { CertificateDescription } from '../pki/describe-certificate.ts'
+import type { CertificateTerms } from '../pki/describe-certificate.ts'
 
 const LOOK_EVERY_MS: Millis = 20_000
 
@@ -14,7 +14,7 @@ interface Endable {
  */
 export function endWithCertificate(
   session: Endable,
-  { notBefore, notAfter }: Pick<CertificateDescription, 'notBefore' | 'notAfter'>,
+  { notBefore, notAfter }: Pick<CertificateTerms, 'notBefore' | 'notAfter'>,
   early = 0,
 ): void {
   const margin = (notAfter - notBefore) * 0.1 * early

@@ -89,17 +89,25 @@ export function valueIn(frame: Buffer): unknown {
   }
 }
 
+export interface Reading {
+  /** Whether a stream that is left before its end is destroyed; left out: it is. Else something is still to be said over it. */
+  readonly destroyOnReturn?: boolean
+  /** Bytes that a frame may have; left out: 16 MiB. */
+  readonly most?: number
+}
+
 /**
- * The frames that arrive on a stream, until it ends. What is not read waits at the sender. A stream that is left before
- * is destroyed, unless something is still to be said over it. Throws UNAVAILABLE for one that ends within a frame.
+ * The frames that arrive on a stream, until it ends. What is not read waits at the sender. Throws UNAVAILABLE for one that
+ * ends within a frame, LIMIT_EXCEEDED for a frame that is announced as too long.
  */
-export async function* bytesOf(stream: Duplex, { destroyOnReturn = true } = {}): AsyncGenerator<Buffer> {
-  const reader = new FrameReader()
+export async function* bytesOf(stream: Duplex, options: Reading = {}): AsyncGenerator<Buffer> {
+  const { destroyOnReturn = true, most = MAX_FRAME_BYTES } = options
+  const reader = new FrameReader(most)
   for await (const chunk of stream.iterator({ destroyOnReturn })) yield* reader.take(chunk as Buffer)
   if (reader.isCutOff) throw new OperationalError('UNAVAILABLE', 'the other end of the link broke off within a message')
 }
 
 /** The values that arrive on a stream, as `bytesOf` has their frames. */
-export async function* framesOf(stream: Duplex, options: { destroyOnReturn?: boolean } = {}): AsyncGenerator<unknown> {
+export async function* framesOf(stream: Duplex, options: Reading = {}): AsyncGenerator<unknown> {
   for await (const frame of bytesOf(stream, options)) yield valueIn(frame)
 }

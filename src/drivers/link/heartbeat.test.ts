@@ -1,7 +1,7 @@
 import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { beat, GIVE_UP_AFTER_MS, type Heartbeat } from './heartbeat.ts'
+import { beat, GIVE_UP_AFTER_MS, type Heartbeat, LEAST_LATE_MS } from './heartbeat.ts'
 
 const EVERY_MS = 1_000
 
@@ -23,12 +23,13 @@ interface Told {
   /** When it asked. */
   readonly asks: number[]
   readonly silences: () => number
+  readonly lates: () => number
   readonly heartbeat: Heartbeat
 }
 
 function listen(other: Other): Told {
   let bytes = 0
-  let silences = 0
+  let [silences, lates] = [0, 0]
   const asks: number[] = []
   const ping = (answer: (error: Error | null) => void): boolean => {
     asks.push(performance.now())
@@ -43,11 +44,14 @@ function listen(other: Other): Told {
   }
   const heartbeat = beat({ destroyed: false, ping } as unknown as Http2Session, socket as Socket, {
     everyMs: EVERY_MS,
+    onLate: () => {
+      lates += 1
+    },
     onSilence: () => {
       silences += 1
     },
   })
-  return { asks, silences: () => silences, heartbeat }
+  return { asks, silences: () => silences, lates: () => lates, heartbeat }
 }
 
 test('a heartbeat is said at its interval, and at another one as soon as that is told', () => {
@@ -78,6 +82,25 @@ test('an end that does not answer but says other things is alive until it falls 
   other.chatter = 0
   vi.advanceTimersByTime(EVERY_MS + GIVE_UP_AFTER_MS)
   expect(silences()).toBe(1)
+})
+
+test('an answer that is late is told, for each one, unless something else comes or this process stood still', () => {
+  const other = { answers: true, chatter: 0 }
+  const { lates } = listen(other)
+  vi.advanceTimersByTime(5 * EVERY_MS + 10)
+  other.answers = false
+  vi.advanceTimersByTime(EVERY_MS + LEAST_LATE_MS)
+  expect(lates()).toBe(0)
+  vi.advanceTimersByTime(EVERY_MS)
+  expect(lates()).toBe(1)
+  other.chatter = 100
+  vi.advanceTimersByTime(2 * EVERY_MS)
+  expect(lates()).toBe(1)
+  other.chatter = 0
+  vi.advanceTimersByTime(20)
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 60_000)
+  vi.advanceTimersByTime(EVERY_MS / 2)
+  expect(lates()).toBe(1)
 })
 
 test('a process that stood still itself gives the other end one more interval', () => {

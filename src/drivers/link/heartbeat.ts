@@ -4,10 +4,14 @@ import type { Millis } from '../../core/model/ids.ts'
 
 /** So long a heartbeat may be late, or its answer: machines that are starved of processors pause for a second or two. */
 export const GIVE_UP_AFTER_MS: Millis = 3_000
+/** By so much, or a quarter of the interval, an answer may be late on an ordinary day. */
+export const LEAST_LATE_MS: Millis = 200
 
 export interface HeartbeatOptions {
   /** At first; `pace` changes it. */
   readonly everyMs: Millis
+  /** An answer is late, and nothing else has come either. Told again with each one that is. */
+  readonly onLate: () => void
   /** The other end has not answered, nor said anything else lately. */
   readonly onSilence: () => void
 }
@@ -19,7 +23,7 @@ export interface Heartbeat {
 
 /** Tells the other end again and again that this one is there, and finds out by its answers whether it is. */
 export function beat(session: Http2Session, socket: Socket, options: HeartbeatOptions): Heartbeat {
-  const { onSilence } = options
+  const { onLate, onSilence } = options
   let { everyMs } = options
   let ended = false
   /** Bytes that had arrived one and two intervals ago. */
@@ -43,7 +47,9 @@ export function beat(session: Http2Session, socket: Socket, options: HeartbeatOp
   const ask = (): void => {
     lately = [socket.bytesRead, lately[0] ?? 0]
     if (session.destroyed) return
+    const late = expectSomething(socket, Math.max(LEAST_LATE_MS, everyMs / 4), () => ended || onLate())
     session.ping((error) => {
+      clearTimeout(late)
       if (error === null && !ended) arm(everyMs + GIVE_UP_AFTER_MS)
     })
   }
@@ -65,4 +71,15 @@ export function beat(session: Http2Session, socket: Socket, options: HeartbeatOp
       clearTimeout(deadline)
     },
   }
+}
+
+/** Calls back after so long, unless something has come from the other end by then or this process stood still itself. */
+function expectSomething(socket: Socket, withinMs: Millis, orElse: () => void): NodeJS.Timeout {
+  const before = socket.bytesRead
+  const dueAt = performance.now() + withinMs
+  const judge = (): void => {
+    const stoodStill = performance.now() > dueAt + withinMs
+    if (socket.bytesRead === before && !stoodStill) orElse()
+  }
+  return setTimeout(() => setImmediate(() => setImmediate(judge)), withinMs)
 }

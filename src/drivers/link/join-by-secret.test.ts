@@ -6,7 +6,7 @@ import { aMachine, anAuthority, CLUSTER_ID } from '../../../test/pki-bed.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { newClusterKey } from '../pki/seal.ts'
 import type { SecretKeeper } from '../pki/secret-exchange.ts'
-import { newClusterSecret, openClusterSecret } from '../pki/stretched-secret.ts'
+import { newStretchedSecret, openClusterSecret, sealClusterSecret } from '../pki/stretched-secret.ts'
 import { encodeFrame, framesOf } from './frames.ts'
 import { JOIN_PROTOCOL, type JoinServices, joinCluster, serveJoin } from './join.ts'
 
@@ -17,7 +17,7 @@ let keeper: SecretKeeper
 beforeAll(async () => {
   identity = await aMachine(await anAuthority(), { role: 'server' })
   const clusterKey = newClusterKey()
-  const record = await newClusterSecret(clusterKey, CLUSTER_ID, SECRET)
+  const record = sealClusterSecret(clusterKey, CLUSTER_ID, await newStretchedSecret(SECRET))
   keeper = { clusterId: CLUSTER_ID, salt: record.salt, stretched: openClusterSecret(clusterKey, CLUSTER_ID, record) }
 })
 
@@ -42,6 +42,7 @@ async function aServer(change: Partial<JoinServices> = {}) {
   const services: JoinServices = {
     bundle: () => identity.bundle,
     blockedFor: () => 0,
+    beginProof: () => () => undefined,
     onRefused: (address) => refused.push(address),
     admit: never,
     renew: never,
@@ -139,4 +140,23 @@ test('steps out of turn are refused, and a challenge that is left unanswered cou
   expect(await talk(hello)).toHaveLength(1)
   await expect.poll(() => server.refused).toHaveLength(2)
   expect(server.entered).toEqual([])
+})
+
+test('a server that has challenged enough machines challenges no other before one of them is done', async () => {
+  let free = 1
+  const beginProof = () => {
+    if (free === 0) return null
+    free -= 1
+    return () => {
+      free += 1
+    }
+  }
+  const server = await aServer({ beginProof })
+  await join(server.address)
+  await expect.poll(() => free).toBe(1)
+  await expect(join(server.address, 'anotherSecretOfUsers')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+  await expect.poll(() => free).toBe(1)
+  free = 0
+  await expect(join(server.address)).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+  expect(server.refused).toHaveLength(1)
 })

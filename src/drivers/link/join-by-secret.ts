@@ -29,17 +29,23 @@ const welcome = z.object({ proof: hex })
 /** What a machine says that joins with the cluster secret: hello, then its proof, then who it is. */
 export const proving = [hello, proof, entering] as const
 
+interface ProofServices {
+  readonly keeper: () => SecretKeeper | null
+  readonly beginProof: (address: string) => (() => void) | null
+}
+
 /** A server's side of one machine's proof, over one connection, which is good for one attempt. */
 export class ProofOfSecret {
   readonly #socket: TLSSocket
-  readonly #keeper: () => SecretKeeper | null
+  readonly #services: ProofServices
+  #leavePlace: () => void = () => undefined
   #hello: z.infer<typeof hello> | null = null
   #open: OpenChallenge | null = null
   #proven = false
 
-  constructor(socket: TLSSocket, { keeper }: { readonly keeper: () => SecretKeeper | null }) {
+  constructor(socket: TLSSocket, services: ProofServices) {
     this.#socket = socket
-    this.#keeper = keeper
+    this.#services = services
   }
 
   /** Whether a challenge waits for its answer. */
@@ -47,14 +53,19 @@ export class ProofOfSecret {
     return this.#open !== null
   }
 
-  challenge(message: z.infer<typeof hello>): SecretChallenge {
+  /** Throws RATE_LIMITED while many others are challenged: each costs this server some milliseconds. */
+  challenge(message: z.infer<typeof hello>, address: string): SecretChallenge {
     if (this.#hello !== null) throw outOfTurn()
-    const keeper = this.#keeper()
+    const keeper = this.#services.keeper()
     if (keeper === null) {
       throw new OperationalError('UNAUTHENTICATED', 'cannot let the machine join: this cluster has no secret', {
         hint: '`gantry join-token create` on a server makes a token',
       })
     }
+    const leavePlace = this.#services.beginProof(address)
+    if (leavePlace === null)
+      throw new OperationalError('RATE_LIMITED', 'many machines prove the cluster secret at this moment; try again')
+    this.#leavePlace = leavePlace
     const { version, role, nonce } = message
     this.#open = openChallenge(keeper, { version, role, nonce }, channelOf(this.#socket))
     this.#hello = message
@@ -69,6 +80,11 @@ export class ProofOfSecret {
     const shown = open.admit(message)
     this.#proven = true
     return shown
+  }
+
+  /** Whatever has become of it: another machine may have its place. */
+  end(): void {
+    this.#leavePlace()
   }
 
   /** Who has proved that it knows the secret; the role is the one that it said hello with. */

@@ -1,6 +1,7 @@
 import { connect } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { aCertifier, CLUSTER } from '../../../test/link-bed.ts'
+import { SILENT } from '../../../test/silent-log.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { NodeIdentity } from '../../core/model/identity.ts'
 import { createAuthority } from '../pki/authority.ts'
@@ -11,8 +12,6 @@ import { newJoinToken } from '../pki/token-secret.ts'
 import { encodeFrame, framesOf } from './frames.ts'
 import { JOIN_PROTOCOL, type JoinServices, joinCluster, renewIdentity, serveJoin } from './join.ts'
 import { listenForAgents } from './listen.ts'
-
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** A server that lets in whoever comes, as node 7, and notes what it was told. */
 async function aServer(change: Partial<JoinServices> = {}) {
@@ -28,6 +27,7 @@ async function aServer(change: Partial<JoinServices> = {}) {
   const services: JoinServices = {
     bundle: () => authority.certificate,
     blockedFor: () => 0,
+    beginProof: () => () => undefined,
     onRefused: (address) => refused.push(address),
     admit: async ({ role, request, name }) => {
       asked.push(`join ${role} ${name}`)
@@ -58,7 +58,7 @@ async function aServer(change: Partial<JoinServices> = {}) {
     clusterId: CLUSTER,
     identity: { key: own.key, certificate, bundle: authority.certificate, clusterKey },
     revoked: () => new Set(),
-    heartbeatMs: 1_000,
+    heartbeatMs: () => 1_000,
     log: SILENT,
     onAgent: () => undefined,
     protocols: { [JOIN_PROTOCOL]: (socket, peer) => void serveJoin(socket, peer?.identity ?? null, services) },

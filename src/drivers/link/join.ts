@@ -24,6 +24,13 @@ export const JOIN_PROTOCOL = 'gantry-join/1'
 
 const ANSWER_WITHIN_MS: Millis = 15_000
 const PROBE_WITHIN_MS: Millis = 3_000
+const CLOSES_WITHIN_MS: Millis = 2_000
+/** Whoever asks is a stranger: a question is a certificate request and a few names. */
+const MAX_QUESTION_BYTES = 32 * 1024
+/** Joining with the cluster secret takes three. */
+const MOST_QUESTIONS = 8
+/** An answer is some certificates; who gives it is not known before. */
+const MAX_ANSWER_BYTES = 1024 * 1024
 
 const byToken = joining.extend({
   kind: z.literal('join'),
@@ -55,6 +62,11 @@ export interface JoinServices {
   /** How long this address has to wait; 0: not at all. */
   readonly blockedFor: (address: string) => Millis
   readonly onRefused: (address: string) => void
+  /**
+   * Takes one of the few places of those who are challenged at the same time, until what it returns is called; null: none
+   * is free.
+   */
+  readonly beginProof: (address: string) => (() => void) | null
   /** `keyHash`: of a certificate that the machine had before, whoever signed that; null: none. */
   readonly admit: (message: JoinMessage, keyHash: string | null) => Promise<Admitted>
   /** What this server knows of the cluster secret; null: there is none, and machines join with tokens. */
@@ -81,8 +93,12 @@ export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, se
   const keyHash = shown === undefined ? null : describeCertificate(shown).keyHash
   const proof = new ProofOfSecret(socket, services)
   const asking = { address, peer, keyHash, proof, services }
+  let questions = 0
   try {
-    for await (const frame of framesOf(socket, { destroyOnReturn: false })) {
+    for await (const frame of framesOf(socket, { destroyOnReturn: false, most: MAX_QUESTION_BYTES })) {
+      questions += 1
+      if (questions > MOST_QUESTIONS)
+        throw new OperationalError('LIMIT_EXCEEDED', 'whoever joins does not ask that much')
       socket.write(encodeFrame({ value: await answerTo(asked.parse(frame), asking) }))
     }
     // A guess that was given up is one that was tried.
@@ -94,7 +110,11 @@ export async function serveJoin(socket: TLSSocket, peer: NodeIdentity | null, se
     if (!socket.destroyed) socket.write(encodeFrame({ error: toWireError(known) }))
   } finally {
     clearTimeout(timer)
+    proof.end()
     socket.end()
+    // Whoever has had his answer may keep his end open.
+    const late = setTimeout(() => socket.destroy(), CLOSES_WITHIN_MS)
+    socket.once('close', () => clearTimeout(late))
   }
 }
 
@@ -125,7 +145,7 @@ function answerTo(message: z.infer<typeof asked>, { address, peer, keyHash, proo
       return services.admit(message, keyHash)
     case 'hello':
       requireFree(address, services)
-      return proof.challenge(message)
+      return proof.challenge(message, address)
     case 'prove':
       return proof.check(message)
     case 'enter':
@@ -291,7 +311,7 @@ function converse<T>(
         fail(new OperationalError('FORBIDDEN', `what answers at ${server} is no server of the cluster`))
         return
       }
-      const answers = framesOf(socket)
+      const answers = framesOf(socket, { most: MAX_ANSWER_BYTES })
       talk({
         socket,
         ask: (question) => {

@@ -1,3 +1,4 @@
+import { connect as connectHttp2, performServerHandshake } from 'node:http2'
 import { connect as connectPlain } from 'node:net'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
@@ -13,6 +14,7 @@ import {
   listening,
   reasonLog,
   rogueAgent,
+  rogueServer,
   SERVER,
 } from '../../../test/link-network.ts'
 import type { AgentConnection } from '../../ports/link.ts'
@@ -252,6 +254,47 @@ test('a port that is taken, and an address of another machine, are told apart', 
   await expect(listening({ host: '192.0.2.1' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })
 
+test('an agent that is connected is asked for another interval', async () => {
+  let everyMs = 250
+  const greeted = Promise.withResolvers<AgentConnection>()
+  const listener = await listening({ heartbeatMs: () => everyMs, onAgent: greeted.resolve })
+  const agent = performServerHandshake(await rogueAgent(listener.port))
+  const asked = Promise.withResolvers<unknown>()
+  agent.on('stream', (stream, { ':path': path, 'heartbeat-ms': every }) => {
+    stream.respond({ ':status': 200 })
+    if (path === '/pace') asked.resolve(every)
+  })
+  await greeted.promise
+  expect(listener.sessions).toBe(1)
+  everyMs = 1_000
+  expect(await asked.promise).toBe('1000')
+})
+
+test.each([
+  ['250', 200],
+  ['1', 400],
+])('an agent that is asked to say every %s ms that it is there answers %i', async (every, status) => {
+  const answered = Promise.withResolvers<unknown>()
+  const pings = Promise.withResolvers<void>()
+  const port = await rogueServer((socket) => {
+    const session = connectHttp2('http://agent', { createConnection: () => socket })
+    session.on('error', () => undefined)
+    session.request({ ':method': 'POST', ':path': '/messages', 'heartbeat-ms': '10000' }, { endStream: false })
+    const asking = session.request({ ':method': 'POST', ':path': '/pace', 'heartbeat-ms': every })
+    asking.once('response', ({ ':status': answer }) => answered.resolve(answer))
+    asking.resume()
+    let heard = 0
+    session.on('ping', () => {
+      heard += 1
+      if (heard === 6) pings.resolve()
+    })
+  })
+  const agent = await dialling(port).connect(idleCalls())
+  expect(await answered.promise).toBe(status)
+  if (status === 200) await pings.promise
+  agent.close()
+})
+
 test.each([249, 10_001])('a heartbeat every %i ms is refused', async (heartbeatMs) => {
-  await expect(listening({ heartbeatMs })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  await expect(listening({ heartbeatMs: () => heartbeatMs })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })

@@ -4,29 +4,31 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
+import { ConnectionCount, type ConnectionLimits } from '../../lib/connection-count.ts'
 import type { AgentConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
-import { type CertificateDescription, describeCertificate } from '../pki/describe-certificate.ts'
+import type { CertificateTerms } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeValidity } from '../pki/judge-validity.ts'
-import { judgeSocket, mutualTls } from '../pki/mutual-tls.ts'
-import { CONNECTION_LIMITS, ConnectionCount, type ConnectionLimits } from './connection-limit.ts'
+import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
 import { LINK_PROTOCOL } from './dial.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
 import { Hearing } from './hearing.ts'
 import { JOIN_PROTOCOL } from './join.ts'
 import { LinkSession } from './link-session.ts'
-import { agentOver, turnAway } from './server-end.ts'
+import { agentOver, askPace, turnAway } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
 
 /** Thousands come at once when a leader is new; the kernel may allow fewer. */
 const BACKLOG = 4_096
+/** Machines behind one address translator share an address, so one may have many. */
+const CONNECTION_LIMITS: ConnectionLimits = { total: 16_384, perAddress: 1_024 }
 
 /** Who a certificate of ours says is there. */
 export interface Peer {
   readonly identity: NodeIdentity
-  readonly certificate: CertificateDescription
+  readonly certificate: CertificateTerms
 }
 
 export interface ListenOptions {
@@ -37,8 +39,8 @@ export interface ListenOptions {
   readonly identity: StoredIdentity
   /** Serials of certificates that are not believed any more; asked at each connection, and by `judge`. */
   readonly revoked: () => ReadonlySet<string>
-  /** How often agents are to say that they are there; from 250 to 10,000. */
-  readonly heartbeatMs: Millis
+  /** How often agents are to say that they are there, from 250 to 10,000. Asked again and again: they are told of another one. */
+  readonly heartbeatMs: () => Millis
   readonly log: Log
   readonly onAgent: (connection: AgentConnection) => void
   /** Other protocols on the same port. `peer` is null for somebody without a certificate of ours. */
@@ -48,6 +50,8 @@ export interface ListenOptions {
 
 export interface LinkListener {
   readonly port: number
+  /** Agents that are connected. */
+  readonly sessions: number
   /** From now on new connections see this certificate. */
   renew(identity: StoredIdentity): void
   /** Ends the open connections of those whose certificates are revoked by now. */
@@ -61,7 +65,7 @@ export interface LinkListener {
  */
 export async function listenForAgents(options: ListenOptions): Promise<LinkListener> {
   const { protocols, log, limits = CONNECTION_LIMITS } = options
-  checkHeartbeat(options.heartbeatMs)
+  checkHeartbeat(options.heartbeatMs())
   const count = new ConnectionCount(limits)
   const open = new Set<Socket>()
   const hearing = new Hearing(options.heartbeatMs)
@@ -88,6 +92,9 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   const port = await listen(server, options)
   return {
     port,
+    get sessions() {
+      return hearing.count
+    },
     renew: (identity) => {
       door.identity = identity
       server.setSecureContext(mutualTls(identity))
@@ -110,7 +117,7 @@ interface Door {
   /** What this server presents and trusts now. */
   identity: StoredIdentity
   /** Connections of those who are believed, and how they are ended. */
-  readonly known: Map<CertificateDescription, (reason: string) => void>
+  readonly known: Map<CertificateTerms, (reason: string) => void>
   readonly hearing: Hearing
 }
 
@@ -149,16 +156,20 @@ function admit(socket: TLSSocket, door: Door): void {
   else socket.destroy()
 }
 
+const NOTHING_SHOWN: Visitor = { kind: 'stranger', reason: 'it has no certificate', canRenew: false }
+
 function visitorAt(socket: TLSSocket, { options: { clusterId, revoked }, identity }: Door): Visitor {
-  const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) return { kind: 'stranger', reason: 'it has no certificate', canRenew: false }
   if (!socket.authorized) {
-    const { isOurs, message } = judgeValidity(certificate, identity.bundle, Date.now(), "this server's")
+    const shown = socket.getPeerX509Certificate()
+    if (shown === undefined) return NOTHING_SHOWN
+    const { isOurs, message } = judgeValidity(shown, identity.bundle, Date.now(), "this server's")
     return { kind: 'stranger', reason: message, canRenew: isOurs }
   }
+  const certificate = peerCertificateOf(socket)
+  if (certificate === null) return NOTHING_SHOWN
   const verdict = judgeSocket(socket, clusterId, new Set(), 'any')
   if (verdict.kind === 'refused') return { kind: 'stranger', reason: verdict.message, canRenew: false }
-  const peer = { identity: verdict.identity, certificate: describeCertificate(certificate) }
+  const peer = { identity: verdict.identity, certificate }
   if (!revoked().has(peer.certificate.serial)) return { kind: 'believed', peer }
   return { kind: 'barred', peer, reason: `the certificate of node ${verdict.identity.nodeId} was revoked` }
 }
@@ -180,6 +191,7 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   const endHearing = door.hearing.add(socket, {
     onDoubt: (isDoubtful) => doubt(isDoubtful),
     onSilence: () => session.end('the agent is silent'),
+    onPace: (everyMs, taken) => askPace(session, everyMs, taken),
   })
   session.onEnd(endHearing)
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
@@ -197,7 +209,7 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
     const onDoubt: AgentConnection['onDoubt'] = (handle) => {
       doubt = handle
     }
-    onAgent(agentOver(session, identity, barred, { heartbeatMs, onDoubt }))
+    onAgent(agentOver(session, identity, barred, { heartbeatMs: heartbeatMs(), onDoubt }))
   })
 }
 

@@ -57,6 +57,7 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     trust: z
       .object({ authorities: z.array(word).max(MOST_TRUSTED), signedBy: word } satisfies Forms<Trust>)
       .exactOptional(),
+    clock: count.exactOptional(),
   } satisfies Forms<Hello>),
   z.object({
     kind: z.literal('report'),

@@ -47,7 +47,7 @@ async function aServer(id: number, files: StoredIdentity, port: number, others: 
     },
   })
   const listener = await listenForAgents({
-    ...{ host: '127.0.0.1', port, clusterId: CLUSTER, identity: files, heartbeatMs: 1_000, log: quiet },
+    ...{ host: '127.0.0.1', port, clusterId: CLUSTER, identity: files, heartbeatMs: () => 1_000, log: quiet },
     revoked: () => new Set(),
     onAgent: (connection) => connection.close(),
     protocols: { [PEER_PROTOCOL]: (socket, peer) => links.accept(socket, peer) },

@@ -22,7 +22,19 @@ test('the server that served last is tried first, until it fails or is no server
   servers = SERVERS
   choice.failed('c:1')
   const firsts = Array.from({ length: 40 }, () => choice.next()[0])
-  expect(new Set(firsts).size).toBe(3)
+  expect(new Set(firsts)).toEqual(new Set(['a:1', 'b:1']))
+})
+
+test('a server that failed comes last until it has answered, and any is tried when all have failed', () => {
+  const choice = new ServerChoice(() => SERVERS, createRng(1))
+  choice.failed('b:1')
+  for (let i = 0; i < 20; i++) expect(choice.next()[2]).toBe('b:1')
+  choice.answered('b:1')
+  choice.elsewhere(null)
+  const firsts = (): Set<string | undefined> => new Set(Array.from({ length: 40 }, () => choice.next()[0]))
+  expect(firsts().size).toBe(3)
+  for (const address of SERVERS) choice.failed(address)
+  expect(firsts().size).toBe(3)
 })
 
 test('where an agent was sent to comes before all others, also if only another server knew of it', () => {

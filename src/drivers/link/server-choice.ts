@@ -1,11 +1,12 @@
 import type { Rng } from '../../lib/rng.ts'
 
-/** Which server an agent tries next: the one it was sent to, else the one that served it last, else any. */
+/** Which server an agent tries next: the one it was sent to, else the one that served it last, else any; last those that failed it. */
 export class ServerChoice {
   readonly #servers: () => readonly string[]
   readonly #rng: Rng
   #redirect: string | null = null
   #last: string | null = null
+  readonly #failed = new Set<string>()
 
   constructor(servers: () => readonly string[], rng: Rng) {
     this.#servers = servers
@@ -18,7 +19,9 @@ export class ServerChoice {
     const first = [this.#redirect, this.#last].filter(
       (address, i) => address !== null && (i === 0 || servers.includes(address)),
     )
-    return [...new Set([...(first as string[]), ...shuffled(servers, this.#rng)])]
+    const rest = shuffled(servers, this.#rng)
+    const isSound = (address: string): boolean => !this.#failed.has(address)
+    return [...new Set([...(first as string[]), ...rest.filter(isSound), ...rest])]
   }
 
   /** Another server said that this one leads. */
@@ -29,9 +32,11 @@ export class ServerChoice {
   answered(address: string): void {
     this.#last = address
     this.#redirect = null
+    this.#failed.delete(address)
   }
 
   failed(address: string): void {
+    this.#failed.add(address)
     if (this.#last === address) this.#last = null
     if (this.#redirect === address) this.#redirect = null
   }

@@ -11,7 +11,7 @@ import type { LinkSession } from './link-session.ts'
 import { MessageStream } from './message-stream.ts'
 import { AGENT_KINDS, agentMessage } from './messages.ts'
 import { readForm } from './read-form.ts'
-import { BEGIN_WITHIN_MS, HEARTBEAT_HEADER, MESSAGES_PATH, SESSION_LIMITS } from './session-limits.ts'
+import { BEGIN_WITHIN_MS, HEARTBEAT_HEADER, MESSAGES_PATH, PACE_PATH, SESSION_LIMITS } from './session-limits.ts'
 
 const TOLD_WITHIN_MS: Millis = 2_000
 
@@ -52,6 +52,19 @@ export function agentOver(
     peer,
     ...(barred !== null && { barred }),
   }
+}
+
+/** Asks an agent for another interval between its heartbeats; an older version does not know of that, and goes on as before. */
+export function askPace(session: LinkSession<ClientHttp2Session>, everyMs: Millis, taken: () => void): void {
+  if (session.reason !== null) return
+  const headers = { ':method': 'POST', ':path': PACE_PATH, [HEARTBEAT_HEADER]: String(everyMs) }
+  const stream = session.http2.request(headers, { endStream: true })
+  // What goes wrong with it leaves everything as it was; a connection that breaks ends by itself.
+  stream.on('error', () => undefined)
+  stream.once('response', ({ ':status': status }) => {
+    if (status === 200) taken()
+  })
+  stream.resume()
 }
 
 /** Says why an agent gets no connection, as the first and last message of one. */

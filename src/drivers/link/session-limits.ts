@@ -3,10 +3,11 @@ import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { HEARTBEAT_BOUNDS_MS, isHeartbeat } from '../../core/node/vigilance.ts'
 
-/** Where the stream of messages is, and where calls are, by name. */
+/** Where the stream of messages is, where an agent is asked for another heartbeat, and where calls are, by name. */
 export const MESSAGES_PATH = '/messages'
+export const PACE_PATH = '/pace'
 export const CALL_PATH = '/call/'
-/** In the request for the stream of messages: milliseconds between two heartbeats of the agent. */
+/** In the requests for the first two: milliseconds between two heartbeats of the agent. */
 export const HEARTBEAT_HEADER = 'heartbeat-ms'
 
 /** What one server may ask of one agent at the same time, streams of logs and programs included. */

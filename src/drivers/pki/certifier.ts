@@ -4,7 +4,9 @@ import type { Certifier } from '../../ports/certifier.ts'
 import { backupKey } from '../backup-digest.ts'
 import { openAuthority, prepareNextAuthority } from './authority-record.ts'
 import { describeCertificate } from './describe-certificate.ts'
+import { proveIncarnation } from './incarnation-proof.ts'
 import { issueCertificate } from './issue-certificate.ts'
+import { sealClusterSecret } from './stretched-secret.ts'
 import { newJoinToken, tokenSecretMatches } from './token-secret.ts'
 
 /**
@@ -27,6 +29,8 @@ export function keyedCertifier(clusterKey: Buffer, wall: () => Millis = Date.now
     },
     nameOf,
     prepareNext: (authority, clusterId, now) => prepareNextAuthority(clusterKey, clusterId, authority, now),
+    sealSecret: (clusterId, secret) => sealClusterSecret(clusterKey, clusterId, secret),
+    prove: (authority, life) => proveIncarnation(clusterKey, authority, life),
     backupKey: () => backupKey(clusterKey),
     clusterKey: () => clusterKey.toString('hex'),
   }

@@ -3,14 +3,18 @@ import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { toBase32 } from '../../lib/base32.ts'
 
-/** What Gantry wants to know of a certificate. */
-export interface CertificateDescription {
+/** Whose a certificate is, and when it is good. */
+export interface CertificateTerms {
   /** In small hex digits. */
   readonly serial: string
   /** The identity in it; null unless it names exactly one. */
   readonly uri: string | null
   readonly notBefore: Millis
   readonly notAfter: Millis
+}
+
+/** What Gantry wants to know of a certificate. */
+export interface CertificateDescription extends CertificateTerms {
   /** SHA-256 of the public key (SPKI) in base32, as in join tokens. */
   readonly keyHash: string
 }
@@ -18,12 +22,16 @@ export interface CertificateDescription {
 /** Describes a certificate, the first one of a PEM text that has several. Throws STORE_CORRUPT for what is none. */
 export function describeCertificate(certificate: X509Certificate | string): CertificateDescription {
   const x509 = typeof certificate === 'string' ? readCertificate(certificate) : certificate
+  return { ...termsOf(x509), keyHash: keyHash(x509.publicKey) }
+}
+
+/** The same without its key, for connections that come by thousands: to hash a key takes longer than all else. */
+export function termsOf(x509: X509Certificate): CertificateTerms {
   return {
     serial: x509.serialNumber.toLowerCase(),
     uri: onlyUri(x509.subjectAltName ?? ''),
     notBefore: Date.parse(x509.validFrom),
     notAfter: Date.parse(x509.validTo),
-    keyHash: keyHash(x509.publicKey),
   }
 }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { judgePeer, type PeerVerdict, STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import type { Role } from '../../core/model/identity.ts'
-import { type CertificateDescription, describeCertificate } from './describe-certificate.ts'
+import { type CertificateTerms, termsOf } from './describe-certificate.ts'
 import type { StoredIdentity } from './identity-files.ts'
 
 /** What both ends of a connection between our own processes use: TLS 1.3, and a certificate on each side. */
@@ -29,15 +29,15 @@ export function mutualTls(identity: StoredIdentity): MutualTls {
 }
 
 /** A connection keeps its certificate, but TLS does not always tell it a second time. */
-const read = new WeakMap<TLSSocket, CertificateDescription>()
+const read = new WeakMap<TLSSocket, CertificateTerms>()
 
 /** What the certificate of the other end says; null: it has shown none. */
-export function peerCertificateOf(socket: TLSSocket): CertificateDescription | null {
+export function peerCertificateOf(socket: TLSSocket): CertificateTerms | null {
   const known = read.get(socket)
   if (known !== undefined) return known
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) return null
-  const description = describeCertificate(certificate)
+  const description = termsOf(certificate)
   read.set(socket, description)
   return description
 }

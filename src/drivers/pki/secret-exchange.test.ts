@@ -3,7 +3,7 @@ import { aMachine, anAuthority, CLUSTER_ID, handshake, type TlsPair } from '../.
 import type { SecretChallenge, SecretProof } from '../../core/identity/cluster-secret.ts'
 import { newClusterKey } from './seal.ts'
 import { answerChallenge, channelOf, newHello, openChallenge, type SecretKeeper } from './secret-exchange.ts'
-import { newClusterSecret, openClusterSecret } from './stretched-secret.ts'
+import { newStretchedSecret, openClusterSecret, sealClusterSecret } from './stretched-secret.ts'
 
 const SECRET = 'theSecretOfTheUsers'
 const clusterKey = newClusterKey()
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 
 async function keeperOf(secret: string): Promise<SecretKeeper> {
-  const record = await newClusterSecret(clusterKey, CLUSTER_ID, secret)
+  const record = sealClusterSecret(clusterKey, CLUSTER_ID, await newStretchedSecret(secret))
   return {
     clusterId: CLUSTER_ID,
     salt: record.salt,
@@ -105,7 +105,7 @@ test('nothing that is sent or kept shows the secret, or its stretched form', asy
   const hello = newHello('agent')
   const open = openChallenge(keeper, hello, 'channel')
   const answered = await answerChallenge(SECRET, hello, open.challenge, 'channel')
-  const kept = await newClusterSecret(clusterKey, CLUSTER_ID, SECRET)
+  const kept = sealClusterSecret(clusterKey, CLUSTER_ID, await newStretchedSecret(SECRET))
   const said = JSON.stringify([hello, open.challenge, answered.proof, open.admit(answered.proof), kept])
   for (const part of [SECRET, keeper.stretched.toString('hex'), keeper.stretched.toString('base64')]) {
     expect(said).not.toContain(part)

@@ -1,5 +1,5 @@
 import { randomBytes, scrypt } from 'node:crypto'
-import type { ClusterSecretRecord } from '../../core/model/identity.ts'
+import type { ClusterSecretRecord, StretchedSecret } from '../../core/model/identity.ts'
 import { type SealedPlace, seal, unseal } from './seal.ts'
 
 const COST = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
@@ -18,15 +18,19 @@ export function stretchSecret(secret: string, salt: string): Promise<Buffer> {
   })
 }
 
-/** Makes what the cluster keeps of a secret that its users made up: never the secret itself. */
-export async function newClusterSecret(
+/** Stretches a secret that users made up with a new salt, so that nobody else has to see it. */
+export async function newStretchedSecret(secret: string): Promise<StretchedSecret> {
+  const salt = randomBytes(16).toString('hex')
+  return { salt, stretched: (await stretchSecret(secret, salt)).toString('hex') }
+}
+
+/** Makes what the cluster keeps of such a secret. */
+export function sealClusterSecret(
   clusterKey: Buffer,
   clusterId: string,
-  secret: string,
-): Promise<ClusterSecretRecord> {
-  const salt = randomBytes(16).toString('hex')
-  const stretched = await stretchSecret(secret, salt)
-  return { salt, sealedKey: seal(clusterKey, placeIn(clusterId), stretched.toString('hex')) }
+  { salt, stretched }: StretchedSecret,
+): ClusterSecretRecord {
+  return { salt, sealedKey: seal(clusterKey, placeIn(clusterId), stretched) }
 }
 
 /** The stretched secret, for a server that lets machines in. Throws STORE_CORRUPT as `unseal` does. */

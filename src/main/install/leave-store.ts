@@ -32,6 +32,18 @@ export async function leaveStore(
   }
 }
 
+/** Whether a server that keeps the store, and runs, is the only one that is left of them: it says so itself. */
+export async function isLastServer(paths: InstallPaths, { settings }: InstallRecord): Promise<boolean> {
+  if (settings?.backend?.['type'] !== 'managed-etcd') return false
+  try {
+    const [first, ...others] = await createClient({ socketPath: paths.socket, token: null }).servers()
+    return others.length === 0 && first?.address === settings.node.advertise && first?.alive === true
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error
+    return false
+  }
+}
+
 /** An etcd with a member that has just come or gone takes no other change for some seconds. */
 async function withPatience(remove: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries++) {

@@ -22,6 +22,8 @@ const GRACE_MS = 30_000
 
 export interface TakeAwayOptions {
   readonly keepData: boolean
+  /** The cluster ends with it: there is nobody to tell. Left out: there may be. */
+  readonly isLast?: boolean
   /** What could not be taken away, one sentence each. */
   readonly left: (what: string) => void
 }
@@ -42,7 +44,8 @@ export async function takeAway(paths: InstallPaths, record: InstallRecord, optio
   if (identity !== null) {
     const state = await stateOf(paths, options)
     const gone = await removeTasks(identity, paths, node, state, options)
-    if (gone) await leaveAll(identity, state?.machineId ?? null, await serversOf(paths, node), options)
+    const servers = options.isLast === true ? [] : await serversOf(paths, node)
+    if (gone) await leaveAll(identity, state?.machineId ?? null, servers, options)
     else options.left(`node ${identity.nodeId} in the cluster, because something of it may still run`)
   }
   if (record.unit !== null) await rm(record.unit, { force: true })

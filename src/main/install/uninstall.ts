@@ -6,6 +6,7 @@ import { isAlive } from '../../core/model/task.ts'
 import { durableText } from '../../drivers/durable-text.ts'
 import { timeAt } from '../../drivers/link/join.ts'
 import { readIdentity } from '../identity.ts'
+import { isLastServer } from './leave-store.ts'
 import { type InstallPaths, installPaths } from './paths.ts'
 import { readRecord } from './record-file.ts'
 import { nodeOf, serversOf, takeAway } from './take-away.ts'
@@ -35,7 +36,8 @@ export async function planRemoval(volume: string): Promise<RemovalPlan> {
   const node = nodeOf(record)
   const role = node.role ?? 'agent'
   const identity = await readIdentity(volume)
-  const servers = await serversOf(paths, node)
+  const isLast = role === 'server' && (await isLastServer(paths, record))
+  const servers = isLast ? [] : await serversOf(paths, node)
   const backend = String(record.settings?.backend?.['type'] ?? 'sqlite')
   const state = await readState(durableText(join(volume, 'agent.json')))
   return {
@@ -43,7 +45,7 @@ export async function planRemoval(volume: string): Promise<RemovalPlan> {
     tasks: (state?.tasks ?? []).filter(isAlive).map(({ id }) => id),
     servers,
     reached: await someAnswers(servers),
-    endsCluster: role === 'server' && identity !== null && (backend === 'sqlite' || backend === 'memory'),
+    endsCluster: role === 'server' && identity !== null && (isLast || backend === 'sqlite' || backend === 'memory'),
     backend,
   }
 }
@@ -59,7 +61,7 @@ export async function uninstall(
     })
   }
   const { paths, record } = recordOf(plan.volume)
-  await takeAway(paths, record, options)
+  await takeAway(paths, record, { ...options, isLast: plan.endsCluster })
 }
 
 function recordOf(volume: string): { readonly paths: InstallPaths; readonly record: InstallRecord } {

@@ -1,10 +1,14 @@
+import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import { clientUrlOf, type EtcdSetting, etcdArguments, peerUrlOf } from '../../core/etcd/arguments.ts'
 import { STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
 import {
+  hasEtcdData,
+  isUnfinished,
   keepSetting,
   type StoreCredentials,
   storeFiles,
@@ -20,6 +24,7 @@ import type { StoreMembers } from '../../ports/store-members.ts'
 import type { TlsText } from '../../store/etcd/endpoint.ts'
 import { EtcdStore } from '../../store/etcd/etcd-store.ts'
 import { EtcdMembers } from '../../store/etcd/members.ts'
+import { unfinished } from '../../store/unfinished.ts'
 import { untilSignal } from '../foreground.ts'
 import type { LinkOptions } from '../node-process.ts'
 import type { ManagedEtcdOptions } from '../open-store.ts'
@@ -27,7 +32,7 @@ import { addressOf, becomeMember } from './become-member.ts'
 import { beginServer } from './begin.ts'
 import { keepCredentialsFresh } from './credentials.ts'
 import { Progress } from './progress.ts'
-import { serverList } from './server-list.ts'
+import { type ServerList, serverList } from './server-list.ts'
 import { WatchedMembers } from './watch-members.ts'
 
 export interface OpenOptions {
@@ -56,12 +61,13 @@ export class ManagedEtcd implements StoreMembers {
 
   /**
    * Makes this machine a server of the cluster and its etcd a voting member, or founds both, and opens the store there.
-   * Waits for the others, and says for what. Throws PREREQUISITE, USAGE, UNAVAILABLE; etcd is stopped then.
+   * Waits for the others, and says for what. Throws PREREQUISITE, USAGE, UNAVAILABLE, STORE_UNFINISHED; etcd is stopped then.
    */
   static async open(options: OpenOptions, log: Log, say: (line: string) => void): Promise<ManagedEtcd> {
     const { store, dataDir, name } = options
     const { link, host } = reachedAt(options)
     const list = serverList(store.seeds, link)
+    await requireReady(options, list)
     const clock = systemClock()
     const etcd = new EtcdProcess({ dataDir, program: store.program, clock, log })
     await etcd.adopt()
@@ -77,7 +83,10 @@ export class ManagedEtcd implements StoreMembers {
         const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now()))
         const members = new EtcdMembers(clock, tls)
         await etcd.endUnlessWith(etcdArguments(setting, []))
-        await becomeMember({ dataDir, setting, mayFound, hosts: list.hosts, etcd, members, progress })
+        const looking = new EtcdMembers(clock, tls, true)
+        await becomeMember({ dataDir, setting, mayFound, hosts: list.hosts, etcd, members: looking, progress }).finally(
+          () => looking.close(),
+        )
         const own = addressOf(clientUrlOf(setting))
         const opened = await openStore(store, own, tls, progress)
         const watched = new WatchedMembers({ members, own, ownPeerUrl: peerUrlOf(setting), addresses, clock, log })
@@ -135,6 +144,16 @@ function reachedAt({ link }: OpenOptions): { readonly link: LinkOptions; readonl
   if (link !== null) return { link, host: hostAndPort(link.advertise).host }
   throw new OperationalError('USAGE', 'servers that keep the store themselves need --link', {
     hint: 'give --link HOST:7947, an address that the others reach',
+  })
+}
+
+/** A state that is put here must be whole, and one that is kept elsewhere here must not be left behind unseen. */
+async function requireReady({ dataDir, store }: OpenOptions, { isFirst }: ServerList): Promise<void> {
+  if (await isUnfinished(dataDir)) throw unfinished(storeFiles(dataDir).dataDir)
+  const file = join(dataDir, 'state.db')
+  if (!isFirst || !existsSync(file) || (await hasEtcdData(dataDir))) return
+  throw new OperationalError('PREREQUISITE', `this server keeps its state in ${file}, and in no etcd yet`, {
+    hint: `\`gantry store move --to managed-etcd --seeds ${store.seeds.join(',')}\` moves it; remove the file to begin without it`,
   })
 }
 

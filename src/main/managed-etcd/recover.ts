@@ -1,4 +1,3 @@
-import { connect } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
 import { clientUrlOf, etcdArguments } from '../../core/etcd/arguments.ts'
 import { hasQuorum, titleOf } from '../../core/etcd/members.ts'
@@ -16,6 +15,7 @@ import { EtcdStore } from '../../store/etcd/etcd-store.ts'
 import { EtcdMembers } from '../../store/etcd/members.ts'
 import { readIdentity } from '../identity.ts'
 import { raiseIncarnation } from '../raise-incarnation.ts'
+import { answers, runsHere } from '../running-here.ts'
 import { addressOf } from './become-member.ts'
 
 export interface RecoverOptions {
@@ -84,11 +84,7 @@ async function survivorIn(
       hint: 'run it on a server that was started with --backend-type managed-etcd, with its --data',
     })
   }
-  if (await answers(socketPath)) {
-    throw new OperationalError('CONFLICT', 'Gantry runs on this machine', {
-      hint: 'stop it first; SIGTERM leaves its tasks running',
-    })
-  }
+  if (await answers(socketPath)) throw runsHere()
   return { kept, clusterKey }
 }
 
@@ -125,15 +121,4 @@ async function untilAlone(etcd: EtcdProcess, { setting }: KeptSetting, tls: TlsT
 function openAlone({ setting, namespace }: KeptSetting, tls: TlsText): Promise<Store> {
   const endpoints = [addressOf(clientUrlOf(setting))]
   return EtcdStore.open({ endpoints, namespace, tls, requestTimeoutMs: 20_000, clock: systemClock(), rng: systemRng() })
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

@@ -19,8 +19,10 @@ export interface ConnectionOptions {
   readonly clock: Clock
   /** Bound of one call, with all its attempts. */
   readonly requestTimeoutMs: Millis
-  readonly user: Credentials | null
-  readonly tls: TlsText | null
+  readonly user?: Credentials | null
+  readonly tls?: TlsText | null
+  /** A call ends as soon as nobody listens; left out: it waits for somebody until its deadline. */
+  readonly refusalEnds?: boolean
 }
 
 /** A call that stays open, and what it brings. */
@@ -45,7 +47,7 @@ export class EtcdConnection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#endpoints = options.endpoints.map((address) => makeEndpoint(address, options.tls))
+    this.#endpoints = options.endpoints.map((address) => makeEndpoint(address, options.tls ?? null))
   }
 
   /** When a call that begins now has to be over. */
@@ -164,6 +166,8 @@ export class EtcdConnection {
       await stateChange(channel, before, clock, Math.min(deadlineAt, clock.now() + CONNECT_STEP_MS))
       if (this.#closed) continue
       const now = channel.getConnectivityState(true)
+      if (now === connectivityState.TRANSIENT_FAILURE && this.#options.refusalEnds === true)
+        throw new EtcdFailure('unsent', `etcd at ${endpoint.address} cannot be reached`)
       if (now === before || now === connectivityState.TRANSIENT_FAILURE) this.#leave(endpoint)
     }
   }
@@ -180,7 +184,7 @@ export class EtcdConnection {
 
   /** null: there is no user, so none is needed. */
   #tokenOf(endpoint: Endpoint, until: Millis): Promise<string> | null {
-    const { user } = this.#options
+    const { user = null } = this.#options
     if (user === null) return null
     if (this.#token !== null) return this.#token
     const asked = this.#send(endpoint, AUTHENTICATE, user, new Metadata(), until).catch((error: unknown) => {

@@ -33,6 +33,8 @@ interface Candidacy {
 export class Election {
   readonly #deps: ElectionDeps
   readonly #leases = new Set<HeldLease>()
+  /** Given up while etcd could not be told. Its keys would stand before everybody's until they run out, and etcd counts anew when it is back. */
+  readonly #left = new Set<HeldLease>()
   readonly #closing = new AbortController()
 
   constructor(deps: ElectionDeps) {
@@ -48,6 +50,7 @@ export class Election {
       try {
         lease = await HeldLease.grant(this.#deps)
         this.#leases.add(lease)
+        await this.#giveBack()
         const candidacy = await this.#enter(lease, holder)
         if (await this.#wait(candidacy, AbortSignal.any([called, lease.ended]))) return this.#win(candidacy)
       } catch (error) {
@@ -69,20 +72,28 @@ export class Election {
   }
 
   #giveUp(lease: HeldLease): void {
-    this.#leases.delete(lease)
     // Never rejects; nobody has to wait for it.
-    void lease.release()
+    void this.#release(lease)
+  }
+
+  async #release(lease: HeldLease): Promise<void> {
+    this.#leases.delete(lease)
+    await lease.release()
+    if (!lease.isGone) this.#left.add(lease)
+  }
+
+  /** What etcd could not be told when it was given up. */
+  async #giveBack(): Promise<void> {
+    const left = [...this.#left]
+    await Promise.all(left.map((lease) => lease.revoke()))
+    for (const lease of left) if (lease.isGone) this.#left.delete(lease)
   }
 
   #win(candidacy: Candidacy): Lease {
     const { lease } = candidacy
     // Ends with the lease.
     void this.#guard(candidacy)
-    const release = (): Promise<void> => {
-      this.#leases.delete(lease)
-      return lease.release()
-    }
-    return { lost: lease.lost, release }
+    return { lost: lease.lost, release: () => this.#release(lease) }
   }
 
   async #enter(lease: HeldLease, holder: string): Promise<Candidacy> {

@@ -73,13 +73,7 @@ export class EtcdStore implements Store {
    */
   static async open(options: EtcdOptions): Promise<EtcdStore> {
     const layout = new Layout(options.namespace)
-    const connection = new EtcdConnection({
-      endpoints: options.endpoints,
-      clock: options.clock,
-      requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
-      user: options.user ?? null,
-      tls: options.tls ?? null,
-    })
+    const connection = new EtcdConnection({ requestTimeoutMs: DEFAULT_REQUEST_TIMEOUT_MS, ...options })
     try {
       await createState(connection, layout, options.rng)
       const listing = await listState(connection, layout)

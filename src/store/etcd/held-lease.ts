@@ -36,6 +36,7 @@ export class HeldLease implements Lease {
   #expiresAt: Millis
   #cancelExpiry: () => void = () => undefined
   #releasing: Promise<void> | null = null
+  #isGone = false
 
   private constructor(deps: HeldLeaseDeps, id: bigint, ttlMs: Millis, sentAt: Millis) {
     this.#connection = deps.connection
@@ -73,17 +74,29 @@ export class HeldLease implements Lease {
     this.#lost.abort(new OperationalError('UNAVAILABLE', `the lease is lost: ${why}`))
   }
 
+  /** Whether etcd is known to have it no more. */
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
   /** Gives it back, so that the next one need not wait for its end. Never rejects. */
   release(): Promise<void> {
-    this.#releasing ??= this.#revoke()
+    this.#releasing ??= this.revoke()
     return this.#releasing
   }
 
-  async #revoke(): Promise<void> {
+  /** Ends it here, and in etcd where that answers in time: see `isGone`. Never rejects. */
+  async revoke(): Promise<void> {
     this.#end()
     const until = Math.min(this.#connection.deadline(), this.#clock.now() + this.#ttlMs)
-    // What cannot be given back ends by itself.
-    await this.#connection.ask(LEASE_REVOKE, this.id, until).catch(() => undefined)
+    try {
+      await this.#connection.ask(LEASE_REVOKE, this.id, until)
+      this.#isGone = true
+    } catch (error) {
+      if (!(error instanceof EtcdFailure)) throw error
+      // Refused: it has ended. What could not be asked ends by itself.
+      this.#isGone = error.kind === 'refused'
+    }
   }
 
   #end(): void {

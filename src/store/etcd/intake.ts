@@ -38,13 +38,7 @@ export class EtcdIntake implements StateIntake {
    */
   static async begin(options: EtcdOptions, replace: boolean): Promise<EtcdIntake> {
     const layout = new Layout(options.namespace)
-    const connection = new EtcdConnection({
-      endpoints: options.endpoints,
-      clock: options.clock,
-      requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
-      user: options.user ?? null,
-      tls: options.tls ?? null,
-    })
+    const connection = new EtcdConnection({ requestTimeoutMs: REQUEST_TIMEOUT_MS, ...options })
     const intake = new EtcdIntake(connection, layout, drawHex(options.rng))
     try {
       await intake.#begin(replace)

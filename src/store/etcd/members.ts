@@ -36,11 +36,14 @@ interface Listed {
 export class EtcdMembers {
   readonly #clock: Clock
   #tls: TlsText | null
+  readonly #inHurry: boolean
   readonly #connections = new Map<string, EtcdConnection>()
 
-  constructor(clock: Clock, tls: TlsText | null) {
+  /** `inHurry`: nobody is waited for where nobody listens, for who looks again soon. */
+  constructor(clock: Clock, tls: TlsText | null, inHurry = false) {
     this.#clock = clock
     this.#tls = tls
+    this.#inHurry = inHurry
   }
 
   /** Proves with this certificate who we are from now on. */
@@ -157,8 +160,8 @@ export class EtcdMembers {
       endpoints: [address],
       clock: this.#clock,
       requestTimeoutMs: MAKE_ROOM_WITHIN_MS,
-      user: null,
       tls: this.#tls,
+      refusalEnds: this.#inHurry,
     })
     this.#connections.set(address, connection)
     return connection

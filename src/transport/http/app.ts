@@ -13,6 +13,7 @@ import { checkInput } from './check-input.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
 import { errorForm, failureAnswer } from './error-forms.ts'
 import type { RequestCounter } from './metrics.ts'
+import { MAX_HEADERS } from './new-server.ts'
 import { readOff } from './read-off.ts'
 import { isStreamed, type Route, type RouteRequest } from './routes/route.ts'
 import { sendEvents, sendLines, sendPulses } from './streams.ts'
@@ -91,6 +92,8 @@ declare module 'fastify' {
 
 /** Lets a request in, or throws. What the table does not call public needs a user, unknown paths included. */
 async function admit(request: FastifyRequest, { gate, local, nodeOf }: AppDeps): Promise<void> {
+  if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
+    throw new OperationalError('LIMIT_EXCEEDED', `the request has more than ${MAX_HEADERS} headers`)
   if (request.url.length > MAX_URL) throw new OperationalError('LIMIT_EXCEEDED', 'the URL is longer than 8 KiB')
   const known = local.get(request.raw)
   if (known !== undefined) {

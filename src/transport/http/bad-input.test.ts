@@ -213,6 +213,7 @@ test('what is not HTTP, or too much of it, is answered in the same form', async 
     [`${head}host: 127.0.0.1\r\n\r\n`, 400],
     [`${head}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
     [`${head}x: ${'y'.repeat(17_000)}\r\n\r\n`, 413],
+    [`${head}${'x: y\r\n'.repeat(98)}\r\n`, 413],
     [`${head}bad header: x\r\n\r\n`, 400],
   ]
   for (const [bytes, status] of statuses) {

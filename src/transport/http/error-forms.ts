@@ -9,6 +9,7 @@ export interface FailureAnswer {
 /** Whose form a failure has: its route's, and where there is no route that of the programs which use such paths. */
 export function errorForm(route: Route | undefined, url: string): Route['errors'] {
   if (route !== undefined) return route.errors
+  if (/^\/(?:task|stats)(?![\w-])/.test(url)) return 'gokube'
   // Paths with a version are ours, whatever the version.
   return /^\/api\/(?!v\d)/.test(url) ? 'gocluster' : 'gantry'
 }

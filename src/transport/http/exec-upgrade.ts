@@ -18,6 +18,7 @@ import { API_PREFIX } from '../wire.ts'
 import { checkInput } from './check-input.ts'
 import { errorAnswer } from './error-answer.ts'
 import { findNode } from './find-node.ts'
+import { lastAnswer } from './last-answer.ts'
 
 export interface ExecDeps {
   readonly api: Api
@@ -82,7 +83,7 @@ export class ExecSockets {
       const server = await this.#sockets()
       server.handleUpgrade(request, socket, head, (opened) => this.#serve(opened, begin, requestId))
     } catch (error) {
-      refuse(socket, errorAnswer(error, requestId))
+      lastAnswer(socket, errorAnswer(error, requestId))
     }
   }
 
@@ -192,22 +193,4 @@ async function deliver(socket: WebSocket, channel: 1 | 2, data: Uint8Array): Pro
       socket.send(encodeFrame(channel, data.subarray(at, at + most)), (error) => (error ? reject(error) : resolve()))
     })
   }
-}
-
-/** Answers a connection that does not become a WebSocket. */
-function refuse(socket: Duplex, wire: ReturnType<typeof errorAnswer>): void {
-  socket.end(rawAnswer(wire))
-}
-
-/** An error as the bytes of a whole HTTP answer, for connections that the HTTP server has given up. */
-export function rawAnswer(wire: ReturnType<typeof errorAnswer>): string {
-  const body = JSON.stringify(wire)
-  return [
-    `HTTP/1.1 ${wire.error.status} ${wire.error.code}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-    '',
-    body,
-  ].join('\r\n')
 }

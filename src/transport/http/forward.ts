@@ -2,7 +2,8 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import type { Duplex } from 'node:stream'
 import { OperationalError } from '../../core/errors.ts'
 import { errorAnswer } from './error-answer.ts'
-import { rawAnswer } from './exec-upgrade.ts'
+import { errorForm, failureAnswer } from './error-forms.ts'
+import { closeSoon, lastAnswer } from './last-answer.ts'
 
 /** Opens a connection to the server that can answer. Throws UNAVAILABLE. */
 export type DialLeader = () => Promise<Duplex>
@@ -35,11 +36,17 @@ export async function forwardRequest(
     }
     const failure = sent && request.method !== 'GET' ? lost(error) : notPassedOn(error)
     const answer = errorAnswer(failure, requestId)
-    response.writeHead(answer.error.status, { 'content-type': 'application/json; charset=utf-8' })
-    response.end(JSON.stringify(answer))
+    const { status, body } = failureAnswer(errorForm(undefined, request.url ?? ''), answer)
+    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
+    response.end(JSON.stringify(body))
   }
   try {
     const socket = await dial()
+    // Whoever asked may have left meanwhile, without the leader having heard of it.
+    if (response.closed) {
+      socket.destroy()
+      return
+    }
     sent = true
     const onward = passOn(request, by, socket)
     onward.once('error', fail)
@@ -64,12 +71,19 @@ export async function forwardUpgrade(
   { by, dial, requestId }: Omit<Passing, 'otherwise'>,
 ): Promise<void> {
   try {
-    const onward = passOn(request, by, await dial())
+    const leader = await dial()
+    if (socket.closed) {
+      leader.destroy()
+      return
+    }
+    const onward = passOn(request, by, leader)
     onward.once('error', () => socket.destroy())
+    socket.once('close', () => onward.destroy())
     onward.once('response', (answer) => {
       // It was refused: the answer is all there is.
       socket.write(headOf(answer))
       answer.pipe(socket)
+      answer.once('close', () => closeSoon(socket))
     })
     onward.once('upgrade', (answer, other, rest) => {
       socket.write(headOf(answer))
@@ -87,7 +101,7 @@ export async function forwardUpgrade(
     })
     onward.end()
   } catch (error) {
-    socket.end(rawAnswer(errorAnswer(notPassedOn(error), requestId)))
+    lastAnswer(socket, errorAnswer(notPassedOn(error), requestId))
   }
 }
 

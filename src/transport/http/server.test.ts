@@ -6,6 +6,7 @@ import { afterAll, afterEach, expect, test } from 'vitest'
 import { ALL_EVENTS, type ApiBed, openApiBed, TOKEN } from '../../../test/api-bed.ts'
 import { aService } from '../../../test/builders.ts'
 import { ask } from '../../../test/raw-request.ts'
+import { SILENT } from '../../../test/silent-log.ts'
 import { TEST_TLS } from '../../../test/test-tls.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { Event } from '../../core/model/event.ts'
@@ -27,11 +28,10 @@ async function aBed(options: Parameters<typeof openApiBed>[0] = {}): Promise<Api
 }
 
 function optionsOf(bed: ApiBed, change: Partial<HttpOptions>): HttpOptions {
-  const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
   const token = { id: 'x', sha256: '0'.repeat(64) }
   return {
     api: bed.api,
-    log: quiet,
+    log: SILENT,
     listen: null,
     socketPath: null,
     tokens: () => [token],

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Api } from '../../control/api.ts'
@@ -9,11 +9,11 @@ import type { Log } from '../../ports/log.ts'
 import type { WireMetric } from '../wire.ts'
 import { createApp, type Serve } from './app.ts'
 import { Gate, isLoopback, type Token } from './auth.ts'
-import { asOperational, errorAnswer } from './error-answer.ts'
-import { ExecSockets, rawAnswer } from './exec-upgrade.ts'
+import { ExecSockets } from './exec-upgrade.ts'
 import { ASKED_BY_HEADER, type DialLeader, forwardRequest, forwardUpgrade } from './forward.ts'
 import { listenOnPort, listenOnSocket } from './listeners.ts'
 import { eventLoopDelay, type MoreMetrics, metricFamilies, RequestCounter } from './metrics.ts'
+import { newServer, SERVER_LIMITS, type ServerLimits } from './new-server.ts'
 import { openApiDocument } from './openapi.ts'
 import type { Route } from './routes/route.ts'
 import { allRoutes } from './routes.ts'
@@ -41,6 +41,7 @@ export interface HttpOptions {
   readonly elsewhere?: () => DialLeader | null
   /** Milliseconds since 1970; left out: the system's clock. */
   readonly now?: () => Millis
+  readonly limits?: ServerLimits
 }
 
 export interface ListenAddress {
@@ -73,16 +74,6 @@ export interface HttpServer {
 const LOCAL_USER = 'local user'
 const CLOSE_WITHIN_MS = 2_000
 const ANSWER_WITHIN_MS = 30_000
-const MAX_CONNECTIONS = 2_000
-const LIMITS = {
-  maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 2_000,
-  // The gate checks it, and answers in our form.
-  requireHostHeader: false,
-}
 
 /** Serves the API on a TCP port and on a socket. Throws PORT_IN_USE, CONFIG_INVALID. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
@@ -130,8 +121,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   }
   const passed = orElsewhere(options, { exec, local, nodeOf, servers, serve, gate })
   const inner = {
-    trusted: await newServer(null, exec, serveTrusted),
-    other: await newServer(null, exec, passed.request, passed.upgrade),
+    trusted: await newInnerServer({ request: serveTrusted, upgrade: upgradeHere(exec) }, exec, options.limits),
+    other: await newInnerServer(passed, exec, options.limits),
   }
   inner.trusted.prependListener('upgrade', (request) => local.set(request, askedBy(request)))
   const take: HttpServer['take'] = (socket, { name, trusted }) => {
@@ -171,22 +162,25 @@ async function openListeners(options: HttpOptions, listening: Listening): Promis
   const { listen, socketPath } = options
   const { exec, local, servers } = listening
   const serve = orElsewhere(options, listening)
+  const common = { newRequestId, wants: (request: IncomingMessage) => exec.wants(request), upgrade: serve.upgrade }
   let address: string | null = null
   if (listen !== null) {
-    const server = await newServer(listen.tls ?? null, exec, serve.request, serve.upgrade)
+    const given = options.limits ?? SERVER_LIMITS
+    // On loopback everybody has the same address.
+    const limits = isLoopback(listen.host) ? { ...given, perAddress: given.connections } : given
+    const server = await newServer({ ...common, limits, tls: listen.tls ?? null, serve: serve.request })
     servers.push(server)
     address = await listenOnPort(server, listen)
   }
   if (socketPath !== null) {
-    const server = await newServer(
-      null,
-      exec,
-      (request, response) => {
+    const limits = { ...SERVER_LIMITS, perAddress: SERVER_LIMITS.connections }
+    const server = await newServer({
+      ...{ ...common, limits, tls: null },
+      serve: (request, response) => {
         local.set(request, LOCAL_USER)
         serve.request(request, response)
       },
-      serve.upgrade,
-    )
+    })
     server.prependListener('upgrade', (request) => local.set(request, LOCAL_USER))
     servers.push(server)
     await listenOnSocket(server, socketPath)
@@ -196,7 +190,34 @@ async function openListeners(options: HttpOptions, listening: Listening): Promis
 
 interface Serving {
   readonly request: Serve
-  readonly upgrade: Upgrade
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+function upgradeHere(exec: ExecSockets): Serving['upgrade'] {
+  return (request, socket, head) => void exec.upgrade(request, socket, head)
+}
+
+/** Serves connections that come another way, where they are counted. Node looks at the time that requests take only where it listens. */
+async function newInnerServer(
+  { request: serve, upgrade }: Serving,
+  exec: ExecSockets,
+  limits = SERVER_LIMITS,
+): Promise<Server> {
+  const server = await newServer({
+    tls: null,
+    limits: { ...limits, connections: Number.POSITIVE_INFINITY, perAddress: Number.POSITIVE_INFINITY },
+    ...{ newRequestId, serve, wants: (request) => exec.wants(request) },
+    upgrade: (request, socket, head) => {
+      request.socket.setTimeout(0)
+      upgrade(request, socket, head)
+    },
+  })
+  server.setTimeout(limits.requestWithinMs)
+  server.on('request', (request, response) => {
+    // An answer may take its time, and a stream may be quiet for long.
+    response.on('timeout', () => request.complete || request.socket.destroy())
+  })
+  return server
 }
 
 /** Answers by this server, or by the leader where that is another. Who asks is found out here either way. */
@@ -225,7 +246,7 @@ function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, g
     upgrade: (request, socket, head) => {
       const dial = here()
       const by = dial === null ? null : whoOrNull(() => asked(request))
-      if (dial === null || by === null) void exec.upgrade(request, socket, head)
+      if (dial === null || by === null) upgradeHere(exec)(request, socket, head)
       else void forwardUpgrade(request, socket, head, { by, dial, requestId: newRequestId() })
     },
   }
@@ -272,37 +293,6 @@ function checkExposure({ listen, auth, tokens }: HttpOptions): void {
       hint: 'listen on 127.0.0.1; from elsewhere an SSH tunnel leads there',
     })
   }
-}
-
-type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
-
-async function newServer(
-  tls: ListenAddress['tls'] | null,
-  exec: ExecSockets,
-  serve: Serve,
-  upgrade: Upgrade = (request, socket, head) => void exec.upgrade(request, socket, head),
-): Promise<Server> {
-  // Any other upgrade that a client offers, to HTTP/2 for one, is left unused and the request answered as it is.
-  const limits = { ...LIMITS, shouldUpgradeCallback: (request: IncomingMessage) => exec.wants(request) }
-  const server =
-    tls === null || tls === undefined ? createServer(limits, serve) : await newTlsServer(tls, limits, serve)
-  server.maxConnections = MAX_CONNECTIONS
-  server.maxHeadersCount = 100
-  server.on('upgrade', upgrade)
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (!socket.writable || error.code === 'ECONNRESET') {
-      socket.destroy()
-      return
-    }
-    const known = asOperational(error) ?? new OperationalError('USAGE', 'what was sent is not HTTP')
-    socket.end(rawAnswer(errorAnswer(known, newRequestId())))
-  })
-  return server
-}
-
-async function newTlsServer(tls: Tls, limits: typeof LIMITS, serve: Serve): Promise<Server> {
-  const { createServer: create } = await import('node:https')
-  return create({ ...limits, ...tls, minVersion: 'TLSv1.2' }, serve)
 }
 
 function closeServer(server: Server, exec: ExecSockets): Promise<void> {

@@ -2,9 +2,8 @@ import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { SILENT } from '../../../test/silent-log.ts'
 import { sendLines } from './streams.ts'
-
-const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** A server that sends lines without end, as fast as they are taken. */
 async function endless() {
@@ -19,7 +18,7 @@ async function endless() {
     }
   }
   const server = createServer((_request, response) => {
-    void sendLines(response, source(), { requestId: 'r', log, gone })
+    void sendLines(response, source(), { requestId: 'r', log: SILENT, gone })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

@@ -10,7 +10,7 @@ import type { Fact } from '../facts.ts'
  */
 export function epochsFence({ shadow, broken }: CheckContext): Check {
   let reigning = ''
-  let epoch = 0
+  let { epoch } = shadow
   return {
     onCommit: (written, { author, commit }) => {
       if (author === 'somebody else') return
@@ -136,7 +136,9 @@ function authorityIn(text: string): Authority | null {
 
 function isBelow(a: Authority, b: Authority): boolean {
   if (a.clusterId !== b.clusterId) return true
-  return a.incarnation - b.incarnation < 0 || a.epoch < b.epoch || (a.epoch === b.epoch && a.revision < b.revision)
+  // With another life of the state epochs and revisions begin anew.
+  if (a.incarnation !== b.incarnation) return a.incarnation < b.incarnation
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.revision < b.revision)
 }
 
 function print(authority: Authority | null): string {

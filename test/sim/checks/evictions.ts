@@ -1,13 +1,15 @@
 import type { Leadership } from '../../../src/core/model/cluster.ts'
+import type { Node } from '../../../src/core/model/node.ts'
 import { isAlive, type Task } from '../../../src/core/model/task.ts'
+import { isLeased } from '../../../src/core/node/lease.ts'
 import { VIGILANCES } from '../../../src/core/node/vigilance.ts'
-import { isHeldWhereItWas } from '../../../src/core/schedule/need.ts'
+import { hasDataThere, isHeldWhereItWas } from '../../../src/core/schedule/need.ts'
 import type { Check, CheckContext } from '../checks.ts'
 import type { Fact } from '../facts.ts'
 import type { Written } from '../shadow.ts'
 
-/** Between the last probe that was not answered and the commit that follows from it: a slow one, and its queue. */
-const DECIDED_WITHIN_MS = 5_000
+/** Between the last probe that was not answered and the commit that follows from it: a slow one of an absence, and its queue. */
+const DECIDED_WITHIN_MS = 6_000
 /** With fewer nodes one that is lost is always a large part of them. */
 const FEWEST_TO_HOLD = 4
 
@@ -54,32 +56,38 @@ export function evictionsRestOnTruth({ shadow, broken, now, net }: CheckContext)
   }
 }
 
+/** By then a leader has asked a machine more than once, noticed that it is silent, and written what follows. */
+const NOTICED_WITHIN_MS = VIGILANCES.normal.patience.silentForMs + DECIDED_WITHIN_MS
+
 /**
- * Promise 6: when half the nodes or more are silent together, from four up, nothing is moved. Nodes that were lost before, one
- * by one, do not count: they have nothing left that could be moved.
+ * Promise 6: when half the nodes or more are silent together, from four up, nothing is moved. What counts is what the leader
+ * can know: a machine that fell silent a moment ago, or that somebody whom it can ask still hears, is not silent for it, and
+ * what an earlier leader wrote of a node says nothing of today. Nodes that were lost before, one by one, are not counted:
+ * nothing of them is left that could be moved, and nobody speaks for them.
  */
 export function halfIsNeverEvicted({ shadow, broken, net }: CheckContext): Check {
   return {
     onCommit: (written, fact) => {
-      const evictions = evictionsIn(written, fact)
-      if (evictions.length === 0) return
-      const emptied = new Set(evictions.map(({ task }) => task.node))
-      const all = [...shadow.nodes.values()]
-      // One that is back, or whose machine answers this leader, may still be called unreachable.
-      const isBack = (name: string): boolean =>
-        net.isTakenForConnected(fact.author, name) || net.isHeardFor(fact.author, name, 1)
-      const silent = all.filter(({ status, hostname }) => status === 'unreachable' && !isBack(hostname))
-      const together = silent.filter(({ id }) => emptied.has(id) || hasMovable(id)).length
-      const there = all.length - (silent.length - together)
-      if (there >= FEWEST_TO_HOLD && together * 2 >= there)
-        broken(`tasks were given up while ${together} of ${there} nodes are silent at once`)
+      const emptied = new Set(evictionsIn(written, fact).map(({ task }) => task.node))
+      if (emptied.size === 0) return
+      const { author } = fact
+      const isLostBefore = ({ id, status, hostname }: Node): boolean =>
+        status === 'unreachable' && !emptied.has(id) && !isLeft(id) && !net.isTakenForConnected(author, hostname)
+      const there = [...shadow.nodes.values()].filter((node) => !isLostBefore(node))
+      const silent = there.filter(
+        ({ id, hostname }) => emptied.has(id) || net.isSilentFor(author, hostname, NOTICED_WITHIN_MS),
+      )
+      if (there.length >= FEWEST_TO_HOLD && silent.length * 2 >= there.length)
+        broken(`tasks were given up while ${silent.length} of ${there.length} nodes are silent at once`)
     },
   }
 
-  function hasMovable(node: number): boolean {
-    return [...shadow.tasks.values()].some(
-      (task) => task.node === node && isAlive(task) && !isHeldWhereItWas(task.spec),
-    )
+  /** Whether something is on the node that could be moved, now or when its lease has ended. */
+  function isLeft(node: number): boolean {
+    return [...shadow.tasks.values()].some((task) => {
+      if (task.node !== node || !isAlive(task)) return false
+      return !isHeldWhereItWas(task.spec) || (isLeased(task) && !hasDataThere(task.spec))
+    })
   }
 }
 

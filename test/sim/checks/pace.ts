@@ -2,6 +2,7 @@ import { isTerminal, type Task } from '../../../src/core/model/task.ts'
 import { retryDelayMs } from '../../../src/lib/backoff.ts'
 import type { ContainerOrder } from '../../../src/ports/runtime.ts'
 import type { Check, CheckContext } from '../checks.ts'
+import type { SimContainer } from '../container.ts'
 import { CLUSTER_ID } from '../node.ts'
 import type { Shadow } from '../shadow.ts'
 
@@ -50,6 +51,8 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
   const lines = new Map<string, string>()
   /** Tasks with a call to start that may still be under way. */
   const unanswered = new Set<string>()
+  /** What is leased, runs, and was asked to stop. */
+  const asked = new Set<SimContainer>()
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
@@ -65,6 +68,8 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
         const id = shadow.nodeNamed(fact.node)?.id
         for (const task of shadow.alive()) if (task.node === id) unanswered.add(task.id)
       }
+      if (fact.kind === 'call' && fact.call === 'stop') unlease(fact.container)
+      if (fact.kind === 'started') asked.delete(fact.container)
       if ((fact.kind !== 'started' && fact.kind !== 'ended') || fact.container.cluster !== CLUSTER_ID) return
       // It does not know that its slot has gone on elsewhere.
       if (isGivenUp(fact.node)) return
@@ -72,11 +77,9 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
       // What was given up with its node goes on there for itself, until the node has heard of it.
       const task = shadow.tasks.get(order.taskId)
       if (task === undefined || task.status.state === 'lost') return
-      // One that is stopped for want of a lease may have ended before, unseen; that is not told apart.
-      if (task.spec.leaseMs !== null) return
       const slot = slotOf(order, slots, lines)
       if (fact.kind === 'ended') {
-        if (fact.cause !== 'program' || task.desired !== 'running') return
+        if (fact.cause !== 'program' || task.desired !== 'running' || asked.delete(fact.container)) return
         slot.excused = false
         slot.failures += 1
         slot.endedAt = now()
@@ -88,6 +91,16 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
       if (unanswered.delete(order.taskId)) return
       broken(`${order.taskId} started ${now() - slot.endedAt} ms after failure ${slot.failures}, not ${pause} ms`)
     },
+  }
+
+  /** What its agent stops for want of a lease has not failed for it, even if it ended by itself a moment before, unseen. */
+  function unlease(container: SimContainer): void {
+    const task = shadow.tasks.get(container.order.taskId)
+    if (task === undefined || task.spec.leaseMs === null || container.cluster !== CLUSTER_ID) return
+    if (container.state === 'running') return void asked.add(container)
+    const slot = slotOf(container.order, slots, lines)
+    slot.failures -= 1
+    slot.excused = true
   }
 }
 

@@ -1,3 +1,4 @@
+import { specHash } from '../../../src/core/manifest/diff.ts'
 import type { ManifestRevision } from '../../../src/core/model/manifest.ts'
 import type { Node } from '../../../src/core/model/node.ts'
 import type { ServiceSpec } from '../../../src/core/model/service.ts'
@@ -24,12 +25,14 @@ export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckCon
         if (key.startsWith('node/') && after !== null) changedAt.set((after as Node).id, time())
         if (!key.startsWith('task/') || before === null || after === null) continue
         const [old, now] = [before as Task, after as Task]
-        if (serves(old) && !serves(now) && now.desired === 'running') failedAt.set(`${now.service}.${now.slot}`, time())
+        // Whatever a slot ceased to be served for but the rollout itself.
+        const isNews = now.desired === 'running' || now.stoppedByUser || now.status.state === 'lost'
+        if (serves(old) && !serves(now) && isNews) failedAt.set(`${now.service}.${now.slot}`, time())
         if (old.desired === 'stopped' || now.desired !== 'stopped' || now.stoppedByUser) continue
         const spec = shadow.wanted().get(now.service)
         if (spec === undefined || !shadow.slots(spec).includes(now.slot)) continue
         if (!old.status.ready || isTerminal(now.status.state)) continue
-        if (old.specHash === shadow.hash(spec) && !shadow.mustLeave(old)) continue
+        if (old.specHash === specHash(spec) && !shadow.mustLeave(old)) continue
         const served = shadow.of(now.service).some((task) => task.slot === now.slot && serves(task))
         if (!served) touched.add(now.service)
         // A task that was placed into the share of its predecessor waits for it, whatever the order is now.
@@ -105,7 +108,7 @@ export function revisionsTellTheTruth({ shadow, broken }: CheckContext): Check {
 }
 
 function objection(spec: ServiceSpec, shadow: Shadow): string | null {
-  const hash = shadow.hash(spec)
+  const hash = specHash(spec)
   const tasks = shadow.of(spec.name)
   for (const slot of shadow.slots(spec)) {
     const inSlot = tasks.filter((task) => task.slot === slot)

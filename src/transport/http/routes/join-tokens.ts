@@ -5,6 +5,8 @@ import { listOf } from '../schemas/named.ts'
 import { byId } from './params.ts'
 import { jsonRoute, type Route } from './route.ts'
 
+const hex = (bytes: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`))
+
 const LONGEST_LIFE_MS = 366 * 24 * 3_600_000
 
 export const joinTokenRoutes: readonly Route[] = [
@@ -48,5 +50,21 @@ export const joinTokenRoutes: readonly Route[] = [
     body: z.strictObject({}),
     response: joinTokenView,
     handle: (api, { params, caller }) => api.revokeJoinToken(params.id, caller),
+  }),
+  jsonRoute({
+    method: 'POST',
+    path: '/cluster-secret',
+    summary: 'Replaces the cluster secret, with which machines join. It comes stretched: nobody needs to see it.',
+    body: z.strictObject({
+      secret: z
+        .strictObject({ salt: hex(16), stretched: hex(32).describe('scrypt of the secret: N = 32768, r = 8, p = 1.') })
+        .nullable()
+        .describe('null: machines join with tokens only.'),
+    }),
+    response: z.strictObject({ changed: z.literal(true) }),
+    handle: async (api, { body, caller }) => {
+      await api.setClusterSecret(body.secret, caller)
+      return { changed: true } as const
+    },
   }),
 ]

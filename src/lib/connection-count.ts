@@ -1,14 +1,15 @@
-import type { Socket } from 'node:net'
+/** What is known of a connection: a socket of Node has it. */
+interface Connection {
+  readonly remoteAddress?: string | undefined
+  once(event: 'close', call: () => void): unknown
+}
 
 export interface ConnectionLimits {
   readonly total: number
   readonly perAddress: number
 }
 
-/** Machines behind one address translator share an address, so one may have many. */
-export const CONNECTION_LIMITS: ConnectionLimits = { total: 16_384, perAddress: 1_024 }
-
-/** Counts connections from before their TLS handshake on, so that nobody can take up all of them. */
+/** Counts connections from before anything is said over them, so that nobody can take up all of them. */
 export class ConnectionCount {
   readonly #limits: ConnectionLimits
   readonly #byAddress = new Map<string, number>()
@@ -19,13 +20,13 @@ export class ConnectionCount {
   }
 
   /** Counts it until it is closed. False: it is one too many. */
-  admit(socket: Socket): boolean {
-    const address = socket.remoteAddress ?? ''
+  admit(connection: Connection): boolean {
+    const address = connection.remoteAddress ?? ''
     const same = this.#byAddress.get(address) ?? 0
     if (this.#total >= this.#limits.total || same >= this.#limits.perAddress) return false
     this.#total += 1
     this.#byAddress.set(address, same + 1)
-    socket.once('close', () => this.#forget(address))
+    connection.once('close', () => this.#forget(address))
     return true
   }
 

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ApiBed, openApiBed, TOKEN } from '../../../test/api-bed.ts'
+import { ask } from '../../../test/raw-request.ts'
+import { SILENT } from '../../../test/silent-log.ts'
+import { gokubeWorkerRoutes } from './routes/gokube-worker.ts'
+import { gokubeError } from './schemas/gokube.ts'
+import { type HttpServer, startHttp } from './server.ts'
+
+let bed: ApiBed
+let worker: HttpServer
+beforeAll(async () => {
+  bed = await openApiBed()
+  worker = await startHttp({
+    ...{ api: bed.api, log: SILENT, socketPath: null, auth: 'token', version: '0.1.0' },
+    listen: { host: '127.0.0.1', port: 0 },
+    tokens: () => [{ id: 'test', sha256: createHash('sha256').update(TOKEN).digest('hex') }],
+    routes: gokubeWorkerRoutes(bed.api.nodes()[0]?.name ?? ''),
+  })
+})
+afterAll(async () => {
+  await worker.close()
+  await bed[Symbol.asyncDispose]()
+})
+
+const json = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+
+test.each<[string, { method?: string; path?: string; body?: string; headers?: Record<string, string> }, number]>([
+  ['a body that is no JSON', { body: '{' }, 400],
+  ['a body of another shape', { body: '[]' }, 400],
+  ['keys that JavaScript knows', { body: '{"__proto__":{"State":2}}' }, 400],
+  ['a task without its parts', { body: '{"State":2,"Task":{}}' }, 400],
+  ['a body that is too large', { body: JSON.stringify({ State: 2, Task: 'x'.repeat(2 ** 21) }) }, 413],
+  ['a body of another type', { body: '{}', headers: { ...json, 'content-type': 'text/plain' } }, 400],
+  ['no token', { body: '{}', headers: { 'content-type': 'application/json' } }, 401],
+  ['a foreign site', { body: '{}', headers: { ...json, origin: 'https://evil.example' } }, 403],
+  ['an id that is none', { method: 'DELETE', path: '/task/..%2f..' }, 400],
+  ['an id of nothing', { method: 'DELETE', path: '/task/0b7c0000-0000-4000-8000-ffffffffffff' }, 404],
+  ['another method', { method: 'PUT' }, 405],
+])('a worker of gokube refuses %s in the form of gokube, and starts nothing', async (_, wrong, status) => {
+  const answer = await ask({ url: worker.address ?? '', method: 'POST', path: '/task', headers: json, ...wrong })
+  expect(answer.status).toBe(status)
+  expect(gokubeError.parse(JSON.parse(answer.text))).toMatchObject({ HttpStatusCode: status })
+  expect(bed.api.dispatches()).toEqual([])
+})
+
+test('a worker of gokube serves nothing else', async () => {
+  for (const path of ['/api/v1/cluster', '/metrics', '/api/status', '/api/v1/join-tokens'])
+    expect((await ask({ url: worker.address ?? '', path, headers: json })).status).toBe(404)
+})
