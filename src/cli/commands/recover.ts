@@ -6,7 +6,7 @@ import type { StoreOptions } from '../../main/open-store.ts'
 import type { Context } from '../context.ts'
 import { goOnAlone } from '../go-on-alone.ts'
 import { type PutBackFlags, placeToPutBack, putBack, withPlaceFlags } from '../put-back.ts'
-import { storeOptions } from '../store-options.ts'
+import { storeOutside } from '../store-options.ts'
 import { STORE_FLAGS, settingsOfFlags } from '../store-settings.ts'
 
 type StateFile = Extract<StoreOptions, { readonly kind: 'sqlite' }>
@@ -76,7 +76,7 @@ async function recover(flags: RecoverFlags, context: Context): Promise<void> {
 async function targetOf(flags: RecoverFlags, context: Context): Promise<StateFile | OwnPlace> {
   const { dataDir } = context.globals
   const warn = (line: string): void => context.say(`Warning: ${line}`)
-  const store = storeOptions({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
+  const store = storeOutside({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
   if (store.kind === 'sqlite') return store
   if (store.kind === 'managed-etcd') {
     const { ownPlace } = await import('../../main/managed-etcd/own-place.ts')
