@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { OperationalError } from '../core/errors.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type {
   EtcdStoreOptions,
@@ -59,10 +60,13 @@ export function storeOptions(
   }
 }
 
-/** The same for a command that opens the store by itself: what several servers have in their memories it cannot open. */
+/** The same for a command that reads or writes the store by itself. Throws USAGE where servers hold the state in their memories. */
 export function storeOutside(...of: Parameters<typeof storeOptions>): StoreOptions | ManagedEtcdOptions {
   const options = storeOptions(...of)
-  return options.kind === 'shared-memory' ? { kind: 'memory' } : options
+  if (options.kind !== 'shared-memory') return options
+  throw new OperationalError('USAGE', 'a state in the memories of servers is gone with them', {
+    hint: 'keep it in a store that lasts, for example --backend-type managed-etcd',
+  })
 }
 
 function merge(flags: StoreSettings, file: StoreSettings): StoreSettings {
