@@ -72,9 +72,9 @@ watchedTests((bed) => {
   )
 
   test(
-    'nodes that are starved of processor time for 10 s are not taken for lost, and nothing moves',
+    'nodes that are starved of processor time for 8 s are not taken for lost, and nothing moves',
     async () => {
-      expectKept(await starved(await bed(), 10_000))
+      expectKept(await starved(await bed(), 8_000))
     },
     LONGEST_MS,
   )
