@@ -8,7 +8,6 @@ test('a server finds itself in the list by what others dial', () => {
   expect(serverList(list, link('10.0.0.1'))).toEqual({
     own: { address: '10.0.0.1:7947', host: '10.0.0.1' },
     isFirst: true,
-    own: { host: '10.0.0.1', address: '10.0.0.1:7947' },
     others: ['10.0.0.2:7947', '[fd00::3]:7000'],
     hosts: ['10.0.0.1', '10.0.0.2', 'fd00::3'],
   })
