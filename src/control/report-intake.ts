@@ -2,8 +2,8 @@ import type { Millis } from '../core/model/ids.ts'
 import type { PassDeps } from './pass.ts'
 import { type Inbox, recordReports } from './record-reports.ts'
 
-/** What follows on a report costs as much as its service has tasks: a cluster of 5,000 tasks takes them in four times a second. */
-const TASKS_PER_MS = 20
+/** What follows on a report costs as much as its service has tasks: a cluster of 5,000 tasks takes them in once a second. */
+const TASKS_PER_MS = 5
 
 /** Takes reports in: the first at once, those after it together, the more so the larger the cluster is. */
 export class ReportIntake {

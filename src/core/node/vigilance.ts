@@ -34,7 +34,7 @@ const AGENT_AWAY = { unreachableAfterMs: 15_000, agentGoneForMs: 60_000 }
 export const VIGILANCES: Readonly<Record<FailureDetection, Vigilance>> = {
   normal: {
     heartbeatMs: 2_000,
-    mostPerSecond: 1_250,
+    mostPerSecond: 1_000,
     patience: { ...AGENT_AWAY, silentForMs: 2_600, askWithinMs: 800, askAgainMs: 200 },
   },
   fast: {

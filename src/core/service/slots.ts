@@ -17,6 +17,8 @@ export interface SlotTasks {
   readonly ended: readonly Task[]
 }
 
+const NONE: readonly Task[] = []
+
 /** Sorts the tasks of a service into slots. `mayStay`: whether a task may stay where it is; left out, all may. */
 export function sortSlots(
   tasks: readonly Task[],
@@ -26,6 +28,11 @@ export function sortSlots(
   const isCurrent = (task: Task): boolean => task.specHash === specHash && mayStay(task)
   const slots = new Map<Slot, SlotTasks>()
   for (const [slot, inSlot] of groupBy(tasks, (task) => task.slot)) {
+    const [only] = inSlot
+    if (only !== undefined && inSlot.length === 1) {
+      slots.set(slot, alone(only, inSlot, isCurrent))
+      continue
+    }
     const newestFirst = [...inSlot].sort((a, b) => b.attempt - a.attempt)
     const wanted = newestFirst.filter(isWanted)
     slots.set(slot, {
@@ -39,6 +46,19 @@ export function sortSlots(
   return slots
 }
 
+/** Of nearly all slots of a large service there is only one task, and it need not be sorted. */
+function alone(task: Task, tasks: readonly Task[], isCurrent: (task: Task) => boolean): SlotTasks {
+  const [wanted, alive] = [isWanted(task), isAlive(task)]
+  const current = wanted && isCurrent(task)
+  return {
+    slot: task.slot,
+    current: current ? tasks : NONE,
+    outdated: wanted && !current ? tasks : NONE,
+    stopping: alive && !wanted ? tasks : NONE,
+    ended: alive ? NONE : tasks,
+  }
+}
+
 /** The attempt that the next one of this spec follows: null when there was none, or another spec had the slot since. */
 export function lastAttempt({ outdated, stopping, ended }: SlotTasks, specHash: string | null): Task | null {
   const [newest] = ended
@@ -46,11 +66,9 @@ export function lastAttempt({ outdated, stopping, ended }: SlotTasks, specHash: 
   return [...outdated, ...stopping].some(({ attempt }) => attempt > newest.attempt) ? null : newest
 }
 
-const EMPTY = { current: [], outdated: [], stopping: [], ended: [] } as const
-
 /** A slot without any task. */
 export function emptySlot(slot: Slot): SlotTasks {
-  return { slot, ...EMPTY }
+  return { slot, current: NONE, outdated: NONE, stopping: NONE, ended: NONE }
 }
 
 /** The slots that a spec asks for: 1 to n, or one for each node that a global service belongs on. */
