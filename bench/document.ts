@@ -124,7 +124,7 @@ const EXPLAINED: Readonly<Record<string, Explained>> = {
   'agents-heartbeats': {
     title: 'Heartbeats of 5,000 agents',
     about:
-      'CPU of the same server over 42 seconds in which agents only say that they are there, as often as it tells them: every 4 s when there are 5,000. Peer: a process that sends back as many bytes over as many bare connections.',
+      'CPU of the same server over 42 seconds in which agents only say that they are there, as often as it tells them: every 5 s when there are 5,000. Peer: a process that sends back as many bytes over as many bare connections.',
   },
   'agents-news': {
     title: 'Heartbeats and what changes',

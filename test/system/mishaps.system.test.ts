@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { TaskView } from '../../src/core/model/view.ts'
+import { TestEngine } from '../engine/engine.ts'
 import { engineTests } from '../engine/engine-tests.ts'
-import { BUSYBOX_IMAGE, NGINX_IMAGE } from '../engine/images.ts'
+import { BUSYBOX_IMAGE, buildImages, NGINX_IMAGE } from '../engine/images.ts'
 import { TestCluster } from './cluster.ts'
 import { until } from './gantry.ts'
 
@@ -15,13 +16,20 @@ services:
     health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 2s }
 `
 
-engineTests((engine) => {
+engineTests(() => {
+  // Of its own: the files beside this one must not lose theirs.
+  let engine: TestEngine
   let cluster: TestCluster
   beforeAll(async () => {
+    engine = await TestEngine.start()
+    await buildImages(engine.socket, engine.directory)
     cluster = await TestCluster.start(engine)
   })
   afterEach(() => cluster.clear())
-  afterAll(() => cluster[Symbol.asyncDispose]())
+  afterAll(async () => {
+    await cluster[Symbol.asyncDispose]()
+    await engine.stop()
+  })
 
   const ask = async (task: TaskView | undefined): Promise<number> =>
     (await fetch(`http://127.0.0.1:${task?.ports[0]?.host}/`, { headers: { connection: 'close' } })).status
