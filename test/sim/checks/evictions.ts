@@ -81,7 +81,11 @@ export function halfIsNeverEvicted({ shadow, broken, net }: CheckContext): Check
       const answering = [...shadow.nodes.values()].filter(
         (node) => isLostBefore(node) && net.isHeardFor(author, node.hostname, 1),
       )
-      if (there.length >= FEWEST_TO_HOLD && silent.length * 2 >= there.length + answering.length)
+      // Nor need it have heard yet what one says that has just come back: its return is not written.
+      const arriving = there.filter(({ id, status }) => status === 'unreachable' && !emptied.has(id) && !isLeft(id))
+      const isMass = (count: number): boolean =>
+        count >= FEWEST_TO_HOLD && silent.length * 2 >= count + answering.length
+      if (isMass(there.length) && isMass(there.length - arriving.length))
         broken(`tasks were given up while ${silent.length} of ${there.length} nodes are silent at once`)
     },
   }
