@@ -1,17 +1,16 @@
-import { join } from 'node:path'
-import { readState } from '../agent/cache.ts'
 import { OperationalError } from '../core/errors.ts'
 import { clusterOf, incarnationAfter, type NewLife, objectOf } from '../core/incarnation/raise.ts'
 import { keyOf } from '../core/model/objects.ts'
-import { durableText } from '../drivers/durable-text.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import type { Snapshot, Store } from '../ports/store.ts'
 import { clusterKeyIn } from './backup-file.ts'
+import { countKinds } from './count-kinds.ts'
 import { readIdentity } from './identity.ts'
 import { tellInstalled } from './install/tell-installed.ts'
 import { foundLoneMember, hasOtherStore, wakeLoneMember } from './managed-etcd/lone-member.ts'
 import { type OwnPlace, ownPlace } from './managed-etcd/own-place.ts'
 import { type Moved, moveState } from './move-state.ts'
+import { obeyedIncarnation } from './obeyed-incarnation.ts'
 import { openIntake } from './open-intake.ts'
 import type { ManagedEtcdOptions, StoreOptions, StoreSurroundings } from './open-store.ts'
 import { signedLife } from './raise-incarnation.ts'
@@ -89,11 +88,12 @@ export class Mover {
       clusterName: cluster.name,
       incarnation: {
         before: cluster.incarnation,
-        after: movedTo?.incarnation ?? incarnationAfter(cluster, await this.#known(cluster.id)),
+        after:
+          movedTo?.incarnation ?? incarnationAfter(cluster, await obeyedIncarnation(this.#options.dataDir, cluster.id)),
       },
       storeRevision: state.revision,
       finishes: movedTo !== undefined,
-      counts: countsOf(state),
+      counts: [...countKinds(state)].map(([kind, count]) => ({ kind, count })),
       startWith: flagsOf(this.#target),
     }
   }
@@ -146,7 +146,13 @@ export class Mover {
   async #life(clusterId: string): Promise<NewLife> {
     const because = `moved from ${this.#source.name} to ${describePlace(this.#target)}`
     const at = this.#options.surroundings.clock.now()
-    return { kind: 'move', by: 'local user', at, because, above: await this.#known(clusterId) }
+    return {
+      kind: 'move',
+      by: 'local user',
+      at,
+      because,
+      above: await obeyedIncarnation(this.#options.dataDir, clusterId),
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,12 +165,6 @@ export class Mover {
     const present = await stateAt(target, surroundings)
     if (present === null || target.kind !== 'sqlite' || !replace) return present
     return clusterOf(present.records).movedTo === undefined ? present : null
-  }
-
-  /** The highest incarnation that this machine's agent has obeyed. */
-  async #known(clusterId: string): Promise<number> {
-    const agent = await readState(durableText(join(this.#options.dataDir, 'agent.json')))
-    return agent?.authority?.clusterId === clusterId ? agent.authority.incarnation : 0
   }
 }
 
@@ -200,13 +200,4 @@ async function ownClusterKey({ records }: Snapshot, life: NewLife, dataDir: stri
   const clusterKey = await clusterKeyIn(dataDir)
   signedLife(records, life, clusterKey)
   return clusterKey ?? (await new IdentityFiles(dataDir).foundingKey())
-}
-
-function countsOf({ records }: Snapshot): MovePlan['counts'] {
-  const counts = new Map<string, number>()
-  for (const { key } of records) {
-    const kind = key.slice(0, key.indexOf('/'))
-    counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  }
-  return [...counts].map(([kind, count]) => ({ kind, count }))
 }

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { readState } from '../agent/cache.ts'
 import { backUp } from '../control/backups.ts'
 import { OperationalError } from '../core/errors.ts'
 import { clusterOf, type NewLife, objectOf } from '../core/incarnation/raise.ts'
@@ -7,17 +6,18 @@ import type { Cluster } from '../core/model/cluster.ts'
 import { AUTHORITY_KEY, DESIRED_KEY } from '../core/model/objects.ts'
 import { backupKey, sha256 } from '../drivers/backup-digest.ts'
 import { backupFiles } from '../drivers/backup-files.ts'
-import { durableText } from '../drivers/durable-text.ts'
 import { storeFiles } from '../drivers/etcd/store-files.ts'
 import { isServerThere } from '../drivers/link/join.ts'
 import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
 import { invariant } from '../lib/assert.ts'
 import type { Snapshot } from '../ports/store.ts'
+import { countKinds } from './count-kinds.ts'
 import { readIdentity } from './identity.ts'
 import { foundLoneMember, hasOtherStore } from './managed-etcd/lone-member.ts'
 import type { OwnPlace } from './managed-etcd/own-place.ts'
 import { inNewLife } from './new-life.ts'
+import { obeyedIncarnation } from './obeyed-incarnation.ts'
 import { openIntake } from './open-intake.ts'
 import type { StoreOptions, StoreSurroundings } from './open-store.ts'
 import { signedLife } from './raise-incarnation.ts'
@@ -210,8 +210,7 @@ async function keepPresent(
 /** The incarnation that agents may know, as far as this machine can tell: from its own agent, and from the state that gives way. */
 async function knownAbove({ dataDir, state, above }: RestoreOptions, present: Present): Promise<number> {
   const { id } = clusterOf(state.records)
-  const agent = await readState(durableText(join(dataDir, 'agent.json')))
-  const obeyed = agent?.authority?.clusterId === id ? agent.authority.incarnation : 0
+  const obeyed = await obeyedIncarnation(dataDir, id)
   const there = present.kind === 'state' ? clusterOf(present.state.records) : null
   return Math.max(above, obeyed, there?.id === id ? there.incarnation : 0, there?.movedTo?.incarnation ?? 0)
 }
@@ -234,15 +233,6 @@ function counts(state: Snapshot, present: Present): RestorePlan['counts'] {
   const now = present.kind === 'state' ? countKinds(present.state) : null
   const kinds = new Set([...after.keys(), ...(now?.keys() ?? [])])
   return [...kinds].sort().map((kind) => ({ kind, after: after.get(kind) ?? 0, now: now?.get(kind) ?? (now && 0) }))
-}
-
-function countKinds({ records }: Snapshot): ReadonlyMap<string, number> {
-  const found = new Map<string, number>()
-  for (const { key } of records) {
-    const kind = key.slice(0, key.indexOf('/'))
-    found.set(kind, (found.get(kind) ?? 0) + 1)
-  }
-  return found
 }
 
 function losses(state: Snapshot, cluster: Cluster, present: Present): readonly string[] {
