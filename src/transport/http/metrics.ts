@@ -69,10 +69,10 @@ export function metricFamilies(
     labelled('gantry_tasks', 'gauge', 'Tasks by state.', 'state', tasks),
     labelled('gantry_services', 'gauge', 'Services by health.', 'health', services),
     labelled('gantry_nodes', 'gauge', 'Nodes by status.', 'status', nodes),
-    one('gantry_leader', 'gauge', '1 while this server leads.', leads),
-    one('gantry_leader_epoch', 'gauge', 'Epoch of the leader.', cluster.leadership.epoch),
-    one('gantry_store_revision', 'gauge', 'Number of the last commit.', cluster.storeRevision),
-    one('gantry_manifest_revision', 'gauge', 'Number of the desired manifest.', cluster.desiredRevision),
+    metric('gantry_leader', 'gauge', '1 while this server leads.', leads),
+    metric('gantry_leader_epoch', 'gauge', 'Epoch of the leader.', cluster.leadership.epoch),
+    metric('gantry_store_revision', 'gauge', 'Number of the last commit.', cluster.storeRevision),
+    metric('gantry_manifest_revision', 'gauge', 'Number of the desired manifest.', cluster.desiredRevision),
     labelled('gantry_http_requests_total', 'counter', 'Answered requests by status.', 'status', requests.counts),
     labelled(
       'gantry_http_refused_total',
@@ -81,9 +81,9 @@ export function metricFamilies(
       'code',
       Object.entries(gate.refused),
     ),
-    one('process_resident_memory_bytes', 'gauge', 'Resident memory.', memory.rss),
-    one('process_heap_bytes', 'gauge', 'Used heap.', memory.heapUsed),
-    one('process_cpu_seconds_total', 'counter', 'CPU time used.', (cpu.user + cpu.system) / 1e6),
+    metric('process_resident_memory_bytes', 'gauge', 'Resident memory.', memory.rss),
+    metric('process_heap_bytes', 'gauge', 'Used heap.', memory.heapUsed),
+    metric('process_cpu_seconds_total', 'counter', 'CPU time used.', (cpu.user + cpu.system) / 1e6),
     ...more.flatMap((measure) => measure()),
   ]
 }
@@ -104,7 +104,8 @@ function countBy<T, K extends string>(items: readonly T[], keys: readonly K[], k
   return counts
 }
 
-function one(name: string, type: WireMetric['type'], help: string, value: number): WireMetric {
+/** One that is a single number. */
+export function metric(name: string, type: WireMetric['type'], help: string, value: number): WireMetric {
   return { name, type, help, samples: [{ name, labels: {}, value }] }
 }
 
