@@ -1,7 +1,7 @@
 import type { Resources } from '../../src/core/model/service.ts'
 import { createRng } from '../../src/lib/rng.ts'
 import { type CalmDeps, islandUnrest, unrest } from './calm.ts'
-import { beginChaos, drawFaults, drawLaterFaults, placeStranger } from './chaos.ts'
+import { beginChaos, type ChaosDeps, drawFaults, drawLaterFaults, placeStranger } from './chaos.ts'
 import { Checks } from './checks.ts'
 import { VirtualClock } from './clock.ts'
 import { CLUSTER_STRIKES, drawClusterFaults } from './cluster-chaos.ts'
@@ -183,15 +183,8 @@ class Life {
     this.#workload.start()
     if (this.#profile.steered) this.#nodeUser.start()
     if (this.#profile.upgraded) this.#upgradeUser.start()
-    const [around, nodes, servers, backend, shadow] = [
-      this.#around,
-      this.#nodes,
-      this.#servers,
-      this.#backend,
-      this.#shadow,
-    ]
-    beginChaos({ around, nodes, servers, backend, shadow })
-    if (this.#profile.shape === 'cluster') beginChaos({ around, nodes, servers, backend, shadow }, CLUSTER_STRIKES)
+    beginChaos(this.#parts)
+    if (this.#profile.shape === 'cluster') beginChaos(this.#parts, CLUSTER_STRIKES)
     await this.#pass(this.#profile.safetyMs)
     this.#workload.end()
     this.#nodeUser.end()
@@ -249,16 +242,19 @@ class Life {
 
   #regressed = false
 
-  get #ending(): Ending {
-    const [around, nodes, servers, backend, shadow] = [
-      this.#around,
-      this.#nodes,
-      this.#servers,
-      this.#backend,
-      this.#shadow,
-    ]
+  get #parts(): ChaosDeps {
     return {
-      ...{ around, nodes, servers, backend, shadow },
+      around: this.#around,
+      nodes: this.#nodes,
+      servers: this.#servers,
+      backend: this.#backend,
+      shadow: this.#shadow,
+    }
+  }
+
+  get #ending(): Ending {
+    return {
+      ...this.#parts,
       pass: (ms) => this.#pass(ms),
       fail: (what) => this.fail(what),
       hasFailed: () => this.#failure !== null,
