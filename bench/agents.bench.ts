@@ -22,8 +22,8 @@ const NEWS_EVERY_MS = 300_000
 /** Of one core, for heartbeats and for what changes day by day. */
 const CPU_GOAL = 5
 /** Of what bare connections take. */
-const MEMORY_GOAL = 2.5
-const STORM_GOAL = 3
+const MEMORY_GOAL = 2
+const STORM_GOAL = 2
 const JOIN_WITHIN_MS = 900_000
 const LOOK_MS = 200
 

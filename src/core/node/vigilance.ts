@@ -26,8 +26,8 @@ export function isHeartbeat(everyMs: Millis): boolean {
 const AGENT_AWAY = { unreachableAfterMs: 15_000, agentGoneForMs: 60_000 }
 
 /**
- * `normal`: what ran on a lost machine runs again within ten seconds, and 5,000 agents cost the leader less than a twentieth of a
- * core: a heartbeat costs some 30 µs, nearly all of it TLS and the kernel, so that there must not be too many. `fast`: within
+ * `normal`: what ran on a lost machine of up to 4,000 runs again within ten seconds, and the heartbeats of 5,000 cost the leader
+ * less than a twentieth of a core: a heartbeat costs some 30 µs, nearly all of it TLS and the kernel, so that there must not be too many. `fast`: within
  * three, for clusters of some hundred nodes on a network that seldom loses packets. In both a machine is lost only when at
  * least three rounds of questions went unanswered.
  */
