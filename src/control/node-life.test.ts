@@ -103,6 +103,16 @@ test('an agent hears of tasks as the placement and the address of its node ask f
   expect(bed.where()).toEqual(['web.1.2 running on 1'])
 })
 
+test('a node that is replaced is no server any more', async () => {
+  const agent = await bed.join('a', { name: 'test' })
+  await bed.pass(2_000)
+  expect(bed.api.cluster().servers.map(({ name }) => name)).toEqual(['test'])
+  agent.leave()
+  await bed.pass(AWAY_MS)
+  await bed.change({ kind: 'replace-node', node: 1, with: null })
+  expect(bed.api.cluster().servers).toEqual([])
+})
+
 test('a removed node is refused when it comes back and stops what it still ran; its id is free', async () => {
   const agent = await bed.join('a')
   await bed.join('b')
