@@ -131,7 +131,7 @@ export class Server {
       isVolatile: config.isVolatile === true,
     })
     const standing = standingOf(this.#world.mirror, this.#revoked, this.#deps.serial ?? (() => null))
-    this.#campaigning = Promise.all([this.#campaign(this.#world, standing), this.#register(this.#world)])
+    this.#campaigning = Promise.all([this.#campaign(this.#world, standing), this.#register(this.#world, standing)])
   }
 
   /** Aborts, with the reason, when the cluster has come to a level that this version does not know: it must end. */
@@ -290,16 +290,22 @@ export class Server {
     mirror.onChange(look)
   }
 
-  async #register({ mirror }: World): Promise<void> {
+  async #register({ mirror }: World, standing: Standing): Promise<void> {
     const { store, clock, config } = this.#deps
     const { name, address, version, level } = config
     const stopped = this.#stop.signal
-    // Its end by `stop` is no failure.
-    await registerServer({ name, address, version, level }, { store, mirror, clock }, stopped).catch(
-      (error: unknown) => {
-        if (!stopped.aborted) throw error
-      },
-    )
+    try {
+      await this.#untilBelieved(standing)
+      await registerServer({ name, address, version, level }, { store, mirror, clock }, stopped)
+    } catch (error) {
+      // Its end by `stop` is no failure.
+      if (!stopped.aborted) throw error
+    }
+  }
+
+  /** A server whose word is worth nothing is none: nobody would connect to it, and whoever could lead would wait for it. */
+  async #untilBelieved(standing: Standing): Promise<void> {
+    while (standing.lost !== null) await sleep(this.#deps.clock, AGAIN_MS, this.#stop.signal)
   }
 
   async #campaign(world: World, standing: Standing): Promise<void> {
@@ -308,8 +314,7 @@ export class Server {
     const candidacy = this.#candidacy(world)
     while (!stopped.aborted) {
       try {
-        // Nobody would connect to it, and whoever could lead would wait for it.
-        while (standing.lost !== null) await sleep(clock, AGAIN_MS, stopped)
+        await this.#untilBelieved(standing)
         const turn = await candidacy.turn(stopped)
         const end = await this.#lead(turn, world, standing).finally(() => turn.lease.release())
         if (end?.code === 'STALE_EPOCH') candidacy.deposed()
