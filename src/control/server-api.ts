@@ -24,6 +24,7 @@ import type {
   TaskView,
 } from '../core/model/view.ts'
 import { clockConditions } from '../core/node/clock-conditions.ts'
+import { leaderConditions } from '../core/node/leader-condition.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
@@ -101,6 +102,7 @@ export class ServerApi implements Api {
       store: storeKind,
       servers: storeMembers?.servers() ?? [],
       conditions: [
+        ...leaderConditions(leadership, this.#deps.term() !== null),
         ...(storeMembers?.conditions() ?? []),
         ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
       ],
@@ -375,7 +377,8 @@ export class ServerApi implements Api {
     const leader = this.#deps.world.mirror.get(LEADERSHIP_KEY)?.value.holder ?? null
     throw new OperationalError(
       'NOT_LEADER',
-      leader === null ? 'no server leads yet' : `this server does not lead; the last known leader is ${leader}`,
+      leader === null ? 'no server leads yet' : `no server that can be reached leads; the last one was ${leader}`,
+      { hint: '`gantry health` says what is missing; try again when a server leads' },
     )
   }
 
