@@ -19,6 +19,7 @@ import type { Resting } from './reconcile-service.ts'
 import { Renewals } from './renewals.ts'
 import { ReportIntake } from './report-intake.ts'
 import { Sessions } from './sessions.ts'
+import { noteSettled } from './settle.ts'
 import { TrustText } from './trust.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { World } from './world.ts'
@@ -77,7 +78,7 @@ export class Term {
     const { world } = deps
     this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#resting, this.#queue))
     for (const name of world.serviceNames()) this.#queue.add(`service:${name}`)
-    for (const key of ['schedule', 'manifest', 'reports', 'presence', 'authority']) this.#queue.add(key)
+    for (const key of ['schedule', 'manifest', 'reports', 'presence', 'authority', 'settled']) this.#queue.add(key)
     for (const { id } of world.nodes()) for (const what of ['node', 'standing']) this.#queue.add(`${what}:${id}`)
   }
 
@@ -103,6 +104,7 @@ export class Term {
       if (key === 'authority') return await this.#tendAuthority()
       if (key === 'presence') return await this.#presence.pass()
       if (key === 'reports') return await this.#reports.pass(this.deps)
+      if (key === 'settled') return await noteSettled(this.deps, (id) => this.sessions.hasSettled(id))
       return await reconcile(key, this.deps, {
         strategy: this.deps.world.mirror.get(CLUSTER_KEY)?.value.settings?.strategy ?? this.#strategy,
         isAway: (id) => this.#presence.isAway(id),
@@ -149,7 +151,7 @@ function wakeFor(batch: ChangeBatch, world: World, resting: Resting, queue: Work
       // What waited until the state was settled may start.
       for (const name of world.serviceNames()) queue.add(`service:${name}`)
     } else if (kind === 'node') {
-      queue.add('schedule')
+      for (const what of ['schedule', 'settled']) queue.add(what)
       for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)
       // Its tasks may have to leave, and others may come.
       for (const name of world.serviceNames()) queue.add(`service:${name}`)
