@@ -37,3 +37,20 @@ test('before tasks are forgotten it is written down which attempts are used, for
   expect(commits[0]?.writes[0]).toMatchObject({ put: 'service/web', value: { attemptFloor: 7 } })
   expect(commits[0]?.writes.filter((write) => 'delete' in write).length).toBe(MAX_WRITES - 1)
 })
+
+test('a pause counts from when this server saw the end, whatever the clock of whoever led then', async () => {
+  const [clock, store] = [new VirtualClock({ guarded: false }), new MemoryStore()]
+  const write = (slot: number): Promise<unknown> => {
+    const id = taskId('web', slot, 1)
+    const ended = { state: 'failed', ready: false, finishedAt: 1 } as const
+    const value = aTask({ id, service: 'web', slot, endedAt: clock.now() - 3_600_000, status: ended })
+    return store.commit({ epoch: null, expect: [], writes: [{ put: keyOf('task', id), value }], events: [] })
+  }
+  await write(1)
+  await clock.runUntil(clock.now() + 500, () => true)
+  const began = clock.now()
+  const world = new World(await Mirror.open(store), clock)
+  await clock.runUntil(clock.now() + 500, () => true)
+  await write(2)
+  expect([1, 2].map((slot) => world.endSeenAt(taskId('web', slot, 1)))).toEqual([began, clock.now()])
+})

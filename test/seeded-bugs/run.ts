@@ -6,7 +6,10 @@ import { parseArgs } from 'node:util'
 
 /** What a bug's tree needs of the checkout. */
 const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
-const UNIT = ['src/core/node', 'src/core/plan', 'src/core/service', 'src/core/schedule']
+const UNIT = [
+  ...['node', 'plan', 'service', 'schedule', 'incarnation', 'replica'].map((part) => `src/core/${part}`),
+  ...['src/agent', 'src/control'],
+]
 
 interface Verdict {
   readonly caughtBy: string | null

@@ -54,3 +54,8 @@ export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
   [160, 'an exclusive service started when the state was settled, before what the state does not know was gone'],
   [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
 ]
+
+/** And for lives of servers that keep the state in their memories. */
+export const MEMORY_REGRESSIONS: readonly (readonly [number, string])[] = [
+  [26, 'a machine that one side of a partition had sent away came back, because the other side still had its node'],
+]
