@@ -94,6 +94,8 @@ function aRuntime(present: Map<string, Container>): Runtime {
     inspect: async (id) => present.get(id) ?? null,
     watch: () => () => undefined,
     remove: async (id) => {
+      // No engine is done at once.
+      await Promise.resolve()
       present.delete(id)
     },
   }
