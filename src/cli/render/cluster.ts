@@ -1,6 +1,6 @@
-import type { Leadership } from '../../core/model/cluster.ts'
 import type { NodeId } from '../../core/model/ids.ts'
 import type { ClusterView, ServerView, ServiceView, StoreCondition } from '../../core/model/view.ts'
+import { leaderOf } from '../../core/node/leader-condition.ts'
 import { age } from './age.ts'
 import type { Format } from './format.ts'
 import { printable } from './table.ts'
@@ -17,7 +17,7 @@ export function clusterText(view: ClusterView, format: Format): string {
   const { cluster, leadership, store, servers, conditions, storeRevision, version, desiredRevision, nodes } = view
   return [
     `cluster   ${printable(cluster.name)} (${cluster.id}), incarnation ${cluster.incarnation}, made ${age(cluster.createdAt, now)} ago`,
-    `leader    ${leaderText(leadership, format)}`,
+    `leader    ${leaderText({ leadership, conditions }, format)}`,
     `store     ${store}, revision ${storeRevision}`,
     ...(servers.length === 0 ? [] : [`servers   ${servers.map(serverText).join(', ')}`]),
     `manifest  ${desiredRevision === 0 ? 'none yet' : `revision ${desiredRevision}`}`,
@@ -43,8 +43,10 @@ function conditionLines({ severity, message, hint }: StoreCondition, { style }: 
   return [`${word}: ${printable(message)}`, `  ${printable(hint)}`]
 }
 
-/** Who leads, since when, and where it is reached. */
-export function leaderText({ holder, epoch, since, address }: Leadership, { now }: Format): string {
+/** Who leads, since when, and where it is reached; or that nobody does, and who did last. */
+export function leaderText(view: Pick<ClusterView, 'leadership' | 'conditions'>, { now }: Format): string {
+  const { holder, epoch, since, address } = view.leadership
+  if (leaderOf(view) === null) return `nobody; ${printable(holder)} was the last to lead, epoch ${epoch}`
   return `${printable(holder)}, epoch ${epoch}, since ${age(since, now)}${address === null ? '' : `, at ${address}`}`
 }
 
