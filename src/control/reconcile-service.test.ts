@@ -33,7 +33,7 @@ test('before tasks are forgotten it is written down which attempts are used, for
   }
   const world = new World(await Mirror.open(store), clock)
   const deps = { store: Object.assign(Object.create(store), noting), world, clock, log: SILENT, epoch: 0, level: 1 }
-  await reconcileService('web', deps)
+  await reconcileService('web', deps, new Map())
   expect(commits[0]?.writes[0]).toMatchObject({ put: 'service/web', value: { attemptFloor: 7 } })
   expect(commits[0]?.writes.filter((write) => 'delete' in write).length).toBe(MAX_WRITES - 1)
 })
