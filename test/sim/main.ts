@@ -11,7 +11,7 @@ const { values } = parseArgs({
     lives: { type: 'string', default: '1000' },
     first: { type: 'string', default: '1' },
     seed: { type: 'string' },
-    /** `small`, `cluster` or `smoke`; as each number says if it is left out. */
+    /** `small`, `cluster`, `memory` or `smoke`; as each number says if it is left out. */
     shape: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
