@@ -23,8 +23,9 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { clockConditions } from '../core/node/clock-conditions.ts'
+import { nodeConditions } from '../core/node/conditions.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import { unreachableNodes } from '../core/service/hindrance.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
 import { invariant } from '../lib/assert.ts'
@@ -102,7 +103,7 @@ export class ServerApi implements Api {
       servers: storeMembers?.servers() ?? [],
       conditions: [
         ...(storeMembers?.conditions() ?? []),
-        ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
+        ...nodeConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
       ],
       storeRevision: world.mirror.revision,
       version,
@@ -169,17 +170,18 @@ export class ServerApi implements Api {
 
   tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): readonly TaskView[] {
     const { world } = this.#deps
+    const away = unreachableNodes(world.nodes())
     const tasks = filter.service === null ? world.tasks() : world.tasksOf(filter.service)
     return tasks
       .filter((task) => filter.all || isAlive(task))
       .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
-      .map(viewTask)
+      .map((task) => viewTask(task, away))
   }
 
   task(id: TaskId): TaskView {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
-    return viewTask(task)
+    return viewTask(task, unreachableNodes(this.#deps.world.nodes()))
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
@@ -204,7 +206,7 @@ export class ServerApi implements Api {
   dispatched(id: string): { readonly dispatch: DispatchView; readonly tasks: readonly TaskView[] } {
     const dispatch = this.#viewDispatch(findDispatch(id, this.#deps))
     const tasks = this.#deps.world.tasksOf(dispatch.spec.name).sort((a, b) => b.attempt - a.attempt)
-    const views = tasks.map(viewTask)
+    const views = tasks.map((task) => viewTask(task))
     return { dispatch, tasks: views.length === 0 && dispatch.task !== null ? [dispatch.task] : views }
   }
 

@@ -1,5 +1,5 @@
 import { specHash } from '../manifest/diff.ts'
-import type { Millis } from '../model/ids.ts'
+import type { Millis, NodeId } from '../model/ids.ts'
 import type { Dispatch } from '../model/manifest.ts'
 import type { Node } from '../model/node.ts'
 import { runtimeOf, type ServiceHealth, type ServiceSpec } from '../model/service.ts'
@@ -8,15 +8,20 @@ import type { DispatchView, ServiceView, TaskView } from '../model/view.ts'
 import { hindrancesOf, unreachableNodes } from './hindrance.ts'
 import { wantedSlots } from './slots.ts'
 
-/** What listings and the API show of a task. */
-export function viewTask(task: Task): TaskView {
+const NOBODY: ReadonlySet<NodeId> = new Set()
+
+/** What listings and the API show of a task. `away`: nodes that are unreachable; what is there may run or not. */
+export function viewTask(task: Task, away: ReadonlySet<NodeId> = NOBODY): TaskView {
   const { id, service, slot, attempt, node, desired, hostPorts: ports, createdAt, spec, status } = task
-  const { state, ready, restarts, address, containerId, exitCode, startedAt, finishedAt } = status
+  const { state, restarts, address, containerId, exitCode, startedAt, finishedAt } = status
+  const isAway = node !== null && away.has(node) && !isTerminal(state)
+  const ready = status.ready && !isAway
   const runtime = runtimeOf(spec)
   const { image } = spec.container
   // Why it was made is of interest until it is there.
   const because = isTerminal(state) ? '' : task.because
-  const message = task.refusal ?? (status.message === '' ? because : status.message)
+  const said = task.refusal ?? (status.message === '' ? because : status.message)
+  const message = isAway ? `node ${node} is unreachable: it may still run there` : said
   return {
     ...{ id, service, slot, attempt, node, state, desired, ready, restarts, runtime, image, ports },
     ...{ address, containerId, exitCode, message, createdAt, startedAt, finishedAt },
