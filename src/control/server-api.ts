@@ -23,10 +23,9 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { nodeConditions } from '../core/node/conditions.ts'
+import { clusterConditions } from '../core/node/conditions.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
-import { unreachableNodes } from '../core/service/hindrance.ts'
-import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
+import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
@@ -103,7 +102,7 @@ export class ServerApi implements Api {
       servers: storeMembers?.servers() ?? [],
       conditions: [
         ...(storeMembers?.conditions() ?? []),
-        ...nodeConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
+        ...clusterConditions(leadership, world.nodes(), this.#deps.term()?.sessions ?? null),
       ],
       storeRevision: world.mirror.revision,
       version,
@@ -170,18 +169,17 @@ export class ServerApi implements Api {
 
   tasks(filter: { readonly service: ServiceName | null; readonly all: boolean }): readonly TaskView[] {
     const { world } = this.#deps
-    const away = unreachableNodes(world.nodes())
     const tasks = filter.service === null ? world.tasks() : world.tasksOf(filter.service)
     return tasks
       .filter((task) => filter.all || isAlive(task))
       .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
-      .map((task) => viewTask(task, away))
+      .map(viewTaskAmong(world.nodes()))
   }
 
   task(id: TaskId): TaskView {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
-    return viewTask(task, unreachableNodes(this.#deps.world.nodes()))
+    return viewTaskAmong(this.#deps.world.nodes())(task)
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
@@ -206,7 +204,7 @@ export class ServerApi implements Api {
   dispatched(id: string): { readonly dispatch: DispatchView; readonly tasks: readonly TaskView[] } {
     const dispatch = this.#viewDispatch(findDispatch(id, this.#deps))
     const tasks = this.#deps.world.tasksOf(dispatch.spec.name).sort((a, b) => b.attempt - a.attempt)
-    const views = tasks.map((task) => viewTask(task))
+    const views = tasks.map(viewTask)
     return { dispatch, tasks: views.length === 0 && dispatch.task !== null ? [dispatch.task] : views }
   }
 
@@ -377,7 +375,8 @@ export class ServerApi implements Api {
     const leader = this.#deps.world.mirror.get(LEADERSHIP_KEY)?.value.holder ?? null
     throw new OperationalError(
       'NOT_LEADER',
-      leader === null ? 'no server leads yet' : `this server does not lead; the last known leader is ${leader}`,
+      leader === null ? 'no server leads yet' : `no server that can be reached leads; the last one was ${leader}`,
+      { hint: '`gantry health` says what is missing; try again when a server leads' },
     )
   }
 

@@ -29,6 +29,7 @@ import type { Store } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import type { MoreMetrics } from '../transport/http/metrics.ts'
 import type { HttpServer } from '../transport/http/server.ts'
+import { beginCluster, type KnownCluster, knownCluster, requireStateFile } from './begin-cluster.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
 import type { ManagedEtcd } from './managed-etcd/managed-etcd.ts'
@@ -129,8 +130,10 @@ export async function startNode(
     { ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
     log,
   )
+  const known = await knownCluster(options.dataDir, membership.identity)
+  requireStateFile(known, options.store)
   const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))
-  const server = newServer(store, membership, managed, options, log)
+  const server = newServer(store, membership, managed, { ...options, known }, log)
   try {
     await server.start()
     await membership.takeServer(server)
@@ -201,19 +204,17 @@ function newServer(
   store: Store,
   membership: Membership,
   storeMembers: StoreMembers | null,
-  options: NodeOptions,
+  options: NodeOptions & { readonly known: KnownCluster | null },
   log: Log,
 ): Server {
   const clock = systemClock()
   const config = {
     name: nodeName(options),
     address: membership.address,
-    newCluster: () => ({
-      id: randomBytes(8).toString('hex'),
-      name: options.clusterName,
-      incarnation: 1,
-      createdAt: clock.now(),
-    }),
+    newCluster: () => {
+      const fresh = { id: randomBytes(8).toString('hex'), name: options.clusterName, createdAt: clock.now() }
+      return beginCluster(options.known, fresh, options.store.kind)
+    },
     strategy: options.strategy,
     patience: options.vigilance.patience,
     preferRegion: options.store.kind === 'shared-memory' ? null : options.preferRegion,

@@ -1,5 +1,5 @@
 import { specHash } from '../manifest/diff.ts'
-import type { Millis, NodeId } from '../model/ids.ts'
+import type { Millis } from '../model/ids.ts'
 import type { Dispatch } from '../model/manifest.ts'
 import type { Node } from '../model/node.ts'
 import { runtimeOf, type ServiceHealth, type ServiceSpec } from '../model/service.ts'
@@ -8,20 +8,25 @@ import type { DispatchView, ServiceView, TaskView } from '../model/view.ts'
 import { hindrancesOf, unreachableNodes } from './hindrance.ts'
 import { wantedSlots } from './slots.ts'
 
-const NOBODY: ReadonlySet<NodeId> = new Set()
+/** What listings and the API show of a task, as far as it is known what became of it on an unreachable node. */
+export function viewTaskAmong(nodes: readonly Node[]): (task: Task) => TaskView {
+  const away = unreachableNodes(nodes)
+  return (task) => {
+    const view = viewTask(task)
+    if (!away.has(view.node ?? 0) || isTerminal(view.state)) return view
+    return { ...view, ready: false, message: `node ${view.node} is unreachable: it may still run there` }
+  }
+}
 
-/** What listings and the API show of a task. `away`: nodes that are unreachable; what is there may run or not. */
-export function viewTask(task: Task, away: ReadonlySet<NodeId> = NOBODY): TaskView {
+/** What listings and the API show of a task by itself. */
+export function viewTask(task: Task): TaskView {
   const { id, service, slot, attempt, node, desired, hostPorts: ports, createdAt, spec, status } = task
-  const { state, restarts, address, containerId, exitCode, startedAt, finishedAt } = status
-  const isAway = node !== null && away.has(node) && !isTerminal(state)
-  const ready = status.ready && !isAway
+  const { state, ready, restarts, address, containerId, exitCode, startedAt, finishedAt } = status
   const runtime = runtimeOf(spec)
   const { image } = spec.container
   // Why it was made is of interest until it is there.
   const because = isTerminal(state) ? '' : task.because
-  const said = task.refusal ?? (status.message === '' ? because : status.message)
-  const message = isAway ? `node ${node} is unreachable: it may still run there` : said
+  const message = task.refusal ?? (status.message === '' ? because : status.message)
   return {
     ...{ id, service, slot, attempt, node, state, desired, ready, restarts, runtime, image, ports },
     ...{ address, containerId, exitCode, message, createdAt, startedAt, finishedAt },
