@@ -23,10 +23,9 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { clockConditions } from '../core/node/clock-conditions.ts'
-import { leaderConditions } from '../core/node/leader-condition.ts'
+import { clusterConditions } from '../core/node/conditions.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
-import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
+import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
@@ -102,9 +101,8 @@ export class ServerApi implements Api {
       store: storeKind,
       servers: storeMembers?.servers() ?? [],
       conditions: [
-        ...leaderConditions(leadership, this.#deps.term() !== null),
         ...(storeMembers?.conditions() ?? []),
-        ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
+        ...clusterConditions(leadership, world.nodes(), this.#deps.term()?.sessions ?? null),
       ],
       storeRevision: world.mirror.revision,
       version,
@@ -175,13 +173,13 @@ export class ServerApi implements Api {
     return tasks
       .filter((task) => filter.all || isAlive(task))
       .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
-      .map(viewTask)
+      .map(viewTaskAmong(world.nodes()))
   }
 
   task(id: TaskId): TaskView {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
-    return viewTask(task)
+    return viewTaskAmong(this.#deps.world.nodes())(task)
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
