@@ -1,3 +1,4 @@
+import { knownFaults } from '../etcd/known-faults.ts'
 import type { Millis } from '../model/ids.ts'
 import { type AddressRange, OVERLAY, overlap, parseRange } from './address-range.ts'
 
@@ -23,6 +24,8 @@ export interface MachineFacts {
   readonly servers: readonly { readonly server: string; readonly offsetMs: Millis | null; readonly message: string }[]
   /** null: no runtime of this node needs an engine. */
   readonly engine: { readonly version: string; readonly available: boolean; readonly message: string } | null
+  /** Of the etcd that the servers are to run; `message`: why it cannot be. null: they run none. */
+  readonly etcd: { readonly version: string; readonly message: string; readonly todo: string } | null
   /** Whether tasks can run without an engine. */
   readonly canDoWithoutEngine: boolean
   readonly kernel: {
@@ -62,6 +65,7 @@ export function judgeMachine(facts: MachineFacts): readonly MachineCheck[] {
     ...facts.ports.map(portCheck),
     ...serverChecks(facts),
     clockCheck(facts),
+    ...etcdChecks(facts),
     engineCheck(facts),
     kernelCheck(facts),
     ...moduleChecks(facts),
@@ -103,6 +107,14 @@ function clockCheck({ servers }: MachineFacts): MachineCheck {
   return worst > NOTICEABLE_OFFSET_MS
     ? warn('clock', found, 'keep it set: chrony, or systemd-timesyncd')
     : ok('clock', found)
+}
+
+function etcdChecks({ etcd }: MachineFacts): readonly MachineCheck[] {
+  if (etcd === null) return []
+  if (etcd.message !== '') return [fail('etcd', etcd.message, etcd.todo)]
+  const known = knownFaults(etcd.version)
+  if (known === null) return [ok('etcd', etcd.version)]
+  return [warn('etcd', `${etcd.version} has known faults: ${known.faults.join('; ')}`, `run ${known.sound} or newer`)]
 }
 
 function engineCheck({ engine, canDoWithoutEngine }: MachineFacts): MachineCheck {

@@ -5,6 +5,7 @@ import type { Millis } from '../../core/model/ids.ts'
 import type { Rng } from '../../lib/rng.ts'
 import type { AgentCalls, Link, ServerConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
+import { networkFailure } from '../network-failure.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { certificateFault } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
@@ -184,7 +185,8 @@ export function dialTls(
     tuneSocket(socket)
     // What goes wrong later is told where the socket is used; here it must only not go unheard.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      const why = certificateFault(error.code ?? '', Date.now()) ?? error.code ?? error.message
+      const { code = '' } = error
+      const why = certificateFault(code, Date.now()) ?? networkFailure(code) ?? (code || error.message)
       fail('UNAVAILABLE', why, error)
     })
     socket.once('close', () => {
