@@ -35,7 +35,7 @@ export function nodeText(node: NodeView, { style, now }: Format): string {
     `tasks         ${node.tasks}`,
     `placement     ${node.placement}`,
     `region, zone  ${node.region ?? '-'}, ${node.zone ?? '-'}`,
-    `address       ${node.publicAddress ?? '-'}`,
+    `address       ${node.address ?? '-'}, for the outside ${node.publicAddress ?? '-'}`,
     `labels        ${labels.length === 0 ? '-' : printable(labels.join(' '))}`,
     `capacity      ${capacity(node)}`,
     `version       ${node.version}`,

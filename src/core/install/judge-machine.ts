@@ -1,5 +1,6 @@
 import { knownFaults } from '../etcd/known-faults.ts'
 import type { Millis } from '../model/ids.ts'
+import { inWords } from '../node/clock-conditions.ts'
 import { type AddressRange, OVERLAY, overlap, parseRange } from './address-range.ts'
 
 /** One port that a node needs. */
@@ -55,6 +56,8 @@ const LEAST_FREE_BYTES = 256 * MIB
 const LITTLE_FREE_BYTES = 4096 * MIB
 /** Logs and events of two nodes are hard to put in order beyond this. */
 const NOTICEABLE_OFFSET_MS: Millis = 1_000
+/** Nobody counts so many seconds. */
+const LONG_MS: Millis = 2 * 60_000
 /** Certificates are good from five minutes ago, for clocks differ: beyond that a new one is not believed. */
 const GREATEST_OFFSET_MS: Millis = 5 * 60_000
 
@@ -102,7 +105,7 @@ function clockCheck({ servers }: MachineFacts): MachineCheck {
   const offsets = servers.map(({ offsetMs }) => offsetMs).filter((offset) => offset !== null)
   if (offsets.length === 0) return ok('clock', 'nothing to compare it with')
   const worst = Math.max(...offsets.map(Math.abs))
-  const found = `${(worst / 1_000).toFixed(1)} s from that of a server`
+  const found = `${worst < LONG_MS ? `${(worst / 1_000).toFixed(1)} s` : inWords(worst)} from that of a server`
   if (worst > GREATEST_OFFSET_MS) return fail('clock', found, 'set it, and keep it set: chrony, or systemd-timesyncd')
   return worst > NOTICEABLE_OFFSET_MS
     ? warn('clock', found, 'keep it set: chrony, or systemd-timesyncd')

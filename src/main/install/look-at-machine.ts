@@ -67,10 +67,10 @@ function etcdPorts({ backend, node }: NodeSettings): readonly Omit<PortFact, 'ta
   return [wanted('etcd_client_port', 2379, 'etcd of this server'), wanted('etcd_peer_port', 2380, 'members of etcd')]
 }
 
-async function describeEtcd({ backend, data_dir: volume }: NodeSettings): Promise<MachineFacts['etcd']> {
+async function describeEtcd({ backend }: NodeSettings): Promise<MachineFacts['etcd']> {
   if (backend?.['type'] !== 'managed-etcd') return null
   try {
-    const { version } = await findEtcd(String(backend['etcd_program'] ?? 'etcd'), volume)
+    const { version } = await findEtcd(String(backend['etcd_program'] ?? 'etcd'), '/')
     return { version, message: '', todo: '' }
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error
