@@ -46,7 +46,10 @@ export function installCommand(context: Context): Command {
     .option('--label <key=value>', 'label of this node; may be repeated', pair)
     .option('--name <name>', 'name of this node (default: <hostname>:7946)')
     .option('--runtime <list>', 'what may run tasks here: docker, process (GANTRY_RUNTIME; default: docker)')
-    .option('--address <address>', 'where servers reach this machine, if it is no server')
+    .option(
+      '--address <address>',
+      'where servers reach an agent’s machine (default: the address that it has towards them)',
+    )
     .option('--listen <host:port>', 'address of a server’s API (GANTRY_LISTEN; default 127.0.0.1:8080)')
     .addOption(new Option('--role <role>', 'what it is, whatever the list says').choices(ROLES))
     .option('--check', 'look whether this machine fits, and change nothing')
