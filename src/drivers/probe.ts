@@ -1,9 +1,9 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { Millis } from '../core/model/ids.ts'
+import { networkFailure } from '../lib/network-failure.ts'
 import type { ProbeResult, ProbeTarget } from '../ports/host.ts'
 import { errorCode } from './durable-text.ts'
-import { networkFailure } from './network-failure.ts'
 
 // A body up to this size is read, so that the server does not see a broken connection for an ordinary answer.
 const LONGEST_BODY_BYTES = 65_536

@@ -13,3 +13,9 @@ const WORDS: Readonly<Record<string, string>> = {
 export function networkFailure(code: string): string | null {
   return WORDS[code] ?? null
 }
+
+/** The same for the message of a library that names such a code somewhere; null: it names none. */
+export function networkFailureIn(message: string): string | null {
+  const code = /\bE[A-Z_]{4,}\b/.exec(message)?.[0]
+  return code === undefined ? null : networkFailure(code)
+}
