@@ -99,6 +99,8 @@ export interface NodeProcess {
   readonly server: Server
   /** What runs tasks here, as it answered last. */
   runtimes(): readonly RuntimeDescription[]
+  /** Resolves with the reason when a user has sent this machine away and nothing of the cluster runs here any more. */
+  readonly dismissed: Promise<string>
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
   /** What the store and the link measure. */
@@ -136,13 +138,17 @@ export async function startNode(
     await server.start()
     await membership.takeServer(server)
     const link = membership.ownLink()
-    const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
-    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, membership, link, log)
+    const dismissed = Promise.withResolvers<string>()
+    const toldOff = dismissed.resolve
+    const { id } = server.api.cluster().cluster
+    const { agent, runtimes } = await startOwnAgent(options, id, membership, toldOff, link, log)
+    const further = await startFurtherAgents(options, id, membership, link, log)
     await membership.listen(agent)
     shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
     return {
       server,
       runtimes: () => agent.runtimes,
+      dismissed: dismissed.promise,
       elsewhere: membership.elsewhere,
       apiTls: membership.apiTls,
       metrics: () => [...metrics(), ...membership.metrics()],
@@ -219,7 +225,8 @@ function newServer(
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
   const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }
   const ports = { clock, rng: systemRng(), log, reach: tcpReach() }
-  return new Server({ store, ...ports, certifier, backups, storeMembers, config })
+  const serial = (): string | null => membership.serial
+  return new Server({ store, ...ports, certifier, serial, backups, storeMembers, config })
 }
 
 interface StartedAgent {
@@ -231,10 +238,12 @@ function startOwnAgent(
   options: NodeOptions,
   clusterId: string,
   { nodeId, ownIdentity, trusts }: Membership,
+  onDismissed: (reason: string) => void,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  const who = { clusterId, nodeId, address: options.link?.advertise ?? null, identity: ownIdentity, trusts }
+  const address = options.link?.advertise ?? null
+  const who = { clusterId, nodeId, address, identity: ownIdentity, trusts, onDismissed }
   return startAgent(options, who, link, log)
 }
 

@@ -1,3 +1,4 @@
+import type { NodeId } from '../../core/model/ids.ts'
 import type { ClusterView, ServerView, ServiceView, StoreCondition } from '../../core/model/view.ts'
 import { leaderOf } from '../../core/node/leader-condition.ts'
 import { age } from './age.ts'
@@ -5,6 +6,10 @@ import type { Format } from './format.ts'
 import { printable } from './table.ts'
 
 const UNSETTLED = 'its state was put back: what runs and it does not know stays until `gantry cluster settle`'
+
+function settlingText(nodes: readonly NodeId[]): string {
+  return `its state was settled: exclusive services wait until node ${nodes.join(', ')} has removed what it does not know`
+}
 
 /** What a cluster is, who leads it, and where its state is. */
 export function clusterText(view: ClusterView, format: Format): string {
@@ -19,6 +24,7 @@ export function clusterText(view: ClusterView, format: Format): string {
     `nodes     ${nodes.map(({ id, name, status }) => `${id} ${printable(name)} ${status}`).join(', ') || 'none yet'}`,
     `version   ${version}`,
     ...(cluster.keepsUnknown === true ? [style.warning(UNSETTLED)] : []),
+    ...(cluster.settling === undefined ? [] : [style.warning(settlingText(cluster.settling))]),
     ...conditions.flatMap((condition) => conditionLines(condition, format)),
   ].join('\n')
 }

@@ -130,7 +130,7 @@ function goclusterNode(node: Node, { view, lastSeenAt, iso }: GoclusterView): Go
   return {
     id: node.name,
     hostname: node.hostname,
-    address: `${node.publicAddress ?? node.hostname}:${port}`,
+    address: `${node.address ?? node.publicAddress ?? node.hostname}:${port}`,
     port,
     status: running ? 'running' : 'unreachable',
     state: running ? state : 'offline',
