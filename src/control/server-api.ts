@@ -4,7 +4,7 @@ import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import { CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
@@ -23,11 +23,9 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { clusterConditions } from '../core/node/conditions.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
-import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DockerRequest, HostStats } from '../ports/host.ts'
@@ -57,6 +55,7 @@ import type { Sessions } from './sessions.ts'
 import { settle } from './settle.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
+import { viewCluster } from './view-cluster.ts'
 import type { World } from './world.ts'
 
 export interface ServerApiDeps {
@@ -90,25 +89,7 @@ export class ServerApi implements Api {
   }
 
   cluster(): ClusterView {
-    const { world, storeKind, storeMembers, version } = this.#deps
-    const cluster = world.mirror.get(CLUSTER_KEY)?.value
-    const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
-    invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
-    const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
-    return {
-      cluster: shown,
-      leadership,
-      store: storeKind,
-      servers: storeMembers?.servers() ?? [],
-      conditions: [
-        ...(storeMembers?.conditions() ?? []),
-        ...clusterConditions(leadership, world.nodes(), this.#deps.term()?.sessions ?? null),
-      ],
-      storeRevision: world.mirror.revision,
-      version,
-      desiredRevision: world.desired,
-      nodes: this.nodes(),
-    }
+    return viewCluster(this.#deps, this.nodes())
   }
 
   async plan(change: Change): Promise<Plan> {

@@ -23,7 +23,7 @@ const EXAMPLES = [
 export function agentCommand(context: Context): Command {
   return withAgentFlags(new Command('agent'))
     .description('run tasks for servers elsewhere, in the foreground; joins their cluster the first time')
-    .option('--address <address>', 'where servers reach this machine (default: they are not told)')
+    .option('--address <address>', 'where servers reach this machine (default: the address that it has towards them)')
     .option('--cluster-name <name>', 'which cluster to search for where no server is named (default: default-cluster)')
     .option(
       '--discovery-secret-file <file>',
