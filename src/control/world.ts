@@ -66,11 +66,11 @@ export class World {
   }
 
   tasksOf(name: ServiceName): Task[] {
-    return [...this.mirror.tasksOf(name)].map(({ value }) => value)
+    return this.mirror.tasksOf(name).map(({ value }) => value)
   }
 
   tasks(): Task[] {
-    return [...this.mirror.list('task')].map(({ value }) => value)
+    return this.mirror.list('task').map(({ value }) => value)
   }
 
   /** Tasks that wait for a node. */
