@@ -241,7 +241,13 @@ export class SimConnection {
     }
   }
 
-  #send<M extends AgentMessage | ServerMessage>(message: M, to: End<M>, way: Way, after: number, tell: (message: M) => void): number {
+  #send<M extends AgentMessage | ServerMessage>(
+    message: M,
+    to: End<M>,
+    way: Way,
+    after: number,
+    tell: (message: M) => void,
+  ): number {
     const { clock, rng, copies, network } = this.#deps
     const sent = copies ? this.#copyOf(message) : message
     const at = Math.max(after, clock.now() + rng.below(rng.chance(0.05) ? 150 : 8))
