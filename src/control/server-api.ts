@@ -205,7 +205,7 @@ export class ServerApi implements Api {
     const { mirror } = this.#deps.world
     const node = mirror.get(keyOf('node', id))?.value
     if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
-    return { ...node, tasks: [...mirror.tasksOn(id)].filter(({ value }) => isAlive(value)).length }
+    return { ...node, tasks: mirror.tasksOn(id).filter(({ value }) => isAlive(value)).length }
   }
 
   hostStats(id: NodeId): Promise<HostStats> {
