@@ -29,6 +29,7 @@ import type { Store } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import type { MoreMetrics } from '../transport/http/metrics.ts'
 import type { HttpServer } from '../transport/http/server.ts'
+import { beginCluster, type KnownCluster, knownCluster, requireStateFile } from './begin-cluster.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
 import type { ManagedEtcd } from './managed-etcd/managed-etcd.ts'
@@ -98,6 +99,8 @@ export interface NodeProcess {
   readonly server: Server
   /** What runs tasks here, as it answered last. */
   runtimes(): readonly RuntimeDescription[]
+  /** Resolves with the reason when a user has sent this machine away and nothing of the cluster runs here any more. */
+  readonly dismissed: Promise<string>
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
   /** What the store and the link measure. */
@@ -127,19 +130,25 @@ export async function startNode(
     { ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
     log,
   )
+  const known = await knownCluster(options.dataDir, membership.identity)
+  requireStateFile(known, options.store)
   const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))
-  const server = newServer(store, membership, managed, options, log)
+  const server = newServer(store, membership, managed, { ...options, known }, log)
   try {
     await server.start()
     await membership.takeServer(server)
     const link = membership.ownLink()
-    const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
-    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, membership, link, log)
+    const dismissed = Promise.withResolvers<string>()
+    const toldOff = dismissed.resolve
+    const { id } = server.api.cluster().cluster
+    const { agent, runtimes } = await startOwnAgent(options, id, membership, toldOff, link, log)
+    const further = await startFurtherAgents(options, id, membership, link, log)
     await membership.listen(agent)
     shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
     return {
       server,
       runtimes: () => agent.runtimes,
+      dismissed: dismissed.promise,
       elsewhere: membership.elsewhere,
       apiTls: membership.apiTls,
       metrics: () => [...metrics(), ...membership.metrics()],
@@ -195,19 +204,17 @@ function newServer(
   store: Store,
   membership: Membership,
   storeMembers: StoreMembers | null,
-  options: NodeOptions,
+  options: NodeOptions & { readonly known: KnownCluster | null },
   log: Log,
 ): Server {
   const clock = systemClock()
   const config = {
     name: nodeName(options),
     address: membership.address,
-    newCluster: () => ({
-      id: randomBytes(8).toString('hex'),
-      name: options.clusterName,
-      incarnation: 1,
-      createdAt: clock.now(),
-    }),
+    newCluster: () => {
+      const fresh = { id: randomBytes(8).toString('hex'), name: options.clusterName, createdAt: clock.now() }
+      return beginCluster(options.known, fresh, options.store.kind)
+    },
     strategy: options.strategy,
     patience: options.vigilance.patience,
     preferRegion: options.store.kind === 'shared-memory' ? null : options.preferRegion,
@@ -218,7 +225,8 @@ function newServer(
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
   const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }
   const ports = { clock, rng: systemRng(), log, reach: tcpReach() }
-  return new Server({ store, ...ports, certifier, backups, storeMembers, config })
+  const serial = (): string | null => membership.serial
+  return new Server({ store, ...ports, certifier, serial, backups, storeMembers, config })
 }
 
 interface StartedAgent {
@@ -230,10 +238,12 @@ function startOwnAgent(
   options: NodeOptions,
   clusterId: string,
   { nodeId, ownIdentity, trusts }: Membership,
+  onDismissed: (reason: string) => void,
   link: Link,
   log: Log,
 ): Promise<StartedAgent> {
-  const who = { clusterId, nodeId, address: options.link?.advertise ?? null, identity: ownIdentity, trusts }
+  const address = options.link?.advertise ?? null
+  const who = { clusterId, nodeId, address, identity: ownIdentity, trusts, onDismissed }
   return startAgent(options, who, link, log)
 }
 

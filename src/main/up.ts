@@ -12,7 +12,7 @@ import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
 import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
-import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
+import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
@@ -58,7 +58,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   if (!ended.signal.aborted) say(welcome(http.address, token, first, options))
 
   const endKeeping = keepMemorySmall()
-  const name = await Promise.race([signal, refusal(node.server)])
+  const name = await Promise.race([signal, refusal(node.server), node.dismissed.then(sentAway)])
   endKeeping()
   if (name instanceof OperationalError) {
     await Promise.all([http, ...workers].map((one) => one.close()))
