@@ -110,6 +110,19 @@ export interface NodeProcess {
   stop(options: { readonly park: boolean }): Promise<readonly TaskId[]>
 }
 
+/** What has to be closed again, the last that was opened first. */
+class Opened {
+  readonly #closers: (() => Promise<unknown>)[] = []
+
+  add(close: () => Promise<unknown>): void {
+    this.#closers.unshift(close)
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0)) await close()
+  }
+}
+
 /** Starts the control plane and the agent of a machine. On failure nothing is left running. */
 export async function startNode(
   options: NodeOptions,
@@ -117,9 +130,29 @@ export async function startNode(
   say: (line: string) => void = () => undefined,
 ): Promise<NodeProcess> {
   makeDataDir(options.dataDir)
+  const opened = new Opened()
+  try {
+    return await openNode(options, opened, log, say)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function openNode(
+  options: NodeOptions,
+  opened: Opened,
+  log: Log,
+  say: (line: string) => void,
+): Promise<NodeProcess> {
   const { Membership } = await import('./membership.ts')
   const managed = await openManaged(options, log, say)
+  opened.add(async () => {
+    await managed?.store.close()
+    await managed?.close()
+  })
   const shared = await openShared(options, log, say)
+  opened.add(async () => shared?.close())
   const isCutOff = (): boolean => managed?.isCutOff() ?? false
   const sharesStore = options.store.kind !== 'memory' && options.store.kind !== 'sqlite'
   const protocols = shared?.protocols ?? {}
@@ -128,41 +161,28 @@ export async function startNode(
     log,
   )
   const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))
+  opened.add(() => store.close())
   const server = newServer(store, membership, managed, options, log)
-  try {
-    await server.start()
-    await membership.takeServer(server)
-    const link = membership.ownLink()
-    const { agent, runtimes } = await startOwnAgent(options, server.api.cluster().cluster.id, membership, link, log)
-    const further = await startFurtherAgents(options, server.api.cluster().cluster.id, membership, link, log)
-    await membership.listen(agent)
-    shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
-    return {
-      server,
-      runtimes: () => agent.runtimes,
-      elsewhere: membership.elsewhere,
-      apiTls: membership.apiTls,
-      metrics: () => [...metrics(), ...membership.metrics()],
-      serveApi: (http) => membership.serveApi(http),
-      stop: async ({ park }) => {
-        const ended = [agent, ...further.map((one) => one.agent)].map((one) => one.stop({ park }))
-        const left = (await Promise.all(ended)).flat()
-        await membership.close()
-        await server.stop()
-        await Promise.all([...runtimes, ...further.flatMap((one) => one.runtimes)].map((runtime) => runtime.close()))
-        await store.close()
-        await managed?.close()
-        await shared?.close()
-        return left
-      },
-    }
-  } catch (error) {
-    await membership.close()
-    await server.stop()
-    await store.close()
-    await managed?.close()
-    await shared?.close()
-    throw error
+  opened.add(() => server.stop())
+  opened.add(() => membership.close())
+  await server.start()
+  await membership.takeServer(server)
+  const agents = await startAgents(options, server.api.cluster().cluster.id, membership, opened, log)
+  const [agent] = agents
+  await membership.listen(agent)
+  shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
+  return {
+    server,
+    runtimes: () => agent.runtimes,
+    elsewhere: membership.elsewhere,
+    apiTls: membership.apiTls,
+    metrics: () => [...metrics(), ...membership.metrics()],
+    serveApi: (http) => membership.serveApi(http),
+    stop: async ({ park }) => {
+      const left = await Promise.all(agents.map((one) => one.stop({ park })))
+      await opened.close()
+      return left.flat()
+    },
   }
 }
 
@@ -221,20 +241,41 @@ function newServer(
   return new Server({ store, ...ports, certifier, backups, storeMembers, config })
 }
 
+/** The agent of this machine, and those of further nodes that it stands for. */
+async function startAgents(
+  options: NodeOptions,
+  clusterId: string,
+  membership: Membership,
+  opened: Opened,
+  log: Log,
+): Promise<readonly [Agent, ...Agent[]]> {
+  const { nodeId, ownIdentity, trusts } = membership
+  const link = membership.ownLink()
+  const address = options.link?.advertise ?? null
+  const own = await startAgent(options, { clusterId, nodeId, address, identity: ownIdentity, trusts }, link, log)
+  opened.add(() => closeAgent(own))
+  const further: Agent[] = []
+  for (const name of options.furtherNodes) {
+    // Each has its own directory, and is the only node of a placement that is called like it.
+    const dataDir = join(options.dataDir, 'nodes', name)
+    makeDataDir(dataDir)
+    const who = { clusterId, nodeId: null, address: null, trusts }
+    const started = await startAgent({ ...options, name, placement: name, dataDir }, who, link, log)
+    opened.add(() => closeAgent(started))
+    further.push(started.agent)
+  }
+  return [own.agent, ...further]
+}
+
 interface StartedAgent {
   readonly agent: Agent
   readonly runtimes: readonly Runtime[]
 }
 
-function startOwnAgent(
-  options: NodeOptions,
-  clusterId: string,
-  { nodeId, ownIdentity, trusts }: Membership,
-  link: Link,
-  log: Log,
-): Promise<StartedAgent> {
-  const who = { clusterId, nodeId, address: options.link?.advertise ?? null, identity: ownIdentity, trusts }
-  return startAgent(options, who, link, log)
+/** Its tasks go on, unless they were stopped before. */
+async function closeAgent({ agent, runtimes }: StartedAgent): Promise<void> {
+  await agent.stop({ park: false })
+  await Promise.all(runtimes.map((runtime) => runtime.close()))
 }
 
 /** Who an agent is, and whom it believes. */
@@ -243,27 +284,6 @@ export interface AgentIdentity extends Pick<AgentDeps, 'identity' | 'onDismissed
   readonly nodeId: NodeId | null
   readonly address: string | null
   readonly trusts: IncarnationTrust
-}
-
-/** Each has its own directory, and is the only node of a placement that is called like it. */
-function startFurtherAgents(
-  options: NodeOptions,
-  clusterId: string,
-  { trusts }: Membership,
-  link: Link,
-  log: Log,
-): Promise<readonly StartedAgent[]> {
-  const started = options.furtherNodes.map((name) => {
-    const dataDir = join(options.dataDir, 'nodes', name)
-    makeDataDir(dataDir)
-    return startAgent(
-      { ...options, name, placement: name, dataDir },
-      { clusterId, nodeId: null, address: null, trusts },
-      link,
-      log,
-    )
-  })
-  return Promise.all(started)
 }
 
 /** Starts the agent of this machine. */
