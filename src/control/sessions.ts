@@ -26,6 +26,8 @@ interface Session {
   readonly trust: Trust | null
   /** What it was told last to believe. */
   toldTrust: TrustWords | null
+  /** The cluster keys that it was told last to hold; empty: none. */
+  toldKeys: string
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
   /** What it was told of the life of the state. */
@@ -40,6 +42,8 @@ export interface SessionsDeps {
   readonly wake: (key: string) => void
   /** What agents are to believe; null: there is no authority. */
   readonly trust: () => TrustWords | null
+  /** The cluster keys that a server is to be told; null: none now. */
+  readonly clusterKeys: (node: NodeId) => readonly string[] | null
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
   readonly onDoubt: (node: NodeId, isDoubtful: boolean) => void
@@ -75,7 +79,7 @@ export class Sessions {
   /** Tells every agent whom to believe, if that differs from what it was told. */
   publishTrust(): void {
     const words = this.#deps.trust()
-    for (const session of this.#byNode.values()) this.#tellTrust(session, words)
+    for (const [node, session] of this.#byNode) this.#tellTrust(node, session, words)
   }
 
   accept(connection: AgentConnection): void {
@@ -246,19 +250,25 @@ export class Sessions {
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
     const aheadMs = clock === undefined ? null : clock - this.#deps.pass.clock.now()
-    const fresh = { connection, machineId, told: null, life: {}, assigned: new WeakMap() }
+    const fresh = { connection, machineId, told: null, life: {}, assigned: new WeakMap(), toldKeys: '' }
     const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
-    this.#tellTrust(session, this.#deps.trust())
+    this.#tellTrust(id, session, this.#deps.trust())
     this.#deps.wake('authority')
   }
 
-  #tellTrust(session: Session, words: TrustWords | null): void {
-    if (session.trust === null || words === null || session.toldTrust === words) return
+  #tellTrust(node: NodeId, session: Session, words: TrustWords | null): void {
+    if (session.trust === null || words === null) return
+    const { peer } = session.connection
+    const keys = peer === null || peer.role === 'server' ? this.#deps.clusterKeys(node) : null
+    const toldKeys = keys?.join() ?? ''
+    if (session.toldTrust === words && session.toldKeys === toldKeys) return
     session.toldTrust = words
+    session.toldKeys = toldKeys
     const { proof } = lifeOf(this.#deps.pass)
     const authority = authorityOf(this.#deps.pass)
-    session.connection.send({ kind: 'trust', authority, ...words, ...(proof !== undefined && { proof }) })
+    const more = { ...(proof !== undefined && { proof }), ...(keys !== null && { clusterKeys: keys }) }
+    session.connection.send({ kind: 'trust', authority, ...words, ...more })
   }
 
   /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */

@@ -10,6 +10,7 @@ import type { Certifier } from '../ports/certifier.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { ChangeBatch } from '../ports/store.ts'
 import { changeAuthority } from './change-authority.ts'
+import { keysFor } from './change-cluster-key.ts'
 import { forgetRevoked } from './forget-revoked.ts'
 import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
@@ -54,6 +55,7 @@ export class Term {
       inbox: this.#reports.inbox,
       wake,
       trust: () => words.now(),
+      clusterKeys: (node) => keysFor(node, certifier(), deps.world, (one) => this.sessions.trustOf(one)),
       onHello: (node, address) => {
         this.#presence.came(node, address)
         wake('schedule')

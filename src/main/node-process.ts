@@ -157,7 +157,10 @@ async function openNode(
   const sharesStore = options.store.kind !== 'memory' && options.store.kind !== 'sqlite'
   const protocols = shared?.protocols ?? {}
   const membership = await Membership.open(
-    { ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
+    {
+      ...{ ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
+      ...(managed !== null && { takeKeys: (keys: readonly Buffer[]) => managed.takeKeys(keys) }),
+    },
     log,
   )
   const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { clientOf } from '../named-cluster.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
+import { clusterKeyCommand } from './cluster-key.ts'
 
 export function clusterCommand(context: Context): Command {
   const command = new Command('cluster')
@@ -36,6 +37,7 @@ export function clusterCommand(context: Context): Command {
           : 'Machines join with the new secret; the old one lets nobody in any more.',
       )
     })
+  command.addCommand(clusterKeyCommand(context))
   return command
 }
 

@@ -12,30 +12,36 @@ export interface StoreCredentials {
   readonly key: string
 }
 
-export function storeFiles(dataDir: string): Pick<EtcdSetting, 'dataDir' | 'authorityFile' | 'memberFile'> {
+/**
+ * `trusts`: how many authorities. While one follows the other both are in a file of another name, so that etcd, which reads
+ * it when it starts, is started anew.
+ */
+export function storeFiles(dataDir: string, trusts = 1): Pick<EtcdSetting, 'dataDir' | 'authorityFile' | 'memberFile'> {
   return {
     dataDir: join(dataDir, 'etcd'),
-    authorityFile: join(dataDir, 'etcd-run', 'authority.crt'),
+    authorityFile: join(dataDir, 'etcd-run', trusts === 1 ? 'authority.crt' : 'authorities.crt'),
     memberFile: join(dataDir, 'etcd-run', 'member.pem'),
   }
 }
 
 /**
  * Makes a new key and certificate for this server's etcd. Both are in one file, so that they change together: etcd reads it
- * again for every connection.
+ * again for every connection. `further`: authorities that are trusted beside the one that signs.
  */
 export async function writeStoreCredentials(
   dataDir: string,
   authority: Authority,
   host: string,
   now: number,
+  further: readonly Authority[] = [],
 ): Promise<StoreCredentials> {
-  const { authorityFile, memberFile } = storeFiles(dataDir)
+  const { authorityFile, memberFile } = storeFiles(dataDir, 1 + further.length)
+  const ca = [authority, ...further].map((one) => one.certificate).join('')
   const { key, certificate } = await issueStoreCertificate(authority, host, now)
   await mkdir(join(dataDir, 'etcd-run'), { recursive: true, mode: 0o700 })
-  await replaceFile(authorityFile, authority.certificate)
+  await replaceFile(authorityFile, ca)
   await replaceFile(memberFile, `${certificate}${key}`)
-  return { ca: authority.certificate, cert: certificate, key }
+  return { ca, cert: certificate, key }
 }
 
 /** Whether etcd has run here: it knows a member by its log, and makes that in one step. */
