@@ -24,9 +24,8 @@ import type {
   TaskView,
 } from '../core/model/view.ts'
 import { clockConditions } from '../core/node/clock-conditions.ts'
-import type { Strategy } from '../core/schedule/strategy.ts'
 import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
-import { type SettingView, viewSettings } from '../core/settings/settings.ts'
+import { type SettingView, type Started, viewSettings } from '../core/settings/settings.ts'
 import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -73,7 +72,8 @@ export interface ServerApiDeps {
   readonly storeMembers: StoreMembers | null
   readonly version: string
   /** What this server was started with. */
-  readonly strategy: Strategy
+  /** What holds as long as users set nothing else. */
+  readonly started: Started
   /** It may lose what it acknowledged: no tasks are kept there. */
   readonly isVolatile: boolean
 }
@@ -291,7 +291,7 @@ export class ServerApi implements Api {
   }
 
   config(): readonly SettingView[] {
-    return viewSettings(this.cluster().cluster, this.#deps)
+    return viewSettings(this.cluster().cluster, this.#deps.started)
   }
 
   async setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]> {

@@ -3,7 +3,7 @@ import type { Millis } from '../core/model/ids.ts'
 import type { Dispatch } from '../core/model/manifest.ts'
 import { CLUSTER_KEY } from '../core/model/objects.ts'
 import type { Task } from '../core/model/task.ts'
-import type { Patience } from '../core/node/absence.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { earlier } from '../lib/collections.ts'
 import type { Certifier } from '../ports/certifier.ts'
@@ -25,7 +25,8 @@ import type { World } from './world.ts'
 export interface TermConfig {
   readonly strategy: Strategy
   readonly reach: Reach
-  readonly patience: Patience
+  /** Asked again and again: users may set another one. */
+  readonly vigilance: () => Vigilance
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
 }
@@ -42,7 +43,7 @@ export class Term {
   readonly #over = new AbortController()
   readonly #unfollow: () => void
 
-  constructor(deps: PassDeps, { strategy, reach, patience, certifier }: TermConfig) {
+  constructor(deps: PassDeps, { strategy, reach, vigilance, certifier }: TermConfig) {
     this.deps = deps
     this.#strategy = strategy
     this.#certifier = certifier
@@ -67,7 +68,7 @@ export class Term {
     this.#presence = new Presence({
       pass: deps,
       reach,
-      patience,
+      patience: () => vigilance().patience,
       renewals,
       connection: (node) => this.sessions.connection(node),
       drop: (node) => this.sessions.drop(node),

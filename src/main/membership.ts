@@ -208,7 +208,7 @@ export class Membership {
 
   /** How often each agent of this server says that it is there. */
   #heartbeatMs(): Millis {
-    return heartbeatFor(this.#options.vigilance, this.#server?.nodeCount ?? 0)
+    return heartbeatFor(this.#server?.vigilance ?? this.#options.vigilance, this.#server?.nodeCount ?? 0)
   }
 
   /** What the link measures. */

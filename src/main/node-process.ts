@@ -232,7 +232,7 @@ function newServer(
       createdAt: clock.now(),
     }),
     strategy: options.strategy,
-    patience: options.vigilance.patience,
+    vigilance: options.vigilance,
     preferRegion: options.store.kind === 'shared-memory' ? null : options.preferRegion,
     version: options.version,
     level: LEVEL,
