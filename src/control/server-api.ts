@@ -103,6 +103,7 @@ export class ServerApi implements Api {
       conditions: [
         ...(storeMembers?.conditions() ?? []),
         ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
+        ...(this.#deps.term()?.sessions.pace.conditions(world.nodes()) ?? []),
       ],
       storeRevision: world.mirror.revision,
       version,

@@ -10,6 +10,7 @@ import { assignedTask } from '../core/node/assigned-task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
 import { type Certified, joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
+import { AgentPace } from './agent-pace.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 import type { TrustWords } from './trust.ts'
@@ -53,6 +54,7 @@ export interface SessionsDeps {
 /** The agents that are connected to the leader: who they are, what they were told, what they say. */
 export class Sessions {
   readonly #deps: SessionsDeps
+  readonly pace: AgentPace
   readonly #byNode = new Map<NodeId, Session>()
   /** When machines that a user sent away were told to stop all they run. */
   readonly #emptiedAt = new Map<string, Millis>()
@@ -60,6 +62,7 @@ export class Sessions {
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
+    this.pace = new AgentPace(deps.pass.clock, deps.pass.log)
   }
 
   connection(node: NodeId): AgentConnection | null {
@@ -83,7 +86,7 @@ export class Sessions {
   }
 
   accept(connection: AgentConnection): void {
-    if (this.#closed) {
+    if (this.#closed || !this.#isAdmitted(connection)) {
       connection.close()
       return
     }
@@ -92,6 +95,12 @@ export class Sessions {
     let turn: Promise<void> = Promise.resolve()
     // One message after the other: a report may follow a hello that is still being stored.
     connection.onMessage((message) => {
+      if (!open) return
+      if (message.kind === 'hello' && !this.#isAdmitted(connection)) {
+        open = false
+        connection.close()
+        return
+      }
       turn = turn.then(async () => {
         if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
         else if (message.kind === 'report') this.#take(message, nodeId, connection)
@@ -107,6 +116,10 @@ export class Sessions {
     connection.onDoubt((isDoubtful) => {
       if (nodeId !== null && this.#byNode.get(nodeId)?.connection === connection) this.#deps.onDoubt(nodeId, isDoubtful)
     })
+  }
+
+  #isAdmitted({ peer }: AgentConnection): boolean {
+    return peer === null || this.pace.admits(peer.nodeId)
   }
 
   /** Gives up the connection of a node that is lost, without waiting for its end. */
