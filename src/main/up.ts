@@ -13,6 +13,7 @@ import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
 import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
+import { becomeReady } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
@@ -45,14 +46,18 @@ export async function runUp(options: UpOptions): Promise<number> {
   if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log, say)
   const apis: HttpServer[] = []
+  let endReady = (): Promise<void> => Promise.resolve()
   const close = async (park: boolean): Promise<readonly TaskId[]> => {
     await Promise.all(apis.map((one) => one.close()))
-    return node.stop({ park })
+    const left = await node.stop({ park })
+    await endReady()
+    return left
   }
   try {
     const signal = nextSignal()
     apis.push(...(await startApis(node, token, options, log)))
     await comeUp(node, first, say, signal, () => welcome(apis[0]?.address ?? null, token, first, options))
+    endReady = await becomeReady(options.dataDir)
     const endKeeping = keepMemorySmall()
     const name = await Promise.race([signal, refusal(node.server)])
     endKeeping()
