@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ANN, type NodeBed, openNodeBed } from '../../test/node-bed.ts'
 import { plainAuthority } from '../../test/plain-certifier.ts'
 import type { SimpleAgent } from '../../test/simple-agent.ts'
-import type { Role } from '../core/model/identity.ts'
+import type { CertificateAuthority, Role } from '../core/model/identity.ts'
 import type { Trust } from '../core/model/message.ts'
 
 const CHANGE = { kind: 'rotate-cluster-key' } as const
@@ -22,10 +22,12 @@ const holding = (...clusterKeys: readonly string[]): { trust: Trust } => ({
 const join = (machine: string, ...keys: readonly string[]): Promise<SimpleAgent> => bed.join(machine, holding(...keys))
 
 /** Servers 1 and 2 of a cluster whose key is `k`, and an agent, 3. */
-async function twoServers(): Promise<readonly [SimpleAgent, SimpleAgent, SimpleAgent]> {
+async function twoServers(
+  change: Partial<CertificateAuthority> = {},
+): Promise<readonly [SimpleAgent, SimpleAgent, SimpleAgent]> {
   const agents = [await join('a', 'k'), await join('b', 'k'), await join('c')] as const
   const issued = { serial: 's-1', keyHash: 'k-1', authority: SIGNER, issuedAt: 0, notAfter: Number.MAX_SAFE_INTEGER }
-  await bed.server.foundAuthority(plainAuthority(), { nodeId: 1, issued, proof: null })
+  await bed.server.foundAuthority({ ...plainAuthority(), ...change }, { nodeId: 1, issued, proof: null })
   await certify(2, 'server')
   await certify(3, 'agent')
   return agents
@@ -100,6 +102,20 @@ test('a server that is away holds a change up, however long, until it is removed
   expect(key()).toMatchObject({ id: 'k', change: 'prepared', waitsFor: [2] })
   await bed.change({ kind: 'remove-node', node: 2, force: true })
   expect(key()).toMatchObject({ id: 'k2', change: 'switched' })
+})
+
+test('a key that a leader drew and took with it is replaced by the next one, and nothing waits for it', async () => {
+  const [first] = await twoServers({ keyChange: { kind: 'prepared', since: 5, next: 'lost' } })
+  await bed.pass(100)
+  expect(key()).toMatchObject({ id: 'k', change: 'prepared', since: 5 })
+  expect(told(first)).toEqual(['k+k2'])
+})
+
+test('a change that was put back after nobody has the old key any more is over', async () => {
+  const [first] = await twoServers({ keyChange: { kind: 'switched', since: 5, previous: 'forgotten' } })
+  await bed.pass(100)
+  expect(key()).toMatchObject({ id: 'k', change: 'none', waitsFor: [] })
+  expect(told(first)).toEqual([])
 })
 
 test('a second change is refused while one is on the way', async () => {

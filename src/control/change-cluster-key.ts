@@ -47,6 +47,9 @@ export async function changeClusterKey(
   // Whoever drew it is gone and had given it to nobody, or not to this server; nothing is sealed with it.
   if (keyChange?.kind === 'prepared' && certifier.keyTexts([keyChange.next]) === null)
     return write(prepareKeyChange(authority, certifier.drawKey(), clock.now()), [], 'key.prepared', deps)
+  // A state that was put back from the middle of a change: nobody goes by the old one.
+  if (keyChange?.kind === 'switched' && certifier.keyTexts([keyChange.previous]) === null)
+    return write(finishKeyChange(authority), [], 'key.changed', deps)
   switch (planKeyChange(authority, keyHolders(heldIn(world), trustOf))) {
     case 'nothing':
     case 'wait':

@@ -79,11 +79,13 @@ export class ManagedEtcd implements StoreMembers {
       try {
         const begin = { dataDir, name, host, list, joinText: options.joinText }
         const { keys, mayFound } = await beginServer(begin, progress)
-        const setting = settingOf(options, link, host, keys)
+        const authorities = await authoritiesOf(keys)
+        const token = `gantry-${clusterKeyId(keys[0])}`
+        const setting = { ...settingOf(options, link, host), ...storeFiles(dataDir, authorities), token }
         const addresses = list.hosts.map((one) => addressOf(clientUrlOf({ host: one, clientPort: store.clientPort })))
         const kept = { setting, program: store.program, namespace: store.namespace, addresses }
         await keepSetting(dataDir, kept)
-        const [authority, ...further] = await authoritiesOf(keys)
+        const [authority, ...further] = authorities
         const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now(), further))
         const members = new EtcdMembers(clock, tls)
         await etcd.endUnlessWith(etcdArguments(setting, []))
@@ -97,7 +99,7 @@ export class ManagedEtcd implements StoreMembers {
         await watched.look()
         const managed = new ManagedEtcd(opened, { etcd, members, watched, kept, dataDir, log })
         etcd.keepRunning(etcdArguments(setting, []))
-        managed.#begin([authority, ...further])
+        managed.#begin(authorities)
         return managed
       } catch (error) {
         await etcd.stop()
@@ -133,7 +135,7 @@ export class ManagedEtcd implements StoreMembers {
     const authorities = await authoritiesOf([first, ...others])
     this.#endFresh()
     await this.#fresh
-    const kept = { ...this.#parts.kept, setting: { ...this.#parts.kept.setting, ...storeFiles(dataDir, keys.length) } }
+    const kept = { ...this.#parts.kept, setting: { ...this.#parts.kept.setting, ...storeFiles(dataDir, authorities) } }
     await keepSetting(dataDir, kept)
     await this.#keepFresh(authorities)
     etcd.keepRunning(etcdArguments(kept.setting, []))
@@ -212,15 +214,12 @@ async function requireReady({ dataDir, store }: OpenOptions, { isFirst }: Server
 }
 
 function settingOf(
-  { store, name, dataDir }: OpenOptions,
+  { store: { clientPort, peerPort }, name }: OpenOptions,
   link: LinkOptions,
   host: string,
-  keys: readonly [Buffer, ...Buffer[]],
-): EtcdSetting {
-  const { clientPort, peerPort } = store
+): Omit<EtcdSetting, 'token' | keyof ReturnType<typeof storeFiles>> {
   const listenHost = isIP(link.host) === 0 ? '0.0.0.0' : link.host
-  const token = `gantry-${clusterKeyId(keys[0])}`
-  return { name, host, listenHost, clientPort, peerPort, token, ...storeFiles(dataDir, keys.length) }
+  return { name, host, listenHost, clientPort, peerPort }
 }
 
 function tlsOf(credentials: StoreCredentials): TlsText {
