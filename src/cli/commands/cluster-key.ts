@@ -16,7 +16,7 @@ interface RotateFlags extends ChangeFlags {
 export function clusterKeyCommand(context: Context): Command {
   const command = new Command('key')
     .description('the key that servers have, and that protects what the store keeps')
-    .addHelpText('after', '\nExamples:\n  gantry cluster key status\n  gantry cluster key rotate --plan')
+    .addHelpText('after', '\nExamples:\n  gantry cluster key status\n  gantry cluster key rotate')
   command
     .command('status')
     .description('which key there is, and how far a change of it is')
