@@ -18,6 +18,8 @@ const NEEDED = [
   { package: 'util-linux', file: '/usr/bin/nsenter' },
   { package: 'iproute2', file: '/sbin/ip' },
   { package: 'nftables', file: '/usr/sbin/nft' },
+  // Not to run this machine: the tests boot it as the first process of namespaces.
+  { package: 'systemd', file: '/usr/bin/systemd-analyze' },
   { package: 'strace', file: '/usr/bin/strace' },
   { package: 'libfaketime', file: `/usr/lib/${libraries()}/faketime/libfaketimeMT.so.1` },
 ]

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { aTask } from '../../test/builders.ts'
 import { VirtualClock } from '../../test/sim/clock.ts'
-import type { Assignment, Authority, ServerMessage } from '../core/model/message.ts'
+import type { AgentMessage, Assignment, Authority, ServerMessage } from '../core/model/message.ts'
 import { createRng } from '../lib/rng.ts'
 import type { Host } from '../ports/host.ts'
 import type { Container, Runtime } from '../ports/runtime.ts'
@@ -13,6 +13,7 @@ interface Bed {
   tell(order: Partial<Assignment>): Promise<void>
   readonly running: () => string[]
   readonly errors: readonly string[]
+  readonly said: readonly AgentMessage[]
 }
 
 /** An agent with these containers, as a server told it that runs them, and the means to tell it something else. */
@@ -22,7 +23,12 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
   const errors: string[] = []
   let send: (message: ServerMessage) => void = () => undefined
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined }
-  const connection = { send: () => undefined, onClose: () => undefined, close: () => undefined }
+  const said: AgentMessage[] = []
+  const connection = {
+    send: (message: AgentMessage) => said.push(message),
+    onClose: () => undefined,
+    close: () => undefined,
+  }
   let text: string | null = null
   const agent = new Agent({
     clock,
@@ -62,7 +68,7 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
   }
   const tasks = containers.map((id) => taskOf(id))
   await tell({ tasks })
-  return { tell, errors, running: () => [...present.values()].map(({ taskId }) => taskId) }
+  return { tell, errors, said, running: () => [...present.values()].map(({ taskId }) => taskId) }
 }
 
 function taskOf(id: string): Assignment['tasks'][number] {
@@ -106,6 +112,16 @@ test('a state that was put back and knows less removes nothing, until it is sett
   expect(running()).toEqual(['web.1.1', 'late.1.1'])
   await tell({ authority: { ...RESTORED, revision: 6 }, tasks: [taskOf('web.1.1')] })
   expect(running()).toEqual(['web.1.1'])
+})
+
+test('what a settled state does not know is removed however much it is, and the agent says that it is gone', async () => {
+  const { tell, running, said } = await anAgent(['web.1.1', 'web.2.1', 'web.3.1', 'web.4.1', 'web.5.1'], () => true)
+  const settled = (): number => said.filter((message) => message.kind === 'report' && message.settled === true).length
+  await tell({ authority: RESTORED, keepsUnknown: true })
+  expect(settled()).toBe(0)
+  await tell({ authority: { ...RESTORED, revision: 6 }, settles: true })
+  expect(running()).toEqual([])
+  expect(settled()).toBe(1)
 })
 
 test('a task does not start beside one of its slot that must stay', async () => {

@@ -111,6 +111,7 @@ export class Agent {
         memoryBytes: this.#capacity.memoryBytes,
       }),
       onRecords: () => this.#save(),
+      onSettled: () => this.#session.settled(),
       runsUntil: (task) => this.#leases.runsUntil(task),
     })
     this.#leases = new Leases({
@@ -270,10 +271,11 @@ export class Agent {
       this.#authority = authority
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
-        const { dismissed, keepsUnknown } = assignment
+        const { dismissed, keepsUnknown, settles } = assignment
         this.#loop.assign(this.#resolved(assignment.tasks), {
           dismissed: dismissed === true,
           keepsUnknown: keepsUnknown === true,
+          settles: settles === true,
         })
         this.#leases.follow()
       }

@@ -29,6 +29,7 @@ export class Session {
   readonly #deps: SessionDeps
   #connection: ServerConnection | null = null
   #told = new Map<TaskId, TaskStatus>()
+  #toldSettled = false
   #failures = 0
   #stopped = false
   #cancelRetry: (() => void) | null = null
@@ -54,6 +55,13 @@ export class Session {
     if (changed.length === 0) return
     for (const { taskId, status } of changed) this.#told.set(taskId, status)
     this.#connection.send({ kind: 'report', statuses: changed })
+  }
+
+  /** Says that nothing runs here which a settled state does not know; once after each assignment. */
+  settled(): void {
+    if (this.#connection === null || this.#toldSettled) return
+    this.#toldSettled = true
+    this.#connection.send({ kind: 'report', statuses: [], settled: true })
   }
 
   /** Asks the leader to renew the leases of this node. Without a connection nothing is asked. */
@@ -88,6 +96,7 @@ export class Session {
   #take(message: ServerMessage, connection: ServerConnection): void {
     if (message.kind === 'assignment') {
       this.#failures = 0
+      this.#toldSettled = false
       this.#deps.onAssignment(message)
       return
     }

@@ -1,6 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import { type Millis, slotOf, type TaskId } from '../core/model/ids.ts'
-import { runtimeOf } from '../core/model/service.ts'
+import { RUNTIME_KINDS, runtimeOf } from '../core/model/service.ts'
 import { isTerminal, type Task } from '../core/model/task.ts'
 import type { OrderContext } from '../core/node/order.ts'
 import { afterInterruption, afterSilence, newRecord, type TaskRecord, withStatus } from '../core/node/record.ts'
@@ -25,6 +25,8 @@ export interface TaskLoopDeps {
   readonly runsUntil: (task: Task) => Millis | null
   /** Called whenever a record has changed. */
   readonly onRecords: () => void
+  /** Called after each look that finds nothing running which the settled state does not know. */
+  readonly onSettled: () => void
 }
 
 /**
@@ -43,6 +45,8 @@ export interface Standing {
   readonly dismissed: boolean
   /** The state may be older than what runs: it is kept. */
   readonly keepsUnknown: boolean
+  /** A user settled such a state: that what it does not know ends was asked for. */
+  readonly settles: boolean
 }
 
 /** An engine call that is on its way. */
@@ -69,9 +73,7 @@ export class TaskLoop {
   readonly #notBefore = new Map<TaskId, Millis>()
   /** Whether a server confirmed the assignment: only then is a container without a task one too many. */
   #confirmed = false
-  #standing: Standing = { dismissed: false, keepsUnknown: false }
-  /** What ran and no task asked for while the state might be older: whoever settles the state asks for its end. */
-  readonly #unknown = new Set<TaskId>()
+  #standing: Standing = { dismissed: false, keepsUnknown: false, settles: false }
   #blocked = ''
   #parked = false
   #stopped = false
@@ -217,6 +219,7 @@ export class TaskLoop {
     }
     this.#probes.follow(running)
     this.#removeStrays()
+    if (this.#hasSettled()) this.#deps.onSettled()
     this.#cancelWake?.()
     this.#cancelWake = wakeAt === null ? null : this.#deps.clock.callAt(wakeAt, () => this.wake())
   }
@@ -294,11 +297,11 @@ export class TaskLoop {
     if (!this.#confirmed) return
     const strays = [...this.#deps.containers.all()].filter(({ container }) => !this.#tasks.has(container.taskId))
     const running = [...this.#deps.containers.all()].filter(({ container }) => container.state === 'running').length
-    const { dismissed, keepsUnknown } = this.#standing
-    const going = strays.filter(({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId))
-    if (keepsUnknown) for (const { container } of going) this.#unknown.add(container.taskId)
-    const unasked = going.filter(({ container }) => !dismissed && !this.#unknown.has(container.taskId)).length
-    const verdict = keepsUnknown ? keepUnknown(going.length) : guardRemovals(running, unasked)
+    const { dismissed, keepsUnknown, settles } = this.#standing
+    const going = strays.filter(
+      ({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId),
+    ).length
+    const verdict = keepsUnknown ? keepUnknown(going) : guardRemovals(running, dismissed || settles ? 0 : going)
     if (!verdict.allowed) {
       if (this.#blocked === '') this.#deps.log.error('containers without a task are kept', { reason: verdict.message })
       this.#blocked = verdict.message
@@ -309,6 +312,18 @@ export class TaskLoop {
     for (const id of this.#records.keys()) {
       if (!this.#tasks.has(id) && this.#deps.containers.of(id) === null) this.#records.delete(id)
     }
+  }
+
+  /** Whether nothing runs or is being started here that the settled state does not know, as far as every runtime says. */
+  #hasSettled(): boolean {
+    if (!this.#standing.settles) return false
+    const { containers } = this.#deps
+    if (RUNTIME_KINDS.some((kind) => containers.runtime(kind) !== null && containers.silentSince(kind) !== null))
+      return false
+    if ([...this.#calls.keys()].some((id) => !this.#tasks.has(id))) return false
+    return [...containers.all()].every(
+      ({ container }) => container.state !== 'running' || this.#tasks.has(container.taskId),
+    )
   }
 
   #wasStopped(id: TaskId): boolean {

@@ -4,6 +4,7 @@ import { Option } from 'commander'
 import { OperationalError } from '../core/errors.ts'
 import type { Role } from '../core/model/identity.ts'
 import type { DiscoveryOptions } from '../main/discovery.ts'
+import { installPaths } from '../main/install/paths.ts'
 import type { AgentOptions } from '../main/node-process.ts'
 import { LOG_LEVELS, type LogLevel } from '../ports/log.ts'
 import type { AgentFile } from './agent-file.ts'
@@ -98,16 +99,25 @@ export function joinToken({ joinTokenFile }: AgentFlags, { node }: Pick<AgentFil
   return secretIn(joinTokenFile ?? node.join_token_file)
 }
 
-/** What the agent's own file says, if one is named. Throws CONFIG_INVALID, also for the file of a node with another role. */
-export async function agentFile({ config }: AgentFlags, role: Role, context: Context): Promise<AgentFile> {
+/**
+ * What the agent's own file says: the one that is named, else that of a node which is installed in the data directory, if
+ * one is. Throws CONFIG_INVALID, also for the file of a node with another role.
+ */
+export async function agentFile(flags: AgentFlags, role: Role, context: Context): Promise<AgentFile> {
   const { NO_FILE, readAgentFile } = await import('./agent-file.ts')
-  if (config === undefined) return NO_FILE
+  const config = flags.config ?? installedFile(context)
+  if (config === null) return NO_FILE
   const file = readAgentFile(config, (line) => context.say(`Warning: ${line}`))
   const { role: other = role } = file.node
   if (other === role) return file
   throw new OperationalError('CONFIG_INVALID', `${config} is of a node with role ${other}`, {
     hint: `start it with \`gantry ${other === 'server' ? 'up' : 'agent'}\``,
   })
+}
+
+function installedFile({ globals: { dataDir } }: Context): string | null {
+  const { settings, record } = installPaths(dataDir)
+  return existsSync(record) && existsSync(settings) ? settings : null
 }
 
 /** The same, when its file may be written later; null: none is named, or there is no such file yet. */

@@ -109,6 +109,9 @@ function nodePart({ change, target, message, servers }: NodePartInput, { by }: C
   }
   writes.push(to === null ? { delete: key } : { put: key, value: to })
   if (freed !== null) writes.push({ delete: keyOf('node', freed) })
-  if (to === null && servers.has(from.name)) writes.push({ delete: keyOf('server', from.name) })
+  // The machine that takes its place may be a server of the same name.
+  const isServerStill = freed !== null && to?.name === from.name
+  if (dismisses !== null && !isServerStill && servers.has(from.name))
+    writes.push({ delete: keyOf('server', from.name) })
   return { writes, events: [{ kind: EVENTS[change.kind], object: key, service: null, message, by, at }] }
 }

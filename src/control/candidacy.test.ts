@@ -29,12 +29,14 @@ beforeEach(() => {
 interface Taste {
   readonly sees?: Door
   readonly preferRegion?: string
+  /** Of its certificate. */
+  readonly serial?: () => string | null
 }
 
 const pass = (ms: number): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
 
 /** `sees`: what it meets at others' doors, if not what all do. */
-async function start(name: string, { sees, preferRegion }: Taste = {}): Promise<Server> {
+async function start(name: string, { sees, preferRegion, serial }: Taste = {}): Promise<Server> {
   const server = new Server({
     store,
     clock,
@@ -42,6 +44,7 @@ async function start(name: string, { sees, preferRegion }: Taste = {}): Promise<
     log: SILENT,
     reach: { answers: async () => others, knock: async (address) => sees ?? doors[address] ?? 'open' },
     certifier: () => null,
+    ...(serial !== undefined && { serial }),
     backups: backupTools(),
     config: {
       name,
@@ -99,6 +102,23 @@ test.each<{ why: string; seen: Door; later: Door; answers: boolean }>([
   doors['one:7947'] = later
   await pass(60_000)
   expect([reign(two), one.leads]).toEqual(['one 1', true])
+})
+
+test('a server whose certificate was revoked gives the lead up and does not take it, until it has another one', async () => {
+  let serial = 's-1'
+  const one = await start('one', { serial: () => serial })
+  const two = await start('two', { serial: () => 's-2' })
+  const because = 'node 1 (one) was replaced by ann'
+  const value = { serial, keyHash: 'k', nodeId: 1, role: 'server', because, revokedAt: 0, notAfter: 9e15 } as const
+  await store.commit({ epoch: null, expect: [], writes: [{ put: keyOf('revoked', serial), value }], events: [] })
+  await pass(10_000)
+  expect([reign(two), two.leads, one.leads]).toEqual(['two 2', true, false])
+  await two.stop()
+  await pass(60_000)
+  expect([reign(one), one.leads]).toEqual(['two 2', false])
+  serial = 's-3'
+  await pass(10_000)
+  expect([reign(one), one.leads]).toEqual(['one 3', true])
 })
 
 test('a leader whose machine is silent while others answer is taken over from', async () => {

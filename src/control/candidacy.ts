@@ -1,5 +1,6 @@
 import type { Leadership } from '../core/model/cluster.ts'
 import type { Epoch, Millis } from '../core/model/ids.ts'
+import type { Node } from '../core/model/node.ts'
 import { sleep } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Lease, Store } from '../ports/store.ts'
@@ -145,4 +146,20 @@ export class Candidacy {
       },
     }
   }
+}
+
+/** Whether a server is in a region: it is where its own node is said to be. */
+export function isIn(region: string | null, server: string, nodes: readonly Node[]): boolean {
+  return region === null || nodes.some((node) => node.name === server && node.region === region)
+}
+
+/** Machines whose answer tells a server that it is not cut off itself. */
+export function machinesBeside(
+  addresses: readonly (string | null | undefined)[],
+  nodes: readonly Node[],
+): readonly string[] {
+  const hosts = addresses.map((address) => address?.replace(/:\d+$/, ''))
+  return nodes.flatMap(({ address, status }) =>
+    address === null || status === 'unreachable' || hosts.includes(address.replace(/:\d+$/, '')) ? [] : [address],
+  )
 }

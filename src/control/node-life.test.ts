@@ -116,6 +116,17 @@ test('an agent hears of tasks as the placement and the address of its node ask f
   expect(bed.where()).toEqual(['web.1.2 running on 1'])
 })
 
+test('the node of the only server is not removed; one that was replaced is no server any more', async () => {
+  const agent = await bed.join('a', { name: 'test' })
+  await bed.pass(2_000)
+  agent.leave()
+  await bed.pass(AWAY_MS)
+  const blockers = async (): Promise<string[]> => (await bed.api.plan(remove(1))).blockers.map(({ message }) => message)
+  expect(await blockers()).toEqual(['node 1 is the only server; `gantry uninstall` there ends the cluster'])
+  await bed.change({ kind: 'replace-node', node: 1, with: null })
+  expect(await blockers()).toEqual([])
+})
+
 test('a removed node is refused when it comes back and stops what it still ran; its id is free', async () => {
   const agent = await bed.join('a')
   await bed.join('b')

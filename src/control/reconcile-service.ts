@@ -16,16 +16,20 @@ interface Step {
   readonly events: readonly EventDraft[]
 }
 
+/** Services that were at rest when they were looked at last, and the hash of the spec that they run. */
+export type Resting = Map<ServiceName, string>
+
 /** Brings one service a step closer to what is wanted of it and says when to look again. */
-export async function reconcileService(name: ServiceName, deps: PassDeps): Promise<Millis | null> {
+export async function reconcileService(name: ServiceName, deps: PassDeps, resting: Resting): Promise<Millis | null> {
   const { world, clock, log } = deps
   const wanted = world.wanted(name)
+  const hash = wanted === null ? null : specHash(wanted.spec)
   const record = world.mirror.get(keyOf('service', name))?.value ?? { name, attemptFloor: 0, retryAt: null }
   const plan = planService(
     {
       name,
       spec: wanted?.spec ?? null,
-      specHash: wanted === null ? null : specHash(wanted.spec),
+      specHash: hash,
       removalAsked: world.removalAsked(name),
       tasks: world.tasksOf(name),
       nodes: world.nodes(),
@@ -35,6 +39,9 @@ export async function reconcileService(name: ServiceName, deps: PassDeps): Promi
     },
     clock.now(),
   )
+  // In the same turn as the decision: what changes from here on is judged by it.
+  if (plan.atRest && hash !== null) resting.set(name, hash)
+  else resting.delete(name)
   if (plan.blocked !== null) log.error('removal held back', { service: name, reason: plan.blocked })
   const steps = new Map<string, Step>()
   for (const action of plan.actions) addStep(steps, action, name, wanted, deps)

@@ -2,7 +2,6 @@ import { OperationalError } from '../core/errors.ts'
 import type { Cluster, IncarnationProof, Leadership } from '../core/model/cluster.ts'
 import type { AccessToken, CertificateAuthority, IssuedCertificate, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
-import type { Node } from '../core/model/node.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import { type Vigilance, vigilanceIn } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
@@ -26,13 +25,14 @@ import {
 } from './admission.ts'
 import type { Api } from './api.ts'
 import type { BackupTools } from './backups.ts'
-import { Candidacy, type Turn } from './candidacy.ts'
+import { Candidacy, isIn, machinesBeside, type Turn } from './candidacy.ts'
 import { requirePresent, takeEpoch } from './lead.ts'
 import { leave } from './leave.ts'
 import { registerServer } from './register-server.ts'
 import { type Renewal, type Renewing, renew } from './renew.ts'
 import { RevokedSerials } from './revoked-serials.ts'
 import { ServerApi } from './server-api.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { Term } from './term.ts'
 import { World } from './world.ts'
 
@@ -64,6 +64,8 @@ export interface ServerDeps {
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
   readonly backups: BackupTools
+  /** Of the certificate that this server shows; null, or left out: it shows none. */
+  readonly serial?: () => string | null
   /** The servers that keep the store themselves; null: the store is kept elsewhere. */
   readonly storeMembers?: StoreMembers | null
   readonly config: ServerConfig
@@ -129,7 +131,8 @@ export class Server {
       started: config,
       isVolatile: config.isVolatile === true,
     })
-    this.#campaigning = Promise.all([this.#campaign(this.#world), this.#register(this.#world)])
+    const standing = standingOf(this.#world.mirror, this.#revoked, this.#deps.serial ?? (() => null))
+    this.#campaigning = Promise.all([this.#campaign(this.#world, standing), this.#register(this.#world, standing)])
   }
 
   /** Aborts, with the reason, when the cluster has come to a level that this version does not know: it must end. */
@@ -293,26 +296,33 @@ export class Server {
     mirror.onChange(look)
   }
 
-  async #register({ mirror }: World): Promise<void> {
+  async #register({ mirror }: World, standing: Standing): Promise<void> {
     const { store, clock, config } = this.#deps
     const { name, address, version, level } = config
     const stopped = this.#stop.signal
-    // Its end by `stop` is no failure.
-    await registerServer({ name, address, version, level }, { store, mirror, clock }, stopped).catch(
-      (error: unknown) => {
-        if (!stopped.aborted) throw error
-      },
-    )
+    try {
+      await this.#untilBelieved(standing)
+      await registerServer({ name, address, version, level }, { store, mirror, clock }, stopped)
+    } catch (error) {
+      // Its end by `stop` is no failure.
+      if (!stopped.aborted) throw error
+    }
   }
 
-  async #campaign(world: World): Promise<void> {
+  /** A server whose word is worth nothing is none: nobody would connect to it, and whoever could lead would wait for it. */
+  async #untilBelieved(standing: Standing): Promise<void> {
+    while (standing.lost !== null) await sleep(this.#deps.clock, AGAIN_MS, this.#stop.signal)
+  }
+
+  async #campaign(world: World, standing: Standing): Promise<void> {
     const { clock, log } = this.#deps
     const stopped = this.#stop.signal
     const candidacy = this.#candidacy(world)
     while (!stopped.aborted) {
       try {
+        await this.#untilBelieved(standing)
         const turn = await candidacy.turn(stopped)
-        const end = await this.#lead(turn, world).finally(() => turn.lease.release())
+        const end = await this.#lead(turn, world, standing).finally(() => turn.lease.release())
         if (end?.code === 'STALE_EPOCH') candidacy.deposed()
       } catch (error) {
         if (stopped.aborted) return
@@ -343,7 +353,8 @@ export class Server {
   }
 
   /** Leads until the term is over; resolves with what ended it, or null where it did not begin. */
-  async #lead({ lease, after }: Turn, world: World): Promise<OperationalError | null> {
+  async #lead({ lease, after }: Turn, world: World, standing: Standing): Promise<OperationalError | null> {
+    if (standing.lost !== null) return null
     const { store, clock, log, reach, certifier, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
@@ -364,9 +375,11 @@ export class Server {
       const reigning = mirror.get(LEADERSHIP_KEY)?.value.epoch ?? epoch
       if (reigning > epoch) term.end(new OperationalError('STALE_EPOCH', `epoch ${reigning} reigns`))
     })
+    const undo = standing.onLost((why) => term.end(why))
     await aborted(term.over)
     this.#term = null
     unfollow()
+    undo()
     lease.lost.removeEventListener('abort', onLost)
     const end = term.over.reason as OperationalError
     log.warn('no longer leading', { epoch, reason: end.message })
@@ -376,19 +389,6 @@ export class Server {
   #tellWaiting(tell: (waiter: Waiter) => void): void {
     for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
-}
-
-/** A server is where its own node is said to be. */
-function isIn(region: string | null, server: string, nodes: readonly Node[]): boolean {
-  return region === null || nodes.some((node) => node.name === server && node.region === region)
-}
-
-/** Machines whose answer tells a server that it is not cut off itself. */
-function machinesBeside(addresses: readonly (string | null | undefined)[], nodes: readonly Node[]): readonly string[] {
-  const hosts = addresses.map((address) => address?.replace(/:\d+$/, ''))
-  return nodes.flatMap(({ address, status }) =>
-    address === null || status === 'unreachable' || hosts.includes(address.replace(/:\d+$/, '')) ? [] : [address],
-  )
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

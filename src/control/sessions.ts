@@ -33,6 +33,8 @@ interface Session {
   told: ReadonlyMap<string, Task> | null
   /** What it was told of the life of the state. */
   life: Life
+  /** It has said that it runs nothing which the settled state does not know. */
+  hasSettled: boolean
   /** Its tasks as they were said to it. */
   readonly assigned: WeakMap<Task, Task>
 }
@@ -74,6 +76,11 @@ export class Sessions {
     return this.#byNode.get(node)?.trust ?? null
   }
 
+  /** Whether a connected node has said that it runs nothing which the settled state does not know. */
+  hasSettled(node: NodeId): boolean {
+    return this.#byNode.get(node)?.hasSettled === true
+  }
+
   /** By how much the clock of a connected node is ahead of ours; null: it is away, or does not say. */
   aheadOf(node: NodeId): Millis | null {
     return this.#byNode.get(node)?.aheadMs ?? null
@@ -96,11 +103,8 @@ export class Sessions {
     // One message after the other: a report may follow a hello that is still being stored.
     connection.onMessage((message) => {
       if (!open) return
-      if (message.kind === 'hello' && !this.#isAdmitted(connection)) {
-        open = false
-        connection.close()
-        return
-      }
+      open = message.kind !== 'hello' || this.#isAdmitted(connection)
+      if (!open) return connection.close()
       turn = turn.then(async () => {
         if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
         else if (message.kind === 'report') this.#take(message, nodeId, connection)
@@ -152,9 +156,10 @@ export class Sessions {
     if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
     if (record.status === 'unreachable') return this.#noteReturn(node, deps)
     const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
-    const { proof, ...life } = lifeOf(deps)
+    const { proof, ...life } = lifeOf(deps, node)
     const known = session.life
-    const isNews = proof !== known.proof || life.keepsUnknown !== known.keepsUnknown
+    const { keepsUnknown, settles } = life
+    const isNews = proof !== known.proof || keepsUnknown !== known.keepsUnknown || settles !== known.settles
     if (session.told !== null && !isNews && !differs(session.told, tasks)) return null
     // Once on a connection is enough: what it proves stays so.
     const proven = proof !== undefined && proof !== known.proof ? { proof } : {}
@@ -185,9 +190,15 @@ export class Sessions {
 
   /** Only the newest connection of a node may speak for it. */
   #take(report: Report, nodeId: NodeId | null, connection: AgentConnection): void {
-    if (nodeId === null || this.#byNode.get(nodeId)?.connection !== connection) return
+    const session = nodeId === null ? undefined : this.#byNode.get(nodeId)
+    if (nodeId === null || session?.connection !== connection) return
     const { inbox, pass } = this.#deps
     const { mirror } = pass.world
+    // What it said before it was asked was of another state.
+    if (report.settled === true && session.life.settles === true) {
+      session.hasSettled = true
+      this.#deps.wake('settled')
+    }
     for (const { taskId, status } of report.statuses) {
       // What waits to be stored must not give way to the word of another node, or to an older one.
       if (mirror.get(keyOf('task', taskId))?.value.node !== nodeId) continue
@@ -263,7 +274,15 @@ export class Sessions {
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
     const aheadMs = clock === undefined ? null : clock - this.#deps.pass.clock.now()
-    const fresh = { connection, machineId, told: null, life: {}, assigned: new WeakMap(), toldKeys: '' }
+    const fresh = {
+      connection,
+      machineId,
+      told: null,
+      life: {},
+      hasSettled: false,
+      assigned: new WeakMap(),
+      toldKeys: '',
+    }
     const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
     this.#tellTrust(id, session, this.#deps.trust())
@@ -278,7 +297,7 @@ export class Sessions {
     if (session.toldTrust === words && session.toldKeys === toldKeys) return
     session.toldTrust = words
     session.toldKeys = toldKeys
-    const { proof } = lifeOf(this.#deps.pass)
+    const { proof } = this.#deps.pass.world.mirror.get(CLUSTER_KEY)?.value ?? {}
     const authority = authorityOf(this.#deps.pass)
     const more = { ...(proof !== undefined && { proof }), ...(keys !== null && { clusterKeys: keys }) }
     session.connection.send({ kind: 'trust', authority, ...words, ...more })
@@ -291,7 +310,7 @@ export class Sessions {
     this.#emptiedAt.set(machineId, now)
     const authority = authorityOf(this.#deps.pass)
     const order = { kind: 'assignment', authority, nodeId, tasks: [], dismissed: true } as const
-    connection.send({ ...order, ...lifeOf(this.#deps.pass) })
+    connection.send({ ...order, ...lifeOf(this.#deps.pass, nodeId) })
   }
 
   /** Its absence was noted while it was already greeting: whoever is connected is not unreachable. */
@@ -327,11 +346,15 @@ function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: 
 }
 
 /** What agents must know of the life that the state is in. */
-type Life = Pick<Assignment, 'proof' | 'keepsUnknown'>
+type Life = Pick<Assignment, 'proof' | 'keepsUnknown' | 'settles'>
 
-function lifeOf({ world }: Pick<PassDeps, 'world'>): Life {
-  const { proof, keepsUnknown } = world.mirror.get(CLUSTER_KEY)?.value ?? {}
-  return { ...(proof !== undefined && { proof }), ...(keepsUnknown === true && { keepsUnknown }) }
+function lifeOf({ world }: Pick<PassDeps, 'world'>, node: NodeId): Life {
+  const { proof, keepsUnknown, settling } = world.mirror.get(CLUSTER_KEY)?.value ?? {}
+  return {
+    ...(proof !== undefined && { proof }),
+    ...(keepsUnknown === true && { keepsUnknown }),
+    ...(settling?.includes(node) === true && { settles: true }),
+  }
 }
 
 function certifiedBy({ peer, barred }: AgentConnection): Certified | null {

@@ -5,6 +5,7 @@ import { CLUSTER_KEY } from '../core/model/objects.ts'
 import type { Task } from '../core/model/task.ts'
 import type { Vigilance } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
+import { goesOn } from '../core/service/plan-service.ts'
 import { earlier } from '../lib/collections.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import type { Reach } from '../ports/reach.ts'
@@ -15,9 +16,11 @@ import { forgetRevoked } from './forget-revoked.ts'
 import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
 import { Presence } from './presence.ts'
+import type { Resting } from './reconcile-service.ts'
 import { Renewals } from './renewals.ts'
 import { ReportIntake } from './report-intake.ts'
 import { Sessions } from './sessions.ts'
+import { noteSettled } from './settle.ts'
 import { TrustText } from './trust.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { World } from './world.ts'
@@ -37,6 +40,7 @@ export class Term {
   readonly sessions: Sessions
   readonly #presence: Presence
   readonly #reports = new ReportIntake()
+  readonly #resting: Resting = new Map()
   readonly #queue: WorkQueue
   readonly #strategy: Strategy
   readonly #certifier: TermConfig['certifier']
@@ -75,9 +79,9 @@ export class Term {
       wake: () => wake('presence'),
     })
     const { world } = deps
-    this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#queue))
+    this.#unfollow = world.mirror.onChange((batch) => wakeFor(batch, world, this.#resting, this.#queue))
     for (const name of world.serviceNames()) this.#queue.add(`service:${name}`)
-    for (const key of ['schedule', 'manifest', 'reports', 'presence', 'authority']) this.#queue.add(key)
+    for (const key of ['schedule', 'manifest', 'reports', 'presence', 'authority', 'settled']) this.#queue.add(key)
     for (const { id } of world.nodes()) for (const what of ['node', 'standing']) this.#queue.add(`${what}:${id}`)
   }
 
@@ -103,9 +107,11 @@ export class Term {
       if (key === 'authority') return await this.#tendAuthority()
       if (key === 'presence') return await this.#presence.pass()
       if (key === 'reports') return await this.#reports.pass(this.deps)
+      if (key === 'settled') return await noteSettled(this.deps, (id) => this.sessions.hasSettled(id))
       return await reconcile(key, this.deps, {
         strategy: this.deps.world.mirror.get(CLUSTER_KEY)?.value.settings?.strategy ?? this.#strategy,
         isAway: (id) => this.#presence.isAway(id),
+        resting: this.#resting,
       })
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code !== 'STALE_EPOCH') throw error
@@ -122,12 +128,14 @@ export class Term {
 }
 
 /** Asks for the passes that a change may matter to. */
-function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
+function wakeFor(batch: ChangeBatch, world: World, resting: Resting, queue: WorkQueue): void {
   for (const { key, value } of batch.changes) {
     const [kind = '', id = ''] = key.split('/', 2)
     if (kind === 'task') {
       const service = id.split('.').slice(0, -2).join('.')
-      queue.add(`service:${service}`)
+      const hash = resting.get(service)
+      const isStill = hash !== undefined && value !== null && goesOn(value as Task, hash)
+      if (!isStill) queue.add(`service:${service}`)
       for (const name of world.dependants(service)) queue.add(`service:${name}`)
       const node = (value as Task | null)?.node ?? null
       if (node !== null) for (const what of ['node', 'standing']) queue.add(`${what}:${node}`)
@@ -146,7 +154,7 @@ function wakeFor(batch: ChangeBatch, world: World, queue: WorkQueue): void {
       // What waited until the state was settled may start.
       for (const name of world.serviceNames()) queue.add(`service:${name}`)
     } else if (kind === 'node') {
-      queue.add('schedule')
+      for (const what of ['schedule', 'settled']) queue.add(what)
       for (const what of ['node', 'standing']) queue.add(`${what}:${id}`)
       // Its tasks may have to leave, and others may come.
       for (const name of world.serviceNames()) queue.add(`service:${name}`)

@@ -116,8 +116,10 @@ export class World {
       if (wanted === null || !isServing(wanted.spec, this.tasksOf(service), this.nodes()))
         return `waits for ${service} to be healthy`
     }
-    const keepsUnknown = this.mirror.get(CLUSTER_KEY)?.value.keepsUnknown === true
-    return spec.exclusive && keepsUnknown ? 'what runs may not be known yet: `gantry cluster settle`' : null
+    if (!spec.exclusive) return null
+    const { keepsUnknown, settling } = this.mirror.get(CLUSTER_KEY)?.value ?? {}
+    if (keepsUnknown === true) return 'what runs may not be known yet: `gantry cluster settle`'
+    return settling === undefined ? null : `node ${settling[0]} has not said that it runs nothing unknown any more`
   }
 
   #follow(batch: ChangeBatch): void {

@@ -75,7 +75,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const who = { clusterId, nodeId, address: options.address, identity: machine, onDismissed: dismissed.resolve, trusts }
   const started = await startAgent(options, who, link, log)
   agent = started.agent
-  const front = await openLocalFront(socketPath, () => servers, machine)
+  const front = await openLocalFront(socketPath, () => link.servers(), machine)
   return {
     identity,
     runtimes: () => started.agent.runtimes,

@@ -1,3 +1,4 @@
+import { OperationalError } from '../core/errors.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
 
 /** The first of the signals that end a program in the foreground. */
@@ -37,4 +38,9 @@ export function farewell(park: boolean): string {
 /** What is said when it has ended. */
 export function lastWord(left: readonly string[]): string {
   return left.length === 0 ? 'Stopped.' : `Stopped; these could not be stopped and may go on: ${left.join(', ')}`
+}
+
+/** What ends the process of a machine that a user has sent away. */
+export function sentAway(reason: string): OperationalError {
+  return new OperationalError('FORBIDDEN', `this machine does not belong to the cluster any more: ${reason}`)
 }

@@ -3,6 +3,7 @@ import { OperationalError } from '../core/errors.ts'
 import { errorAnswer } from '../transport/http/error-answer.ts'
 import { lastAnswer } from '../transport/http/last-answer.ts'
 import { listenOnSocket } from '../transport/http/listeners.ts'
+import { dialAny } from './dial-any.ts'
 import { dialApi } from './link-service.ts'
 import type { MachineIdentity } from './machine-identity.ts'
 
@@ -41,28 +42,27 @@ export async function openLocalFront(
 }
 
 async function passOn(socket: Socket, servers: readonly string[], machine: Machine): Promise<void> {
-  let why = 'no server is known'
-  for (const server of servers) {
-    try {
-      const other = await dialApi(server, machine)
-      // Whoever asked may have left meanwhile.
-      if (socket.closed) {
-        other.destroy()
-        return
-      }
-      socket.pipe(other)
-      other.pipe(socket)
-      other.once('error', () => socket.destroy())
-      other.once('close', () => socket.destroy())
-      socket.once('close', () => other.destroy())
+  try {
+    const other = await dialAny(servers, (server) => dialApi(server, machine))
+    // Whoever asked may have left meanwhile.
+    if (socket.closed) {
+      other.destroy()
       return
-    } catch (error) {
-      if (!(error instanceof OperationalError)) throw error
-      why = error.message
     }
+    socket.pipe(other)
+    other.pipe(socket)
+    other.once('error', () => socket.destroy())
+    other.once('close', () => socket.destroy())
+    socket.once('close', () => other.destroy())
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error
+    const failure = new OperationalError(
+      'UNAVAILABLE',
+      `no server can be reached from this machine: ${error.message}`,
+      {
+        hint: 'what runs here goes on; try again when a server is back',
+      },
+    )
+    lastAnswer(socket, errorAnswer(failure, 'agent'))
   }
-  const failure = new OperationalError('UNAVAILABLE', `no server can be reached from this machine: ${why}`, {
-    hint: 'what runs here goes on; try again when a server is back',
-  })
-  lastAnswer(socket, errorAnswer(failure, 'agent'))
 }

@@ -9,7 +9,7 @@ import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
-import { describeCertificate } from '../drivers/pki/describe-certificate.ts'
+import { describeCertificate, readCertificate, termsOf } from '../drivers/pki/describe-certificate.ts'
 import type { StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { KeyRing } from '../drivers/pki/key-ring.ts'
@@ -133,6 +133,11 @@ export class Membership {
   certifier(): Certifier | null {
     const clusterKey = this.#identity?.files.clusterKey ?? null
     return clusterKey === null ? null : keyedCertifier(this.#ring)
+  }
+
+  /** Of its certificate; null: it has none. */
+  get serial(): string | null {
+    return this.#identity === null ? null : termsOf(readCertificate(this.#identity.files.certificate)).serial
   }
 
   /** Waits until the server may go on: one that belongs to nobody yet must lead, or its cluster would not be there. */

@@ -29,6 +29,7 @@ import type { Store } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import type { MoreMetrics } from '../transport/http/metrics.ts'
 import type { HttpServer } from '../transport/http/server.ts'
+import { beginCluster, type KnownCluster, knownCluster, requireStateFile } from './begin-cluster.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { DiscoveryOptions } from './discovery.ts'
 import type { ManagedEtcd } from './managed-etcd/managed-etcd.ts'
@@ -98,6 +99,8 @@ export interface NodeProcess {
   readonly server: Server
   /** What runs tasks here, as it answered last. */
   runtimes(): readonly RuntimeDescription[]
+  /** Resolves with the reason when a user has sent this machine away and nothing of the cluster runs here any more. */
+  readonly dismissed: Promise<string>
   /** The server that answers instead of this one while another leads; null: this one does. */
   readonly elsewhere: Membership['elsewhere']
   /** What the store and the link measure. */
@@ -163,20 +166,25 @@ async function openNode(
     },
     log,
   )
+  const known = await knownCluster(options.dataDir, membership.identity)
+  requireStateFile(known, options.store)
   const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))
   opened.add(() => store.close())
-  const server = newServer(store, membership, managed, options, log)
+  const server = newServer(store, membership, managed, { ...options, known }, log)
   opened.add(() => server.stop())
   opened.add(() => membership.close())
   await server.start()
   await membership.takeServer(server)
-  const agents = await startAgents(options, server.api.cluster().cluster.id, membership, opened, log)
+  const dismissed = Promise.withResolvers<string>()
+  const { id } = server.api.cluster().cluster
+  const agents = await startAgents(options, id, membership, dismissed.resolve, { opened, log })
   const [agent] = agents
   await membership.listen(agent)
   shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
   return {
     server,
     runtimes: () => agent.runtimes,
+    dismissed: dismissed.promise,
     elsewhere: membership.elsewhere,
     apiTls: membership.apiTls,
     metrics: () => [...metrics(), ...membership.metrics()],
@@ -218,19 +226,17 @@ function newServer(
   store: Store,
   membership: Membership,
   storeMembers: StoreMembers | null,
-  options: NodeOptions,
+  options: NodeOptions & { readonly known: KnownCluster | null },
   log: Log,
 ): Server {
   const clock = systemClock()
   const config = {
     name: nodeName(options),
     address: membership.address,
-    newCluster: () => ({
-      id: randomBytes(8).toString('hex'),
-      name: options.clusterName,
-      incarnation: 1,
-      createdAt: clock.now(),
-    }),
+    newCluster: () => {
+      const fresh = { id: randomBytes(8).toString('hex'), name: options.clusterName, createdAt: clock.now() }
+      return beginCluster(options.known, fresh, options.store.kind)
+    },
     strategy: options.strategy,
     vigilance: options.vigilance,
     preferRegion: options.store.kind === 'shared-memory' ? null : options.preferRegion,
@@ -241,7 +247,8 @@ function newServer(
   const certifier = (): ReturnType<Membership['certifier']> => membership.certifier()
   const backups = { digest: sha256, shelf: backupFiles(join(options.dataDir, 'backups')) }
   const ports = { clock, rng: systemRng(), log, reach: tcpReach() }
-  return new Server({ store, ...ports, certifier, backups, storeMembers, config })
+  const serial = (): string | null => membership.serial
+  return new Server({ store, ...ports, certifier, serial, backups, storeMembers, config })
 }
 
 /** The agent of this machine, and those of further nodes that it stands for. */
@@ -249,13 +256,14 @@ async function startAgents(
   options: NodeOptions,
   clusterId: string,
   membership: Membership,
-  opened: Opened,
-  log: Log,
+  onDismissed: (reason: string) => void,
+  { opened, log }: { readonly opened: Opened; readonly log: Log },
 ): Promise<readonly [Agent, ...Agent[]]> {
   const { nodeId, ownIdentity, trusts } = membership
   const link = membership.ownLink()
   const address = options.link?.advertise ?? null
-  const own = await startAgent(options, { clusterId, nodeId, address, identity: ownIdentity, trusts }, link, log)
+  const itself = { clusterId, nodeId, address, identity: ownIdentity, trusts, onDismissed }
+  const own = await startAgent(options, itself, link, log)
   opened.add(() => closeAgent(own))
   const further: Agent[] = []
   for (const name of options.furtherNodes) {

@@ -1,9 +1,8 @@
-import { OperationalError } from '../core/errors.ts'
 import { createLog } from '../drivers/log.ts'
 import type { LogLevel } from '../ports/log.ts'
 import { type AgentProcessOptions, startAgentProcess } from './agent-process.ts'
 import { becomeReady } from './background.ts'
-import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
+import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 
 export interface RunAgentOptions extends AgentProcessOptions {
@@ -30,7 +29,7 @@ export async function runAgent(options: RunAgentOptions): Promise<number> {
   if (typeof name !== 'string') {
     await agent.stop({ park: false })
     await endReady()
-    throw new OperationalError('FORBIDDEN', `this machine does not belong to the cluster any more: ${name.reason}`)
+    throw sentAway(name.reason)
   }
   const park = name === 'SIGINT' && !options.leave
   say(farewell(park))

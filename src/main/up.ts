@@ -14,7 +14,7 @@ import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
 import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
 import { becomeReady } from './background.ts'
-import { describeRuntime, farewell, lastWord, nextSignal } from './foreground.ts'
+import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
@@ -59,7 +59,7 @@ export async function runUp(options: UpOptions): Promise<number> {
     await comeUp(node, first, say, signal, () => welcome(apis[0]?.address ?? null, token, first, options))
     endReady = await becomeReady(options.dataDir)
     const endKeeping = keepMemorySmall()
-    const name = await Promise.race([signal, refusal(node.server)])
+    const name = await Promise.race([signal, refusal(node.server), dismissal(node)])
     endKeeping()
     const park = name === 'SIGINT' && !options.leave
     say(farewell(park))
@@ -86,6 +86,11 @@ async function comeUp(
   for (const line of node.runtimes().map(describeRuntime)) say(line)
   if (first !== null && node.server.leads) await showFirst(first, node.server.api, say, ended.signal)
   if (!ended.signal.aborted) say(words())
+}
+
+/** Rejects when a user has sent this machine away. */
+async function dismissal({ dismissed }: NodeProcess): Promise<never> {
+  throw sentAway(await dismissed)
 }
 
 /** Rejects when the cluster has come to a level that this version does not know. */

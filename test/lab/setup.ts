@@ -25,6 +25,7 @@ const PROGRAMS = [
   { program: '/usr/bin/strace', from: 'strace' },
   { program: '/bin/busybox', from: 'busybox-static' },
   { program: '/usr/sbin/nginx', from: 'nginx-light' },
+  { program: '/usr/bin/systemd-analyze', from: 'systemd' },
 ]
 
 /**

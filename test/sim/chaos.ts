@@ -66,7 +66,7 @@ export function beginChaos(deps: ChaosDeps, strikes = STRIKES): void {
 /** Whether it struck: there may be nothing to strike. */
 export type Strike = (deps: ChaosDeps, rng: Rng) => boolean
 
-const STRIKES: Partial<Record<FaultClass, Strike>> = {
+export const STRIKES: Partial<Record<FaultClass, Strike>> = {
   'engine down': (deps, rng) => strikeEngine(deps, rng, (engine) => engine.goDown(500 + rng.below(8_000), true)),
   'engine restart': (deps, rng) => strikeEngine(deps, rng, (engine) => engine.goDown(200 + rng.below(3_000), false)),
   'engine slow': (deps, rng) =>

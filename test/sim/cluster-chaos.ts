@@ -21,7 +21,7 @@ export function drawClusterFaults(rng: Rng, faults: Faults): void {
 }
 
 /** A short break, one that is noticed, or one that outlasts every patience. */
-function duration(rng: Rng): number {
+export function duration(rng: Rng): number {
   return rng.pick([300, 1_500, 5_000, 5_000, 12_000, 25_000, 75_000]) + rng.below(2_000)
 }
 
@@ -30,7 +30,7 @@ function reigning({ backend, servers }: ChaosDeps): SimServer | undefined {
   return servers.find(({ process }) => process !== null && process === holder)
 }
 
-function some<T>(items: readonly T[], rng: Rng): T[] {
+export function some<T>(items: readonly T[], rng: Rng): T[] {
   const first = rng.below(items.length)
   const count = 1 + rng.below(items.length)
   return Array.from({ length: count }, (_, i) => items[(first + i) % items.length]).filter((one) => one !== undefined)
@@ -41,7 +41,7 @@ function cut({ around: { network } }: ChaosDeps, ways: readonly Way[], ms: numbe
   return ways.length > 0
 }
 
-function machinesOf({ servers }: ChaosDeps): string[] {
+export function machinesOf({ servers }: ChaosDeps): string[] {
   return [...new Set(servers.map(({ machine }) => machine))]
 }
 

@@ -57,6 +57,7 @@ export const FAULT_CLASSES = [
   'follower asked',
   'absence noted late',
   'state put back',
+  'servers cut',
 ] as const
 export type FaultClass = (typeof FAULT_CLASSES)[number]
 

@@ -8,6 +8,7 @@ import { CLUSTER_STRIKES, drawClusterFaults } from './cluster-chaos.ts'
 import { describeFact } from './describe-fact.ts'
 import type { Fact } from './facts.ts'
 import { Faults } from './faults.ts'
+import { MemoryLife } from './memory/life.ts'
 import { SimNetwork } from './network.ts'
 import { CLUSTER_ID, SimNode } from './node.ts'
 import { NodeUser } from './node-user.ts'
@@ -58,7 +59,8 @@ export interface LifeOutcome {
 
 /** One life of a cluster: a time of faults and changes, then calm. Everything follows from `rngSeed`. */
 export async function live({ rngSeed, shape, onLine }: LifeOptions): Promise<LifeOutcome> {
-  const life = new Life(rngSeed, shape ?? shapeOf(rngSeed), onLine ?? (() => undefined))
+  const of = shape ?? shapeOf(rngSeed)
+  const life = new (of === 'memory' ? MemoryLife : Life)(rngSeed, of, onLine ?? (() => undefined))
   const onRejection = (error: unknown): void =>
     life.fail(`a process died: ${error instanceof Error ? error.stack : error}`)
   process.on('unhandledRejection', onRejection)

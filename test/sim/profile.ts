@@ -2,18 +2,22 @@ import type { Rng } from '../../src/lib/rng.ts'
 
 /**
  * What kind of cluster a life is about. `small`: few machines, and faults of each by itself; cheap, so that many are
- * lived. `cluster`: 1 to 7 servers, 1 to 20 agents, and everything that can come between them. `smoke`: one server, two
+ * lived. `cluster`: 1 to 7 servers, 1 to 20 agents, and everything that can come between them. `memory`: the same with servers
+ * that keep the state in their memories, where nothing runs. `smoke`: one server, two
  * agents, a minute of faults: what speed is measured with.
  */
-export const SHAPES = ['small', 'cluster', 'smoke'] as const
+export const SHAPES = ['small', 'cluster', 'memory', 'smoke'] as const
 export type Shape = (typeof SHAPES)[number]
 
 /** One life of so many is about a cluster, where nothing else is asked for. */
 const CLUSTER_EVERY = 8
+/** And one of so many of those about servers without a store: the third, the seventh, ... */
+const MEMORY_EVERY = 4
 
 /** The shape that a number has by itself. */
 export function shapeOf(rngSeed: number): Shape {
-  return rngSeed % CLUSTER_EVERY === 0 ? 'cluster' : 'small'
+  if (rngSeed % CLUSTER_EVERY !== 0) return 'small'
+  return (rngSeed / CLUSTER_EVERY) % MEMORY_EVERY === 3 ? 'memory' : 'cluster'
 }
 
 /** What a life draws before it begins. */

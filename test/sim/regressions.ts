@@ -24,6 +24,10 @@ export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [114, 'what a settled state does not know stayed where it was more than may be taken unasked'],
   [247, 'what waited for the state to be settled did not start when it was'],
   [2673, 'a task that had no node in a backup got another one than the one it had by then'],
+  [
+    1179,
+    'a user whose repeated change was made, and not answered, was taken for told what he had been told the first time',
+  ],
   [2992094805984, 'a rollout took two slots down because it did not count a third that no node could take anew'],
 ]
 
@@ -46,5 +50,6 @@ export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
   [882, 'a rollout was blamed for a slot whose node was given up in the same moment'],
   [551, 'a person who was not told that a machine had been replaced asked for it for ever'],
   [664, 'the first of many silent machines was given up while the others were being asked'],
+  [160, 'an exclusive service started when the state was settled, before what the state does not know was gone'],
   [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
 ]

@@ -7,9 +7,11 @@ import { FAILURE_DETECTIONS, VIGILANCES } from '../../src/core/node/vigilance.ts
 import { STRATEGIES } from '../../src/core/schedule/strategy.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentConnection } from '../../src/ports/link.ts'
+import type { Store } from '../../src/ports/store.ts'
 import { backupTools } from '../memory-shelf.ts'
 import { plainAuthority } from '../plain-certifier.ts'
 import { hazardOf, skewOf } from './hazard.ts'
+import type { SimMemory } from './memory/stores.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
 import { simReach } from './reach.ts'
@@ -17,6 +19,12 @@ import { simLog } from './sim-log.ts'
 import { SimStore } from './store.ts'
 import type { StoreBackend } from './store-backend.ts'
 import type { Surroundings } from './surroundings.ts'
+
+/** What makes a server one of several that keep the state in their memories. */
+export interface InMemory {
+  readonly id: NodeId
+  readonly memory: SimMemory
+}
 
 /** One server of the cluster: its process comes and goes, the store stays. */
 export class SimServer {
@@ -31,6 +39,7 @@ export class SimServer {
   readonly #backend: StoreBackend
   readonly #hazards: Rng
   readonly #skewMs: number
+  readonly #inMemory: InMemory | null
   #process: Mortal | null = null
   #server: Server | null = null
   #store: SimStore | null = null
@@ -41,8 +50,17 @@ export class SimServer {
   #unheardUntil = 0
   #retired = false
 
-  constructor(name: string, clusterId: string, around: Surroundings, backend: StoreBackend, machine = name) {
+  /** `inMemory`: it has no part of the store of the others but keeps the state itself; null: it uses that store. */
+  constructor(
+    name: string,
+    clusterId: string,
+    around: Surroundings,
+    backend: StoreBackend,
+    machine = name,
+    inMemory: InMemory | null = null,
+  ) {
     this.name = name
+    this.#inMemory = inMemory
     this.machine = machine
     this.clusterId = clusterId
     this.#around = around
@@ -96,7 +114,7 @@ export class SimServer {
 
   start(): void {
     if (this.#process !== null || this.#retired) return
-    const { clock, rng, observe } = this.#around
+    const { clock } = this.#around
     this.#runs += 1
     this.#keptDown = false
     const user = new Mortal(`${this.name} run ${this.#runs}`, clock, {
@@ -105,8 +123,20 @@ export class SimServer {
     })
     this.#process = user
     this.#isServing = false
+    if (this.#inMemory === null) {
+      this.#run(user, this.#openStore(user))
+      return
+    }
+    const { id, memory } = this.#inMemory
+    void memory.open({ id, machine: this.machine, user }).then((store) => {
+      if (this.#process === user) this.#run(user, store)
+    })
+  }
+
+  #run(user: Mortal, store: Store): void {
+    const { clock, rng, observe } = this.#around
     const server = new Server({
-      store: this.#openStore(user),
+      store,
       clock: user.clock,
       rng: rng.split(user.name),
       log: simLog(user, observe),
@@ -122,6 +152,7 @@ export class SimServer {
         preferRegion: null,
         version: this.program.version,
         level: this.program.level,
+        ...(this.#inMemory !== null && ({ isVolatile: true } as const)),
       },
     })
     this.#server = server
@@ -172,6 +203,7 @@ export class SimServer {
   pause(ms: number): void {
     this.#process?.pause(ms)
     this.#store?.fallSilent()
+    if (this.#process !== null) this.#inMemory?.memory.fallSilent(this.#process)
   }
 
   accept(connection: AgentConnection): void {

@@ -128,11 +128,12 @@ export class Workload {
     for (let i = 0; i < tries && !(this.#ended && i > 0); i++) {
       if (i > 0) this.#deps.around.faults.count('client retry')
       const answer = await this.#reach(ask)
-      if (answer !== null && answer.kind === 'accepted') request.answer = answer
-      else if (answer !== null && request.answer === null && NOTHING_DONE.has(answer.code)) request.answer = answer
+      const isTold = answer !== null && (answer.kind === 'accepted' || NOTHING_DONE.has(answer.code))
+      if (isTold && (answer.kind === 'accepted' || request.answer === null)) request.answer = answer
       else request.uncertain = true
-      this.#deps.onAnswer(request)
-      if (answer !== null && (answer.kind === 'accepted' || NOTHING_DONE.has(answer.code))) return
+      // What he was told before says nothing of a try that got no answer.
+      if (isTold || request.answer === null) this.#deps.onAnswer(request)
+      if (isTold) return
       await this.#user.ask(200 + this.#rng.below(2_000), () => undefined, 0)
     }
   }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { TaskView } from '../../src/core/model/view.ts'
@@ -21,8 +21,12 @@ test('an exclusive task with a lease ends when no leader is left to renew it, an
   const [before] = await gantry.json<TaskView[]>('tasks')
   const pid = await pidOf(gantry)
 
-  // Renewed again and again, it outlives its lease.
-  await new Promise((resolve) => setTimeout(resolve, 12_000))
+  // Renewed again and again, its deadline goes before it.
+  const first = deadlineOf(gantry)
+  await until(
+    async () => deadlineOf(gantry),
+    (deadline) => deadline >= first + 3,
+  )
   expect(processStat(pid)?.startTicks).toBeDefined()
 
   // With the agent goes everybody who could stop it in an orderly way: the watchdog is left.
@@ -40,6 +44,14 @@ test('an exclusive task with a lease ends when no leader is left to renew it, an
   expect(after).toMatchObject({ id: before?.id, restarts: 0 })
   expect(await pidOf(gantry)).not.toBe(pid)
 }, 120_000)
+
+/** When the watchdog of the agent would kill the task that it has, in seconds since boot. */
+function deadlineOf({ dataDir }: Gantry): number {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  const directory = join(dataDir, 'watchdog', boot)
+  const file = readdirSync(directory).find((name) => name.endsWith('.deadline')) ?? ''
+  return Number(readFileSync(join(directory, file), 'utf8').split(' ')[0])
+}
 
 /** Of the newest run. */
 async function pidOf(gantry: Gantry): Promise<number> {

@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -116,6 +118,35 @@ etcdTests(() => {
       stderr: expect.stringContaining('cannot trust the server'),
     })
   }, 120_000)
+
+  test('a server that is removed while it leads gives the lead up, ends with 6, and does not come back', async () => {
+    const store = aStore()
+    const first = await aServer('a', store)
+    const joining = ['--servers', first.link, '--join-token-file', await aToken(first.gantry, '--role', 'server')]
+    const second = await aServer('b', store, ...joining)
+    await until(
+      () => readyNodes(second.gantry),
+      (names) => names.join() === 'a,b',
+    )
+    const ended = once(first.gantry.process as ChildProcess, 'exit')
+    expect(await second.gantry.run('node', 'drain', 'a', '--yes')).toMatchObject({ code: 0 })
+    expect(await second.gantry.run('node', 'rm', 'a', '--yes')).toMatchObject({ code: 0 })
+    const [code] = (await ended) as [number | null]
+    expect({ code, said: first.gantry.output.text }).toEqual({
+      code: 6,
+      said: expect.stringContaining('this machine does not belong to the cluster any more: node 1 (a) was removed'),
+    })
+    await until(
+      () => leaderOf(second.gantry),
+      (leader) => leader === 'b',
+    )
+    const again = await first.gantry.run('up', '--name', 'a', '--link', first.link, ...store)
+    expect(again).toMatchObject({ code: 6, stderr: expect.stringContaining('to join as a new node') })
+    expect(await leaderOf(second.gantry)).toBe('b')
+    expect(await second.gantry.run('node', 'drain', 'b', '--force', '--yes')).toMatchObject({ code: 0 })
+    const { code: refused, stderr } = await second.gantry.run('node', 'rm', 'b', '--yes')
+    expect({ refused, stderr }).toEqual({ refused: 4, stderr: expect.stringContaining('is the only server') })
+  }, 60_000)
 
   test('secrets are readable by their owner alone, and a server without a token does not get into the store’s cluster', async () => {
     const store = aStore()

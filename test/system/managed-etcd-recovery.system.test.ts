@@ -5,7 +5,7 @@ import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
 import { aMachine, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
-import { expectMembers, killEtcd, managedServers } from './managed-servers.ts'
+import { etcdPid, expectMembers, killEtcd, managedServers, membersOf } from './managed-servers.ts'
 
 async function apply(by: Gantry): Promise<void> {
   const file = join(by.dataDir, 'web.yaml')
@@ -23,18 +23,22 @@ etcdTests(() => {
     const [s1, s2] = managed.servers as [Gantry, Gantry]
     await managed.up(0)
     await managed.allow(s1, 1)
-    // A start of the program alone takes half a second, and joining some three.
-    for (const ms of [0, 800, 1_000, 2_500]) {
+    // Let in; a member; with an etcd that has been started; with one that votes.
+    const moments: readonly (() => Promise<boolean>)[] = [
+      async () => existsSync(join(s2.dataDir, 'identity', 'node.crt')),
+      async () => (await membersOf(s1)).length === 2,
+      async () => etcdPid(s2) !== stopped,
+      async () => (await membersOf(s1)).includes('s2 voting alive'),
+    ]
+    let stopped: number | null = null
+    for (const [at, moment] of moments.entries()) {
       const starting = managed.up(1).catch(() => undefined)
-      await until(
-        async () => existsSync(join(s2.dataDir, 'identity', 'node.crt')),
-        (exists) => exists,
-      )
-      await new Promise((resolve) => setTimeout(resolve, ms))
+      await until(moment, (reached) => reached)
       await s2.end('SIGKILL')
       await starting
       // Every other time its etcd goes on.
-      if (ms % 1_000 !== 0) killEtcd(s2)
+      if (at % 2 === 1) killEtcd(s2)
+      stopped = etcdPid(s2)
     }
     await managed.up(1)
     await expectMembers(s1, ['s1 voting alive', 's2 voting alive'])

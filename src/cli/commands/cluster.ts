@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import type { StretchedSecret } from '../../core/model/identity.ts'
+import { leaderOf } from '../../core/node/leader-condition.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { clientOf } from '../named-cluster.ts'
@@ -50,12 +51,15 @@ async function stretched(file: string | undefined): Promise<StretchedSecret | nu
 
 export function leaderCommand(context: Context): Command {
   return new Command('leader')
-    .description('which server leads')
+    .description('which server leads; ends with 1 when none does')
     .argument('[cluster]', 'one that is known here (default: where commands go)')
     .addHelpText('after', '\nExamples:\n  gantry leader\n  gantry leader blue\n  gantry leader --json')
-    .action(async (cluster: string | undefined) =>
-      context.print((await (await clientOf(cluster, context)).cluster()).leadership, leaderText),
-    )
+    .action(async (cluster: string | undefined) => {
+      const view = await (await clientOf(cluster, context)).cluster()
+      const leader = leaderOf(view)
+      if (leader === null) context.exitCode = 1
+      context.print(leader, (_, format) => leaderText(view, format))
+    })
 }
 
 export function healthCommand(context: Context): Command {

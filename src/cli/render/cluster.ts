@@ -1,10 +1,15 @@
-import type { Leadership } from '../../core/model/cluster.ts'
+import type { NodeId } from '../../core/model/ids.ts'
 import type { ClusterView, ServerView, ServiceView, StoreCondition } from '../../core/model/view.ts'
+import { leaderOf } from '../../core/node/leader-condition.ts'
 import { age } from './age.ts'
 import type { Format } from './format.ts'
 import { printable } from './table.ts'
 
 const UNSETTLED = 'its state was put back: what runs and it does not know stays until `gantry cluster settle`'
+
+function settlingText(nodes: readonly NodeId[]): string {
+  return `its state was settled: exclusive services wait until node ${nodes.join(', ')} has removed what it does not know`
+}
 
 /** What a cluster is, who leads it, and where its state is. */
 export function clusterText(view: ClusterView, format: Format): string {
@@ -12,13 +17,14 @@ export function clusterText(view: ClusterView, format: Format): string {
   const { cluster, leadership, store, servers, conditions, storeRevision, version, desiredRevision, nodes } = view
   return [
     `cluster   ${printable(cluster.name)} (${cluster.id}), incarnation ${cluster.incarnation}, made ${age(cluster.createdAt, now)} ago`,
-    `leader    ${leaderText(leadership, format)}`,
+    `leader    ${leaderText({ leadership, conditions }, format)}`,
     `store     ${store}, revision ${storeRevision}`,
     ...(servers.length === 0 ? [] : [`servers   ${servers.map(serverText).join(', ')}`]),
     `manifest  ${desiredRevision === 0 ? 'none yet' : `revision ${desiredRevision}`}`,
     `nodes     ${nodes.map(({ id, name, status }) => `${id} ${printable(name)} ${status}`).join(', ') || 'none yet'}`,
     `version   ${version}`,
     ...(cluster.keepsUnknown === true ? [style.warning(UNSETTLED)] : []),
+    ...(cluster.settling === undefined ? [] : [style.warning(settlingText(cluster.settling))]),
     ...conditions.flatMap((condition) => conditionLines(condition, format)),
   ].join('\n')
 }
@@ -37,8 +43,10 @@ function conditionLines({ severity, message, hint }: StoreCondition, { style }: 
   return [`${word}: ${printable(message)}`, `  ${printable(hint)}`]
 }
 
-/** Who leads, since when, and where it is reached. */
-export function leaderText({ holder, epoch, since, address }: Leadership, { now }: Format): string {
+/** Who leads, since when, and where it is reached; or that nobody does, and who did last. */
+export function leaderText(view: Pick<ClusterView, 'leadership' | 'conditions'>, { now }: Format): string {
+  const { holder, epoch, since, address } = view.leadership
+  if (leaderOf(view) === null) return `nobody; ${printable(holder)} was the last to lead, epoch ${epoch}`
   return `${printable(holder)}, epoch ${epoch}, since ${age(since, now)}${address === null ? '' : `, at ${address}`}`
 }
 

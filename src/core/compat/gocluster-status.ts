@@ -1,6 +1,7 @@
 import type { Millis } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { ClusterView } from '../model/view.ts'
+import { leaderOf } from '../node/leader-condition.ts'
 import type { SettingView } from '../settings/settings.ts'
 
 /** A node as GoCluster's UI reads it, and as its command line does, which came earlier and has other words. */
@@ -75,7 +76,7 @@ const DISCOVERY_PORT = 7946
 export function goclusterStatus(given: GoclusterView): GoclusterStatus {
   const { view, self, now, iso } = given
   const { nodes, items } = goclusterNodes(given)
-  const leader = view.leadership.holder
+  const leader = leaderOf(view)?.holder ?? ''
   return {
     cluster_state: { nodes, leader, last_updated: iso(now), version: view.storeRevision },
     node_id: self,
@@ -122,14 +123,14 @@ export function goclusterConfig(
 }
 
 function goclusterNode(node: Node, { view, lastSeenAt, iso }: GoclusterView): GoclusterNode {
-  const isLeader = node.name === view.leadership.holder
+  const isLeader = node.name === leaderOf(view)?.holder
   const running = node.status !== 'unreachable'
   const port = Number(/:(\d{1,5})$/.exec(node.name)?.[1] ?? DISCOVERY_PORT)
   const state = isLeader ? 'leader' : 'follower'
   return {
     id: node.name,
     hostname: node.hostname,
-    address: `${node.publicAddress ?? node.hostname}:${port}`,
+    address: `${node.address ?? node.publicAddress ?? node.hostname}:${port}`,
     port,
     status: running ? 'running' : 'unreachable',
     state: running ? state : 'offline',

@@ -1,6 +1,6 @@
 import type { FailureDetection } from '../node/vigilance.ts'
 import type { Strategy } from '../schedule/strategy.ts'
-import type { Epoch, Millis } from './ids.ts'
+import type { Epoch, Millis, NodeId } from './ids.ts'
 
 /** What makes this cluster this cluster. `incarnation` grows when its state moves to another store or is restored, `level` after an upgrade. */
 export interface Cluster {
@@ -13,6 +13,8 @@ export interface Cluster {
   readonly proof?: IncarnationProof
   /** Since a restore or a recovery: agents keep what they run and this state does not know, until a user settles it. */
   readonly keepsUnknown?: true
+  /** Since a user settled it: the nodes that have not said yet that they run nothing which it does not know. */
+  readonly settling?: readonly NodeId[]
   /** Attempts since start above it: those below may have been used for what a state that was put back does not know. */
   readonly attemptFloor?: number
   /** The state has another home. No server uses this store any more. */

@@ -55,6 +55,8 @@ export interface Hello {
 export interface Report {
   readonly kind: 'report'
   readonly statuses: readonly { readonly taskId: TaskId; readonly status: TaskStatus }[]
+  /** Nothing runs there that the settled state does not know. Said after an assignment that asks for it. */
+  readonly settled?: true
 }
 
 /** Asks for the leases of its tasks to be renewed. */
@@ -78,6 +80,8 @@ export interface Assignment {
   readonly proof?: IncarnationProof
   /** The state may be older than what runs: what it does not know is kept. */
   readonly keepsUnknown?: true
+  /** A user settled such a state: what it does not know is removed, however much that is, and the agent says when it is gone. */
+  readonly settles?: true
 }
 
 /** The server will not lead this agent; it keeps running what it has and tries again later. */

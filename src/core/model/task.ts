@@ -26,11 +26,11 @@ export const TASK_STATES = [
 ] as const
 export type TaskState = (typeof TASK_STATES)[number]
 
-const FIRST_TERMINAL = TASK_STATES.indexOf('completed')
+const TERMINAL: ReadonlySet<TaskState> = new Set(TASK_STATES.slice(TASK_STATES.indexOf('completed')))
 
 /** Whether a task in this state has ended for good. */
 export function isTerminal(state: TaskState): boolean {
-  return TASK_STATES.indexOf(state) >= FIRST_TERMINAL
+  return TERMINAL.has(state)
 }
 
 export type Writer = 'control' | 'agent'

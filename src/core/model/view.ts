@@ -157,7 +157,7 @@ export interface ServerView {
 }
 
 export interface ClusterView {
-  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown' | 'level'>
+  readonly cluster: Pick<Cluster, 'id' | 'name' | 'incarnation' | 'createdAt' | 'keepsUnknown' | 'settling' | 'level'>
   readonly leadership: Leadership
   readonly store: string
   /** Servers that keep the store themselves; none with any other store. */

@@ -13,6 +13,8 @@ export interface NodeSituation {
   readonly nodes: readonly Node[]
   /** All tasks of the cluster. */
   readonly tasks: readonly Task[]
+  /** Names of servers. */
+  readonly servers: ReadonlySet<string>
   /** Nodes whose agent is connected, or was a moment ago. */
   readonly connected: ReadonlySet<NodeId>
   /** Tasks that would leave the node, with those that would be stopped there. */
@@ -86,8 +88,10 @@ function isThere({ from }: NodeTarget, connected: ReadonlySet<NodeId>): boolean 
   return connected.has(from.id) || from.status === 'ready' || from.status === 'draining'
 }
 
-function removalBlockers({ target, tasks, connected }: NodeSituation, force: boolean): PlanNote[] {
-  const { id, availability } = target.from
+function removalBlockers({ target, tasks, servers, connected }: NodeSituation, force: boolean): PlanNote[] {
+  const { id, name, availability } = target.from
+  if (servers.size === 1 && servers.has(name))
+    return [note(null, `node ${id} is the only server; \`gantry uninstall\` there ends the cluster`)]
   const left = aliveOn(id, tasks)
   if (isThere(target, connected)) {
     if (availability !== 'drain')

@@ -15,6 +15,7 @@ interface Situation {
   readonly tasks?: readonly Task[]
   readonly nodes?: readonly Node[]
   readonly dismissed?: readonly DismissedMachine[]
+  readonly servers?: readonly string[]
   /** Left out: every node that is not unreachable. */
   readonly connected?: readonly number[]
 }
@@ -22,7 +23,15 @@ interface Situation {
 const two = [aNode(), aNode({ id: 2 })]
 const away = [aNode(), aNode({ id: 2, status: 'unreachable' })]
 
-function plan({ change, services, tasks = [], nodes = two, dismissed = [], connected }: Situation): Plan {
+function plan({
+  change,
+  services,
+  tasks = [],
+  nodes = two,
+  dismissed = [],
+  servers = ['a', 'b'],
+  connected,
+}: Situation): Plan {
   const there = nodes.filter(({ status }) => status !== 'unreachable').map(({ id }) => id)
   return computeNodePlan(
     deepFreeze({
@@ -33,6 +42,7 @@ function plan({ change, services, tasks = [], nodes = two, dismissed = [], conne
       tasks,
       nodes,
       dismissed,
+      servers: new Set(servers),
       connected: new Set(connected ?? there),
       presentImages: new Map(),
     }),
@@ -161,6 +171,18 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
       'change node 2 | availability active → drain | it takes no new tasks and is emptied; 1 task goes elsewhere',
       'replace web [web.1.1] node 2 is drained | 1 → 2 running while its task is replaced',
       '# node 2 is unreachable: what is to stop there stops when its agent is back',
+    ],
+  },
+  {
+    name: 'the only server stays',
+    situation: {
+      change: remove(),
+      nodes: [aNode(), aNode({ id: 2, name: 'b', availability: 'drain' })],
+      servers: ['b'],
+    },
+    lines: [
+      'remove node 2 | id 2 becomes free, and its machine is refused when it comes back',
+      '! node 2 is the only server; `gantry uninstall` there ends the cluster',
     ],
   },
   {

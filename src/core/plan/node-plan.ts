@@ -27,6 +27,8 @@ export interface NodePlanInput {
   readonly tasks: readonly Task[]
   readonly nodes: readonly Node[]
   readonly dismissed: readonly DismissedMachine[]
+  /** Names of servers. */
+  readonly servers: ReadonlySet<string>
   /** Nodes whose agent is connected, or was a moment ago. */
   readonly connected: ReadonlySet<NodeId>
   /** Which images are there, on the nodes that answered. */
@@ -65,6 +67,7 @@ export function computeNodePlan(input: NodePlanInput): Plan {
     target,
     nodes,
     tasks,
+    servers: input.servers,
     connected: input.connected,
     leaving,
     refusals,

@@ -55,13 +55,15 @@ export function takeOver(states: readonly HeldState[], by: NodeId, since: Millis
 function heal(best: HeldState, stray: HeldState): HeldState {
   const common = commonRevision(best, stray)
   const records = new Map(best.records.map((record) => [record.key, record]))
-  const dismissed = new Set(best.records.flatMap(({ key }) => (isOf(key, 'dismissed') ? [idOf(key)] : [])))
   for (const record of stray.records) {
-    const { key, value, revision } = record
+    const { key, revision } = record
     const isNews = revision > common && (records.get(key)?.revision ?? 0) <= common
-    const wasSentAway = isOf(key, 'node') && dismissed.has((value as ObjectTypes['node']).machineId ?? '')
-    if (MEMBERSHIP.has(kindOf(key)) && isNews && !wasSentAway) records.set(key, record)
+    if (MEMBERSHIP.has(kindOf(key)) && isNews) records.set(key, record)
   }
+  // Whichever of both has sent a machine away.
+  const dismissed = new Set([...records.keys()].flatMap((key) => (isOf(key, 'dismissed') ? [idOf(key)] : [])))
+  for (const { key, value } of records.values())
+    if (isOf(key, 'node') && dismissed.has((value as ObjectTypes['node']).machineId ?? '')) records.delete(key)
   const leaders = [best, stray].map((state) => state.records.find(({ key }) => key === LEADERSHIP_KEY))
   const [leader, other] = leaders.map((record) => record?.value as Leadership | undefined)
   if (leader !== undefined) {

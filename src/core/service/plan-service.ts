@@ -53,6 +53,8 @@ export interface ServicePlan {
   readonly wakeAt: Millis | null
   /** Why nothing is done although something seems to be needed; null: nothing is held back. */
   readonly blocked: string | null
+  /** Whether nothing is to be done and nothing on its way; see `goesOn`. */
+  readonly atRest: boolean
 }
 
 /** Ended attempts of a slot that are kept, with their logs. */
@@ -69,6 +71,7 @@ export function planService(input: ServiceInput, now: Millis): ServicePlan {
       actions: [],
       wakeAt: null,
       blocked: `${input.name} is not in the desired manifest, but nobody asked for its removal`,
+      atRest: false,
     }
   }
   const displaced = spec === null ? null : displacementOn(spec, input.nodes)
@@ -92,7 +95,16 @@ export function planService(input: ServiceInput, now: Millis): ServicePlan {
     }
     wakeAt = earlier(wakeAt, planRollout({ slots: inOrder, spec, input, now }, actions))
   }
-  return { actions, wakeAt, blocked: null }
+  const moves = actions.length > 0 || [...slots.values()].some(({ outdated }) => outdated.length > 0)
+  return { actions, wakeAt, blocked: null, atRest: spec !== null && !moves }
+}
+
+/**
+ * Whether what a service at rest needs is the same although this task of it has changed: it runs what it should. In a service of
+ * thousands something changes all the time, and most of it is readiness, which matters to rollouts only.
+ */
+export function goesOn(task: Task, specHash: string): boolean {
+  return task.status.state === 'running' && task.desired === 'running' && task.specHash === specHash
 }
 
 function emptyOut(slot: SlotTasks, because: string, nodes: readonly Node[], actions: ServiceAction[]): void {

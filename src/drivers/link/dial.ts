@@ -46,13 +46,20 @@ export interface DialOptions {
   readonly log?: Log
 }
 
+/** A link that knows its servers by their addresses. */
+export interface DialledLink extends Link {
+  /** All servers, first the one that leads as far as is known. */
+  servers(): readonly string[]
+}
+
 /** Dials servers over mutual TLS and serves them as their agent; see docs/design/link.md. */
-export function dialLink(options: DialOptions): Link {
+export function dialLink(options: DialOptions): DialledLink {
   checkHeartbeat(options.heartbeatMs)
   const choice = new ServerChoice(options.servers, options.rng)
   let withinMs = CONNECT_WITHIN_MS
   return {
     prefer: (address) => choice.redirect(address),
+    servers: () => choice.next(),
     connect: async (calls) => {
       const failures: OperationalError[] = []
       const addresses = choice.next()

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { Hearing } from './hearing.ts'
+import { Hearing, type Heart } from './hearing.ts'
 
 const EVERY_MS = 1_000
 
@@ -15,13 +15,14 @@ beforeEach(() => {
 function heard(
   hearing: Hearing,
   takes = true,
-): { isThere: boolean; readonly told: string[]; readonly end: () => void } {
-  const socket = { bytesRead: 0 }
+): { isThere: boolean; readonly told: string[]; readonly socket: { bytesRead: number } } {
   const told: string[] = []
+  const socket = { bytesRead: 0 }
   const agent = {
     isThere: true,
     told,
-    end: hearing.add(socket as Socket, {
+    socket,
+    ...hearing.add(socket as Socket, {
       onDoubt: (isDoubtful) => told.push(isDoubtful ? 'doubt' : 'heard again'),
       onSilence: () => {
         told.push('silence')
@@ -32,12 +33,13 @@ function heard(
         if (!takes) return
         clearInterval(saying)
         saying = setInterval(say, everyMs)
+        say()
         taken()
       },
     }),
   }
   const say = (): void => {
-    if (agent.isThere) socket.bytesRead += 40
+    if (agent.isThere) agent.beat()
   }
   let saying = setInterval(say, EVERY_MS)
   return agent
@@ -62,6 +64,21 @@ test('one that misses a heartbeat is in doubt, heard again when it says somethin
   late.isThere = true
   vi.advanceTimersByTime(EVERY_MS + 300)
   expect([late.told, other.told]).toEqual([['doubt', 'heard again'], []])
+})
+
+test('one whose heartbeat is behind something long that is still arriving is not in doubt', () => {
+  const hearing = new Hearing(() => EVERY_MS)
+  const agent = heard(hearing)
+  vi.advanceTimersByTime(2 * EVERY_MS)
+  agent.isThere = false
+  const arriving = setInterval(() => {
+    agent.socket.bytesRead += 16_384
+  }, 200)
+  vi.advanceTimersByTime(10 * EVERY_MS)
+  expect(agent.told).toEqual([])
+  clearInterval(arriving)
+  vi.advanceTimersByTime(EVERY_MS)
+  expect(agent.told).toEqual(['doubt'])
 })
 
 test('one that stays silent is given up three seconds after its heartbeat was due, once', () => {
@@ -94,7 +111,7 @@ test('agents are asked for another interval, a hundred with each look, and are j
   const older = heard(hearing, false)
   vi.advanceTimersByTime(EVERY_MS)
   everyMs = 4 * EVERY_MS
-  vi.advanceTimersByTime(300)
+  vi.advanceTimersByTime(200)
   expect(agents.filter(({ told }) => told.length > 0)).toHaveLength(100)
   vi.advanceTimersByTime(20 * EVERY_MS)
   expect(new Set(agents.flatMap(({ told }) => told))).toEqual(new Set(['every 4000 ms']))
@@ -108,15 +125,15 @@ test('agents are asked for another interval, a hundred with each look, and are j
 
 test('with nobody left to hear no timer is left', () => {
   const hearing = new Hearing(() => EVERY_MS)
-  const add = (): (() => void) =>
+  const add = (): Heart =>
     hearing.add({ bytesRead: 0 } as Socket, {
       onDoubt: () => undefined,
       onSilence: () => undefined,
       onPace: () => undefined,
     })
-  const ends = [add(), add()]
+  const hearts = [add(), add()]
   vi.advanceTimersByTime(EVERY_MS)
-  for (const end of ends) end()
+  for (const { end } of hearts) end()
   vi.advanceTimersByTime(EVERY_MS)
   expect(vi.getTimerCount()).toBe(0)
 })

@@ -194,12 +194,13 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
   const session = new LinkSession(http2, socket)
   let doubt: (isDoubtful: boolean) => void = () => undefined
-  const endHearing = door.hearing.add(socket, {
+  const heart = door.hearing.add(socket, {
     onDoubt: (isDoubtful) => doubt(isDoubtful),
     onSilence: () => session.end('the agent is silent'),
     onPace: (everyMs, taken) => askPace(session, everyMs, taken),
   })
-  session.onEnd(endHearing)
+  http2.on('ping', heart.beat)
+  session.onEnd(heart.end)
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
   endWithCertificate(session, certificate)
   if (barred === null) {

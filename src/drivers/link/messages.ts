@@ -68,6 +68,7 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
   z.object({
     kind: z.literal('report'),
     statuses: z.array(z.object({ taskId: word, status: taskStatus })).max(MOST_TASKS),
+    settled: z.literal(true).exactOptional(),
   } satisfies Forms<Report>),
   z.object({ kind: z.literal('renew'), round: count } satisfies Forms<Renew>),
 ])
@@ -98,6 +99,7 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     dismissed: z.literal(true).exactOptional(),
     proof: incarnationProof.exactOptional(),
     keepsUnknown: z.literal(true).exactOptional(),
+    settles: z.literal(true).exactOptional(),
   } satisfies Forms<AssignmentDelta>),
   z.object({
     kind: z.literal('refused'),

@@ -40,13 +40,20 @@ test('kills a program with all of its session when its deadline has passed, and 
 
 test('lets a program run whose deadline is moved, and goes on when the one who armed it is gone', async () => {
   const program = aProgram('exec sleep 1000')
+  const later = aProgram('exec sleep 1000')
   recordRun('db.1.1', program)
-  await watchdog.arm([{ kind: 'process', containerId: 'db.1.1', at: watchdog.uptime() + 3_000 }])
+  recordRun('db.2.1', later)
+  const at = watchdog.uptime() + 1_000
+  await watchdog.arm([{ kind: 'process', containerId: 'db.1.1', at }])
   const first = pidOfWatchdog()
-  await watchdog.arm([{ kind: 'process', containerId: 'db.1.1', at: watchdog.uptime() + 600_000 }])
+  await watchdog.arm([
+    { kind: 'process', containerId: 'db.1.1', at: at + 600_000 },
+    { kind: 'process', containerId: 'db.2.1', at: at + 1_000 },
+  ])
   expect(pidOfWatchdog()).toBe(first)
   expect(await systemWatchdog({ dataDir, clock: systemClock() }).armed()).toEqual(await watchdog.armed())
-  await new Promise((resolve) => setTimeout(resolve, 5_000))
+  // Whoever kills this one has looked at the other after its first deadline.
+  await once(later, 'exit')
   expect(program.signalCode).toBeNull()
   expect(processStat(first ?? 0)?.session).toBe(first)
 }, 30_000)

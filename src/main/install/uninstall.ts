@@ -5,11 +5,13 @@ import type { InstallRecord } from '../../core/install/record.ts'
 import { isAlive } from '../../core/model/task.ts'
 import { durableText } from '../../drivers/durable-text.ts'
 import { timeAt } from '../../drivers/link/join.ts'
+import { processesOf } from '../../drivers/service/detached.ts'
 import { readIdentity } from '../identity.ts'
+import { answers, runsHere } from '../running-here.ts'
 import { isLastServer } from './leave-store.ts'
 import { type InstallPaths, installPaths } from './paths.ts'
 import { readRecord } from './record-file.ts'
-import { nodeOf, serversOf, takeAway } from './take-away.ts'
+import { nodeOf, serversOf, serviceWords, takeAway } from './take-away.ts'
 
 /** What an uninstall would do, for its user to see before. */
 export interface RemovalPlan {
@@ -50,7 +52,7 @@ export async function planRemoval(volume: string): Promise<RemovalPlan> {
   }
 }
 
-/** Takes a node away. What could not be is told to `left`. Throws UNAVAILABLE, before anything is done, where nobody can be told and not `force`. */
+/** Takes a node away. What could not be is told to `left`. Throws, before anything is done, UNAVAILABLE where nobody can be told and not `force`, and CONFLICT while somebody else runs Gantry there. */
 export async function uninstall(
   plan: RemovalPlan,
   options: { readonly keepData: boolean; readonly force: boolean; readonly left: (what: string) => void },
@@ -61,7 +63,14 @@ export async function uninstall(
     })
   }
   const { paths, record } = recordOf(plan.volume)
+  await refuseOthersProcess(paths, record)
   await takeAway(paths, record, { ...options, isLast: plan.endsCluster })
+}
+
+/** One that a user started by hand would go on in a directory that is gone. */
+async function refuseOthersProcess(paths: InstallPaths, record: InstallRecord): Promise<void> {
+  const isOurs = processesOf(serviceWords(paths, nodeOf(record))).length > 0
+  if (!isOurs && (await answers(paths.socket))) throw runsHere()
 }
 
 function recordOf(volume: string): { readonly paths: InstallPaths; readonly record: InstallRecord } {

@@ -1,9 +1,12 @@
 import { request } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type ApiBed, openApiBed, TOKEN } from '../../../test/api-bed.ts'
 import { ask } from '../../../test/raw-request.ts'
+import { SILENT } from '../../../test/silent-log.ts'
 import { simpleAgent } from '../../../test/simple-agent.ts'
+import { OperationalError } from '../../core/errors.ts'
 import { systemClock } from '../../drivers/clock.ts'
+import { startHttp } from './server.ts'
 
 let bed: ApiBed
 beforeAll(async () => {
@@ -33,6 +36,29 @@ test.each<[string, unknown]>([
   ['/api/node?id=node-1:7946', NODE],
 ])('clients of GoCluster get %s in its envelope', async (path, data) => {
   expect(await get(path)).toMatchObject({ status: 200, body: { success: true, data } })
+})
+
+test('a server that does not lead tells of itself, and asks the leader for everything else', async () => {
+  let passedOn = 0
+  const dial = (): Promise<never> => {
+    passedOn += 1
+    return Promise.reject(new OperationalError('UNAVAILABLE', 'no answer'))
+  }
+  const http = await startHttp({
+    ...{ api: bed.api, log: SILENT, listen: { host: '127.0.0.1', port: 0 }, socketPath: null, auth: 'none' },
+    ...{ tokens: () => [], version: '0.1.0', serverName: 'other', elsewhere: () => dial },
+  })
+  onTestFinished(() => http.close())
+  const data = async (path: string): Promise<unknown> =>
+    JSON.parse((await ask({ url: http.address ?? '', path })).text).data
+  expect(await data('/api/status?x=1')).toBeUndefined()
+  expect(await data('/api/status')).toMatchObject({ node_id: 'other', is_leader: false, leader: null })
+  expect(await data('/api/leader')).toMatchObject({ leader_id: 'test', is_leader: false })
+  expect(await data('/api/health')).toMatchObject({ node_id: 'other' })
+  expect((await ask({ url: http.address ?? '', path: '/metrics' })).text).toContain('gantry_leader 0')
+  expect(passedOn).toBe(0)
+  expect(await data('/api/nodes')).toMatchObject({ count: 1 })
+  expect(passedOn).toBe(1)
 })
 
 test('recent logs are events, the newest first', async () => {

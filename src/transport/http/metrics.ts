@@ -3,6 +3,7 @@ import type { Api } from '../../control/api.ts'
 import { NODE_STATUSES } from '../../core/model/node.ts'
 import { SERVICE_HEALTHS } from '../../core/model/service.ts'
 import { TASK_STATES } from '../../core/model/task.ts'
+import { leaderOf } from '../../core/node/leader-condition.ts'
 import type { WireMetric } from '../wire.ts'
 import type { Gate } from './auth.ts'
 
@@ -61,7 +62,8 @@ export function metricFamilies(
   const services = countBy(api.services(), SERVICE_HEALTHS, ({ health }) => health)
   const cluster = api.cluster()
   const nodes = countBy(cluster.nodes, NODE_STATUSES, ({ status }) => status)
-  const leads = self === null || self === cluster.leadership.holder ? 1 : 0
+  const leader = leaderOf(cluster)?.holder ?? null
+  const leads = leader !== null && (self === null || self === leader) ? 1 : 0
   const memory = process.memoryUsage()
   const cpu = process.cpuUsage()
   return [

@@ -55,6 +55,7 @@ export function allRoutes(sources: RouteSources): readonly Route[] {
     textRoute({
       method: 'GET',
       path: '/metrics',
+      ofItself: true,
       summary: 'Metrics as Prometheus text.',
       response: z.string(),
       handle: () => metricsText(sources.metrics()),

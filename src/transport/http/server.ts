@@ -119,7 +119,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     local.set(request, askedBy(request))
     serve(request, response)
   }
-  const passed = orElsewhere(options, { exec, local, nodeOf, servers, serve, gate })
+  const ofItself = new Set(routes.filter((route) => route.ofItself).map(({ path }) => path))
+  const listening = { exec, local, nodeOf, servers, serve, gate, ofItself }
+  const passed = orElsewhere(options, listening)
   const inner = {
     trusted: await newInnerServer({ request: serveTrusted, upgrade: upgradeHere(exec) }, exec, options.limits),
     other: await newInnerServer(passed, exec, options.limits),
@@ -136,7 +138,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close()
   }
   try {
-    const address = await openListeners(options, { exec, local, nodeOf, servers, serve, gate })
+    const address = await openListeners(options, listening)
     return { address, take, renew: (tls) => renewIn(servers, tls), close }
   } catch (error) {
     await close()
@@ -156,6 +158,8 @@ interface Listening {
   readonly servers: Server[]
   readonly serve: Serve
   readonly gate: Gate
+  /** Paths of what this server answers about itself. */
+  readonly ofItself: ReadonlySet<string>
 }
 
 async function openListeners(options: HttpOptions, listening: Listening): Promise<string | null> {
@@ -221,7 +225,7 @@ async function newInnerServer(
 }
 
 /** Answers by this server, or by the leader where that is another. Who asks is found out here either way. */
-function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, gate }: Listening): Serving {
+function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, gate, ofItself }: Listening): Serving {
   const asked = (request: IncomingMessage): string | null => {
     const by = local.get(request)
     if (by !== undefined) return by
@@ -233,7 +237,7 @@ function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, g
   const here = (): DialLeader | null => elsewhere?.() ?? null
   return {
     request: (request, response) => {
-      const dial = here()
+      const dial = ofItself.has((request.url ?? '').split('?', 1)[0] ?? '') ? null : here()
       const by = dial === null ? null : whoOrNull(() => asked(request))
       // Whoever is not let in is told so by this server.
       if (dial === null || by === null) serve(request, response)

@@ -53,6 +53,7 @@ function statusRoutes(look: Look): readonly Route[] {
     jsonRoute({
       method: 'GET',
       path: '/api/status',
+      ofItself: true,
       summary: 'The cluster as this server sees it.',
       response: goclusterStatusForm,
       handle: (api) => envelope(goclusterStatus(look(api))),
@@ -75,6 +76,7 @@ function statusRoutes(look: Look): readonly Route[] {
     jsonRoute({
       method: 'GET',
       path: '/api/leader',
+      ofItself: true,
       summary: 'The leader.',
       response: goclusterLeaderForm,
       handle: (api) => envelope(goclusterLeader(look(api))),
@@ -82,6 +84,7 @@ function statusRoutes(look: Look): readonly Route[] {
     jsonRoute({
       method: 'GET',
       path: '/api/health',
+      ofItself: true,
       summary: 'Whether the server answers.',
       response: goclusterHealthForm,
       handle: (api) => {

@@ -40,6 +40,8 @@ interface Described<P, Q, B> {
   readonly body?: z.ZodType<B>
   /** Largest body taken; left out: 1 MiB. */
   readonly bodyLimitBytes?: number
+  /** It tells of the server that is asked: that one answers itself, whoever leads. */
+  readonly ofItself?: true
 }
 
 /** One row of the table that the server, the OpenAPI document and the tests are made from. */
@@ -52,6 +54,7 @@ export interface Route {
   readonly query: z.ZodType | null
   readonly body: z.ZodType | null
   readonly bodyLimitBytes: number
+  readonly ofItself: boolean
   /** The form of its failures. */
   readonly errors: 'gantry' | 'gokube' | 'gocluster'
   readonly answer: { readonly kind: AnswerKind; readonly status: number; readonly schema: z.ZodType }
@@ -126,6 +129,7 @@ function erase<P, Q, B>(
     query: route.query ?? null,
     body: route.body ?? null,
     bodyLimitBytes: route.bodyLimitBytes ?? MIB,
+    ofItself: route.ofItself === true,
     errors: 'gantry',
     answer,
     // The server hands over only what these schemas have passed.

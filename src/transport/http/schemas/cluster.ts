@@ -131,6 +131,10 @@ export const clusterView: z.ZodType<ClusterView> = named(
         .literal(true)
         .exactOptional()
         .describe('The state was put back: agents keep what they run and it does not know, until it is settled.'),
+      settling: z
+        .array(positive)
+        .exactOptional()
+        .describe('It was settled: the nodes that have not said yet that they run nothing which it does not know.'),
       settings: z
         .strictObject({ strategy: z.enum(STRATEGIES).exactOptional() })
         .exactOptional()
