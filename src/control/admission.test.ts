@@ -40,10 +40,12 @@ function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Cer
     }),
     nameOf: (certificate) => certificate,
     prepareNext: () => Promise.reject(new Error('not here')),
-    sealSecret: (_, { salt }) => ({ salt, sealedKey: { keyId: '', nonce: '', ciphertext: '', tag: '' } }),
+    sealSecret: (_, __, { salt }) => ({ salt, sealedKey: { keyId: '', nonce: '', ciphertext: '', tag: '' } }),
     prove: (_, { at }) => ({ at, chain: [], signature: '' }),
     backupKey: () => ({ id: 'k', code: () => '' }),
-    clusterKey: () => '',
+    keyTexts: () => [''],
+    drawKey: () => '',
+    reseal: (authority) => authority,
   }
 }
 

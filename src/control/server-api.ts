@@ -6,7 +6,7 @@ import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import { keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
-import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
+import { type Change, isAuthorityChange, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
@@ -24,9 +24,8 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import type { Strategy } from '../core/schedule/strategy.ts'
 import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
-import { type SettingView, viewSettings } from '../core/settings/settings.ts'
+import { type SettingView, type Started, viewSettings } from '../core/settings/settings.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DockerRequest } from '../ports/host.ts'
@@ -41,7 +40,7 @@ import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, changeClusterSecret, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
-import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
+import { type BackupDeps, type BackupTools, backUp, backupKeyOf, createBackup, listBackups } from './backups.ts'
 import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { keptEvents, watchEvents } from './event-history.ts'
@@ -73,7 +72,8 @@ export interface ServerApiDeps {
   readonly storeMembers: StoreMembers | null
   readonly version: string
   /** What this server was started with. */
-  readonly strategy: Strategy
+  /** What holds as long as users set nothing else. */
+  readonly started: Started
   /** It may lose what it acknowledged: no tasks are kept there. */
   readonly isVolatile: boolean
 }
@@ -95,7 +95,7 @@ export class ServerApi implements Api {
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
-    if (change.kind === 'rotate-authority') return planAuthorityChange(change, { ...deps, ...deps.admission() })
+    if (isAuthorityChange(change)) return planAuthorityChange(change, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
     if (isNodeChange(change)) return planNodeChange(change, deps)
     requireTasks(deps)
@@ -105,8 +105,7 @@ export class ServerApi implements Api {
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
-    if (change.kind === 'rotate-authority')
-      return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
+    if (isAuthorityChange(change)) return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     requireTasks(deps)
@@ -244,7 +243,7 @@ export class ServerApi implements Api {
   }
 
   config(): readonly SettingView[] {
-    return viewSettings(this.cluster().cluster, this.#deps)
+    return viewSettings(this.cluster().cluster, this.#deps.started)
   }
 
   async setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]> {
@@ -300,7 +299,7 @@ export class ServerApi implements Api {
   }
 
   #backupDeps(): BackupDeps {
-    return { ...this.#deps, backupKey: () => this.#deps.admission().certifier?.backupKey() ?? null }
+    return { ...this.#deps, backupKey: () => backupKeyOf(this.#deps.admission()) }
   }
 
   async settle(caller: Caller): Promise<boolean> {

@@ -21,6 +21,7 @@ export function viewCluster(
     conditions: [
       ...(storeMembers?.conditions() ?? []),
       ...clusterConditions(leadership, world.nodes(), term()?.sessions ?? null),
+      ...(term()?.sessions.pace.conditions(world.nodes()) ?? []),
     ],
     storeRevision: world.mirror.revision,
     version,
