@@ -71,7 +71,7 @@ export class World {
   }
 
   tasksOf(name: ServiceName): Task[] {
-    return [...this.mirror.tasksOf(name)].map(({ value }) => value)
+    return this.mirror.tasksOf(name).map(({ value }) => value)
   }
 
   /** When this server saw that the task had ended, by its own clock; what had ended before it began, when it began. */
@@ -80,7 +80,7 @@ export class World {
   }
 
   tasks(): Task[] {
-    return [...this.mirror.list('task')].map(({ value }) => value)
+    return this.mirror.list('task').map(({ value }) => value)
   }
 
   /** Tasks that wait for a node. */
