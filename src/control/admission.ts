@@ -69,7 +69,7 @@ export async function createJoinToken(
     ...(wish.uses !== undefined && { uses: wish.uses }),
   })
   const key = keyOf('token', record.id)
-  const event = draft('token.created', key, `join token ${record.id} for a ${record.role} was made`, caller.by, now)
+  const event = draft('token.created', key, `join token ${record.id} for ${record.role}s was made`, caller.by, now)
   const commit = { epoch: null, expect: [{ key, revision: 0 }], writes: [{ put: key, value: record }], events: [event] }
   if ((await commitOnce(commit, deps)) === null) throw new OperationalError('CONFLICT', 'somebody made the same token')
   return { text, token: viewToken(record) }

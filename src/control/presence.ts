@@ -221,13 +221,13 @@ export class Presence {
   }
 
   #leased(id: NodeId): Task[] {
-    const tasks = [...this.#deps.pass.world.mirror.tasksOn(id)].map(({ value }) => value)
+    const tasks = this.#deps.pass.world.mirror.tasksOn(id).map(({ value }) => value)
     return tasks.filter((task) => isAlive(task) && isLeased(task) && !hasDataThere(task.spec))
   }
 
   /** Tasks of a node that may be replaced although nobody knows whether they still run. */
   #movable(id: NodeId): Task[] {
-    const tasks = [...this.#deps.pass.world.mirror.tasksOn(id)].map(({ value }) => value)
+    const tasks = this.#deps.pass.world.mirror.tasksOn(id).map(({ value }) => value)
     return tasks.filter((task) => isAlive(task) && !isHeldWhereItWas(task.spec))
   }
 

@@ -1,10 +1,11 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Event } from '../core/model/event.ts'
+import type { HostStats } from '../core/model/host-stats.ts'
 import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import { CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
@@ -23,15 +24,12 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { clockConditions } from '../core/node/clock-conditions.ts'
-import { leaderConditions } from '../core/node/leader-condition.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
-import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
+import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
 import { type SettingView, viewSettings } from '../core/settings/settings.ts'
-import { invariant } from '../lib/assert.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { DockerRequest, HostStats } from '../ports/host.ts'
+import type { DockerRequest } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
@@ -58,6 +56,7 @@ import type { Sessions } from './sessions.ts'
 import { settle } from './settle.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
+import { viewCluster } from './view-cluster.ts'
 import type { World } from './world.ts'
 
 export interface ServerApiDeps {
@@ -91,26 +90,7 @@ export class ServerApi implements Api {
   }
 
   cluster(): ClusterView {
-    const { world, storeKind, storeMembers, version } = this.#deps
-    const cluster = world.mirror.get(CLUSTER_KEY)?.value
-    const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
-    invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
-    const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
-    return {
-      cluster: shown,
-      leadership,
-      store: storeKind,
-      servers: storeMembers?.servers() ?? [],
-      conditions: [
-        ...leaderConditions(leadership, this.#deps.term() !== null),
-        ...(storeMembers?.conditions() ?? []),
-        ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
-      ],
-      storeRevision: world.mirror.revision,
-      version,
-      desiredRevision: world.desired,
-      nodes: this.nodes(),
-    }
+    return viewCluster(this.#deps, this.nodes())
   }
 
   async plan(change: Change): Promise<Plan> {
@@ -175,13 +155,13 @@ export class ServerApi implements Api {
     return tasks
       .filter((task) => filter.all || isAlive(task))
       .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
-      .map(viewTask)
+      .map(viewTaskAmong(world.nodes()))
   }
 
   task(id: TaskId): TaskView {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
-    return viewTask(task)
+    return viewTaskAmong(this.#deps.world.nodes())(task)
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
@@ -226,7 +206,7 @@ export class ServerApi implements Api {
     const { mirror } = this.#deps.world
     const node = mirror.get(keyOf('node', id))?.value
     if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
-    return { ...node, tasks: [...mirror.tasksOn(id)].filter(({ value }) => isAlive(value)).length }
+    return { ...node, tasks: mirror.tasksOn(id).filter(({ value }) => isAlive(value)).length }
   }
 
   hostStats(id: NodeId): Promise<HostStats> {

@@ -110,7 +110,7 @@ export class Server {
   /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
     const { store, clock, log, config, backups, storeMembers = null } = this.#deps
-    this.#world = new World(await Mirror.open(store))
+    this.#world = new World(await Mirror.open(store), clock)
     requirePresent(this.#world.mirror)
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
     this.#revoked = new RevokedSerials(this.#world.mirror)

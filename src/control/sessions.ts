@@ -141,7 +141,7 @@ export class Sessions {
     const record = deps.world.mirror.get(keyOf('node', node))?.value
     if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
     if (record.status === 'unreachable') return this.#noteReturn(node, deps)
-    const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
+    const tasks = deps.world.mirror.tasksOn(node).map(({ value }) => value)
     const { proof, ...life } = lifeOf(deps, node)
     const known = session.life
     const { keepsUnknown, settles } = life
@@ -212,7 +212,7 @@ export class Sessions {
     const refusal = refusalOf(hello, certified, deps)
     if (refusal !== null) return refuse(refusal, hello, connection, deps)
     const { mirror } = deps.world
-    const dismissed = [...mirror.list('dismissed')].map(({ value }) => value)
+    const dismissed = mirror.list('dismissed').map(({ value }) => value)
     const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
     if (join.kind === 'dismissed') {
       this.#empty(hello, join.machine.node.id, connection)
@@ -363,7 +363,7 @@ function refuse(
 }
 
 function isBusy(id: NodeId, { world }: PassDeps): boolean {
-  return [...world.mirror.tasksOn(id)].some(({ value }) => isAlive(value))
+  return world.mirror.tasksOn(id).some(({ value }) => isAlive(value))
 }
 
 /** Whether the agent must hear of it: what it reports itself does not count. */

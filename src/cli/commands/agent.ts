@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { looksLikeJoinToken } from '../../core/identity/join-token.ts'
 import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
+import { compileLate } from '../compile-late.ts'
 import type { Context } from '../context.ts'
 import { readToken, socketPath } from '../globals.ts'
 
@@ -23,7 +24,7 @@ const EXAMPLES = [
 export function agentCommand(context: Context): Command {
   return withAgentFlags(new Command('agent'))
     .description('run tasks for servers elsewhere, in the foreground; joins their cluster the first time')
-    .option('--address <address>', 'where servers reach this machine (default: they are not told)')
+    .option('--address <address>', 'where servers reach this machine (default: the address that it has towards them)')
     .option('--cluster-name <name>', 'which cluster to search for where no server is named (default: default-cluster)')
     .option(
       '--discovery-secret-file <file>',
@@ -35,6 +36,7 @@ export function agentCommand(context: Context): Command {
     )
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry agent ${words}`).join('\n')}`)
     .action(async (flags: Flags) => {
+      compileLate()
       const { runAgent } = await import('../../main/run-agent.ts')
       const { globals } = context
       const file = await agentFile(flags, 'agent', context)

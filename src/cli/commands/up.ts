@@ -17,6 +17,7 @@ import {
   joinTokenThatIsThere,
   withAgentFlags,
 } from '../agent-flags.ts'
+import { compileLate } from '../compile-late.ts'
 import type { Context } from '../context.ts'
 import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
@@ -78,6 +79,7 @@ export function upCommand(context: Context): Command {
   return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry up ${words}`).join('\n')}`)
     .action(async (flags: UpFlags) => {
+      compileLate()
       const { runUp } = await import('../../main/up.ts')
       const options = await upOptions(flags, context)
       context.exitCode = await runUp(options)

@@ -30,7 +30,7 @@ export function judgeToken(
   if (now >= record.expiresAt) return refused('expired', `join token ${record.id} has expired`)
   if (record.usesLeft !== null && record.usesLeft <= 0) return refused('used up', `join token ${record.id} is used up`)
   if (record.role !== role)
-    return refused('wrong role', `join token ${record.id} lets in a ${record.role}, not a ${role}`)
+    return refused('wrong role', `join token ${record.id} lets in ${record.role}s, not ${role}s`)
   return { kind: 'ok' }
 }
 

@@ -22,6 +22,7 @@ export function clockConditions(
   })
 }
 
-function inWords(ms: Millis): string {
+/** A difference of minutes or hours, for people. */
+export function inWords(ms: Millis): string {
   return ms < 2 * HOUR_MS ? `${Math.round(ms / MINUTE_MS)} min` : `${Math.round(ms / HOUR_MS)} h`
 }
