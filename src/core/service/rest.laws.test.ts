@@ -52,7 +52,18 @@ test('of a service at rest a task that goes on changes nothing of what it needs'
     const others = given.tasks.map((task) => ({ ...task, spec }))
     const plan = (tasks: readonly Task[]): ServicePlan =>
       planService(
-        { name: 'web', spec, specHash: 'v1', removalAsked: false, tasks, nodes, attemptFloor: 0, retryAt: null, endSeenAt: endOf, hold },
+        {
+          name: 'web',
+          spec,
+          specHash: 'v1',
+          removalAsked: false,
+          tasks,
+          nodes,
+          attemptFloor: 0,
+          retryAt: null,
+          endSeenAt: endOf,
+          hold,
+        },
         now,
       )
     const tasks = [...held, ...others]
