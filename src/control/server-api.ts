@@ -45,6 +45,7 @@ import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './aut
 import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
 import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
+import { keptEvents, watchEvents } from './event-history.ts'
 import { explainObject } from './explain-object.ts'
 import { inspectTask } from './inspect-task.ts'
 import { checkPlan, planChange } from './plan-change.ts'
@@ -54,7 +55,6 @@ import { requireTasks } from './require-tasks.ts'
 import { runDocker } from './run-docker.ts'
 import type { Sessions } from './sessions.ts'
 import { settle } from './settle.ts'
-import { Channel } from './streams.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
 import type { World } from './world.ts'
@@ -237,42 +237,12 @@ export class ServerApi implements Api {
     return (await Promise.all(samples)).flat()
   }
 
-  /** Throws CONFLICT for an event that lies ahead: whoever waits for those after it has another history. */
-  #checkKnown(after: string | null): void {
-    const newest = this.#deps.world.mirror.revision
-    if (after === null || Number(after.split('.')[0]) <= newest) return
-    throw new OperationalError('CONFLICT', `event ${after} has not happened in this cluster`, {
-      hint: 'ask again without it, for the whole history',
-    })
-  }
-
   events(query: EventQuery): readonly Event[] {
-    this.#checkKnown(query.after)
-    const found: Event[] = []
-    for (const { value } of this.#deps.world.mirror.list('event')) if (matches(value, query)) found.push(value)
-    return query.limit === null ? found : found.slice(Math.max(0, found.length - query.limit))
+    return keptEvents(query, this.#deps.world.mirror)
   }
 
   watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {
-    this.#checkKnown(query.after)
-    return this.#watchedEvents(query, signal)
-  }
-
-  async *#watchedEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<Event> {
-    const channel = new Channel<Event>(signal, Number.MAX_SAFE_INTEGER)
-    const kept = this.events(query)
-    const unwatch = this.#deps.world.mirror.onChange((batch) => {
-      for (const { key, value } of batch.changes) {
-        if (value !== null && key.startsWith('event/') && matches(value as Event, query))
-          void channel.push(value as Event)
-      }
-    })
-    try {
-      yield* kept
-      yield* channel
-    } finally {
-      unwatch()
-    }
+    return watchEvents(query, this.#deps.world.mirror, signal)
   }
 
   logs(tasks: readonly TaskId[], query: LogQuery, signal: AbortSignal): AsyncIterable<TaskLogLine> {
@@ -390,10 +360,4 @@ export class ServerApi implements Api {
 function withoutText(revision: ManifestRevision): Omit<ManifestRevision, 'text'> {
   const { text: _, ...rest } = revision
   return rest
-}
-
-function matches(event: Event, query: EventQuery): boolean {
-  if (query.after !== null && event.id <= query.after) return false
-  if (query.service !== null && event.service !== query.service) return false
-  return query.object === null || event.object === query.object
 }
