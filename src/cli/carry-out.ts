@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { isEmptyPlan, isNodeChange, type NodeChange } from '../core/model/plan.ts'
+import { isAuthorityChange, isEmptyPlan, isNodeChange, type NodeChange } from '../core/model/plan.ts'
 import { unreachable } from '../lib/assert.ts'
 import type { ChangeRequest, WireAccepted, WirePlan } from '../transport/wire.ts'
 import { confirm } from './ask.ts'
@@ -59,8 +59,8 @@ export async function carryOut(
     }
   }
   const accepted = await client.apply(change, plan)
-  if (change.kind === 'rotate-authority') {
-    if (flags.detach !== true) await waitForRotation(flags.timeout, context)
+  if (isAuthorityChange(change)) {
+    if (flags.detach !== true) await waitForRotation(change.kind, flags.timeout, context)
     if (context.globals.json) context.print(accepted, () => '')
     return
   }

@@ -8,6 +8,7 @@ import { readInput } from '../files.ts'
 import { clientOf, serversOf } from '../named-cluster.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
 import { silentServers } from '../silent-servers.ts'
+import { clusterKeyCommand } from './cluster-key.ts'
 
 export function clusterCommand(context: Context): Command {
   const command = new Command('cluster')
@@ -39,6 +40,7 @@ export function clusterCommand(context: Context): Command {
           : 'Machines join with the new secret; the old one lets nobody in any more.',
       )
     })
+  command.addCommand(clusterKeyCommand(context))
   return command
 }
 

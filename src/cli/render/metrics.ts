@@ -1,5 +1,5 @@
+import type { HostStats } from '../../core/model/host-stats.ts'
 import type { NodeView } from '../../core/model/view.ts'
-import type { HostStats } from '../../ports/host.ts'
 import type { WireMetric } from '../../transport/wire.ts'
 import type { Format } from './format.ts'
 import { table } from './table.ts'
@@ -43,10 +43,15 @@ export function metricsTable({ nodes, metrics }: ClusterMetrics, { width }: Form
   const figures = metrics.flatMap(({ samples, type }) =>
     samples
       .filter(({ name }) => type !== 'histogram' || !name.endsWith('_bucket'))
-      .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), String(value)]),
+      .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), figure(value)]),
   )
   const listing = table(['ID', 'NAME', 'STATUS', 'TASKS', 'LOAD', 'MEMORY', 'DISK'], rows, width)
   return `${listing}\n\n${table(['METRIC', 'VALUE'], figures, width)}`
+}
+
+/** No more digits than say something. */
+function figure(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)))
 }
 
 function share(used: number, whole: number): string {

@@ -13,6 +13,7 @@ export function nodesText(nodes: readonly NodeView[], { style, width }: Format):
   const rows = nodes.map((node) => [
     String(node.id),
     node.name,
+    node.address ?? '-',
     status(node, style),
     node.availability,
     node.placement,
@@ -22,7 +23,11 @@ export function nodesText(nodes: readonly NodeView[], { style, width }: Format):
       .join(', '),
     capacity(node),
   ])
-  return table(['ID', 'NAME', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'TASKS', 'RUNTIMES', 'CAPACITY'], rows, width)
+  return table(
+    ['ID', 'NAME', 'ADDRESS', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'TASKS', 'RUNTIMES', 'CAPACITY'],
+    rows,
+    width,
+  )
 }
 
 /** Everything about one node. */
@@ -36,7 +41,7 @@ export function nodeText(node: NodeView, { style, now }: Format): string {
     `tasks         ${node.tasks}`,
     `placement     ${node.placement}`,
     `region, zone  ${node.region ?? '-'}, ${node.zone ?? '-'}`,
-    `address       ${node.address ?? '-'}, ${node.publicAddress ?? '-'} for the outside`,
+    `address       ${node.address ?? '-'}, for the outside ${node.publicAddress ?? '-'}`,
     `labels        ${labels.length === 0 ? '-' : printable(labels.join(' '))}`,
     `capacity      ${capacity(node)}`,
     `version       ${node.version}`,

@@ -68,7 +68,7 @@ export const changeRequest: z.ZodType<ChangeRequest> = named(
       node: positive,
       with: positive.nullable().default(null).describe('null: the next machine that joins takes its place.'),
     }),
-    z.strictObject({ kind: z.literal('rotate-authority') }),
+    z.strictObject({ kind: z.enum(['rotate-authority', 'rotate-cluster-key']) }),
   ]),
   'What a user asks to be changed.',
 )
