@@ -7,12 +7,14 @@ import type { ServerApiDeps } from './server-api.ts'
 
 /** What a cluster is, who leads it, where its state is, and what people should know of all that. */
 export function viewCluster(
-  { world, term, storeKind, storeMembers, version }: ServerApiDeps,
+  { world, term, isLed, storeKind, storeMembers, version }: ServerApiDeps,
   nodes: readonly NodeView[],
 ): ClusterView {
   const cluster = world.mirror.get(CLUSTER_KEY)?.value
   const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
   invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
+  const kept = storeMembers?.conditions() ?? []
+  const hasQuorum = !kept.some(({ kind }) => kind === 'quorum lost')
   const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
   return {
     cluster: shown,
@@ -20,8 +22,8 @@ export function viewCluster(
     store: storeKind,
     servers: storeMembers?.servers() ?? [],
     conditions: [
-      ...leaderConditions(leadership, term() !== null),
-      ...(storeMembers?.conditions() ?? []),
+      ...leaderConditions(leadership, hasQuorum && isLed()),
+      ...kept,
       ...clockConditions(world.nodes(), (node) => term()?.sessions.aheadOf(node) ?? null),
     ],
     storeRevision: world.mirror.revision,
