@@ -40,9 +40,15 @@ export class Candidacy {
   #enteredIn: Epoch = 0
   #gaveWayTo: Epoch = 0
   #wasDeposed = false
+  #hasTurn = false
 
   constructor(deps: CandidacyDeps) {
     this.#deps = deps
+  }
+
+  /** Since its turn came, until it waits for the next one: nobody else leads as far as this server knows. */
+  get hasTurn(): boolean {
+    return this.#hasTurn
   }
 
   /** Another server took over although this one lived: it will not do the same because of mere silence. */
@@ -52,6 +58,13 @@ export class Candidacy {
 
   /** Resolves when it is time to try; rejects with what keeps this server from waiting for it. */
   async turn(signal: AbortSignal): Promise<Turn> {
+    this.#hasTurn = false
+    const turn = await this.#nextTurn(signal)
+    this.#hasTurn = true
+    return turn
+  }
+
+  async #nextTurn(signal: AbortSignal): Promise<Turn> {
     for (;;) {
       const waiting = this.#enter(signal)
       const found = new AbortController()

@@ -65,6 +65,8 @@ export interface ServerApiDeps {
   readonly log: Log
   /** null: another server leads, or none. */
   readonly term: () => Term | null
+  /** Whether some server leads, as far as this one knows. */
+  readonly isLed: () => boolean
   readonly admission: () => AdmissionDeps
   readonly backups: BackupTools
   readonly storeKind: string
@@ -326,7 +328,7 @@ export class ServerApi implements Api {
     const leader = this.#deps.world.mirror.get(LEADERSHIP_KEY)?.value.holder ?? null
     throw new OperationalError(
       'NOT_LEADER',
-      leader === null ? 'no server leads yet' : `no server that can be reached leads; the last one was ${leader}`,
+      leader === null ? 'no server leads yet' : `no server leads that can be reached; the last one was ${leader}`,
       { hint: '`gantry health` says what is missing; try again when a server leads' },
     )
   }

@@ -100,6 +100,7 @@ export class Server {
   #revoked: RevokedSerials | null = null
   #api: ServerApi | null = null
   #term: Term | null = null
+  #candidate: Candidacy | null = null
   #campaigning: Promise<unknown> = Promise.resolve()
   #waiting: Waiter[] = []
   #admitting: Promise<unknown> = Promise.resolve()
@@ -123,6 +124,7 @@ export class Server {
       clock,
       log,
       term: () => this.#term,
+      isLed: () => this.leads || !(this.#candidate?.hasTurn === true || this.leader?.holder === config.name),
       admission: () => this.#admission(),
       backups,
       storeKind: store.kind,
@@ -318,6 +320,7 @@ export class Server {
     const { clock, log } = this.#deps
     const stopped = this.#stop.signal
     const candidacy = this.#candidacy(world)
+    this.#candidate = candidacy
     while (!stopped.aborted) {
       try {
         await this.#untilBelieved(standing)

@@ -9,7 +9,7 @@ test('while a server leads there is nothing to say, and it is the leader', () =>
   expect(leaderOf({ leadership, conditions })).toBe(leadership)
 })
 
-test('while none can be reached nobody leads, and the last one is named as that', () => {
+test('while none does nobody leads, and the last one is named as that', () => {
   const conditions = leaderConditions(leadership, false)
   expect(conditions).toMatchObject([{ severity: 'failure', message: expect.stringContaining('s3 was the last to') }])
   expect(leaderOf({ leadership, conditions })).toBeNull()
