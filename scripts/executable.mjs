@@ -58,7 +58,7 @@ async function prepareBlob(node, work) {
     assets: { program: 'program.js', compiled: 'compiled' },
     disableExperimentalSEAWarning: true,
     // The warning is about the loader that module-host.ts uses.
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0123'],
     // NODE_OPTIONS are meant for the user's own programs.
     execArgvExtension: 'none',
   }

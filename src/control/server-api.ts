@@ -5,8 +5,8 @@ import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
-import { CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
-import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
+import { keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
+import { type Change, isAuthorityChange, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
@@ -24,12 +24,8 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import { clockConditions } from '../core/node/clock-conditions.ts'
-import { leaderConditions } from '../core/node/leader-condition.ts'
-import type { Strategy } from '../core/schedule/strategy.ts'
-import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
-import { type SettingView, viewSettings } from '../core/settings/settings.ts'
-import { invariant } from '../lib/assert.ts'
+import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
+import { type SettingView, type Started, viewSettings } from '../core/settings/settings.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DockerRequest } from '../ports/host.ts'
@@ -44,7 +40,7 @@ import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, changeClusterSecret, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
-import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
+import { type BackupDeps, type BackupTools, backUp, backupKeyOf, createBackup, listBackups } from './backups.ts'
 import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { keptEvents, watchEvents } from './event-history.ts'
@@ -59,6 +55,7 @@ import type { Sessions } from './sessions.ts'
 import { settle } from './settle.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
+import { viewCluster } from './view-cluster.ts'
 import type { World } from './world.ts'
 
 export interface ServerApiDeps {
@@ -75,7 +72,8 @@ export interface ServerApiDeps {
   readonly storeMembers: StoreMembers | null
   readonly version: string
   /** What this server was started with. */
-  readonly strategy: Strategy
+  /** What holds as long as users set nothing else. */
+  readonly started: Started
   /** It may lose what it acknowledged: no tasks are kept there. */
   readonly isVolatile: boolean
 }
@@ -92,31 +90,12 @@ export class ServerApi implements Api {
   }
 
   cluster(): ClusterView {
-    const { world, storeKind, storeMembers, version } = this.#deps
-    const cluster = world.mirror.get(CLUSTER_KEY)?.value
-    const leadership = world.mirror.get(LEADERSHIP_KEY)?.value
-    invariant(cluster !== undefined && leadership !== undefined, 'a server that answers has a cluster')
-    const { proof: _, movedTo: __, attemptFloor: ___, ...shown } = cluster
-    return {
-      cluster: shown,
-      leadership,
-      store: storeKind,
-      servers: storeMembers?.servers() ?? [],
-      conditions: [
-        ...leaderConditions(leadership, this.#deps.term() !== null),
-        ...(storeMembers?.conditions() ?? []),
-        ...clockConditions(world.nodes(), (node) => this.#deps.term()?.sessions.aheadOf(node) ?? null),
-      ],
-      storeRevision: world.mirror.revision,
-      version,
-      desiredRevision: world.desired,
-      nodes: this.nodes(),
-    }
+    return viewCluster(this.#deps, this.nodes())
   }
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
-    if (change.kind === 'rotate-authority') return planAuthorityChange(change, { ...deps, ...deps.admission() })
+    if (isAuthorityChange(change)) return planAuthorityChange(change, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
     if (isNodeChange(change)) return planNodeChange(change, deps)
     requireTasks(deps)
@@ -126,8 +105,7 @@ export class ServerApi implements Api {
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
-    if (change.kind === 'rotate-authority')
-      return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
+    if (isAuthorityChange(change)) return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     requireTasks(deps)
@@ -176,13 +154,13 @@ export class ServerApi implements Api {
     return tasks
       .filter((task) => filter.all || isAlive(task))
       .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
-      .map(viewTask)
+      .map(viewTaskAmong(world.nodes()))
   }
 
   task(id: TaskId): TaskView {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
-    return viewTask(task)
+    return viewTaskAmong(this.#deps.world.nodes())(task)
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
@@ -227,7 +205,7 @@ export class ServerApi implements Api {
     const { mirror } = this.#deps.world
     const node = mirror.get(keyOf('node', id))?.value
     if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
-    return { ...node, tasks: [...mirror.tasksOn(id)].filter(({ value }) => isAlive(value)).length }
+    return { ...node, tasks: mirror.tasksOn(id).filter(({ value }) => isAlive(value)).length }
   }
 
   hostStats(id: NodeId): Promise<HostStats> {
@@ -265,7 +243,7 @@ export class ServerApi implements Api {
   }
 
   config(): readonly SettingView[] {
-    return viewSettings(this.cluster().cluster, this.#deps)
+    return viewSettings(this.cluster().cluster, this.#deps.started)
   }
 
   async setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]> {
@@ -321,7 +299,7 @@ export class ServerApi implements Api {
   }
 
   #backupDeps(): BackupDeps {
-    return { ...this.#deps, backupKey: () => this.#deps.admission().certifier?.backupKey() ?? null }
+    return { ...this.#deps, backupKey: () => backupKeyOf(this.#deps.admission()) }
   }
 
   async settle(caller: Caller): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { Millis } from '../core/model/ids.ts'
+import { networkFailure } from '../lib/network-failure.ts'
 import type { ProbeResult, ProbeTarget } from '../ports/host.ts'
 import { errorCode } from './durable-text.ts'
 
@@ -57,17 +58,7 @@ function probeTcp({ host, port }: ProbeTarget & { kind: 'tcp' }, signal: AbortSi
   })
 }
 
-const FAILURE_TEXT: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection closed without an answer',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  ENOTFOUND: 'name not found',
-  EAI_AGAIN: 'name cannot be looked up now',
-  EPIPE: 'connection closed without an answer',
-}
-
 function failureText(error: unknown): string {
   const code = errorCode(error)
-  return FAILURE_TEXT[code] ?? (code.startsWith('HPE_') ? 'answer is not HTTP' : code)
+  return networkFailure(code) ?? (code.startsWith('HPE_') ? 'answer is not HTTP' : code)
 }

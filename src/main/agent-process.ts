@@ -6,6 +6,7 @@ import type { RuntimeDescription } from '../core/model/node.ts'
 import { VIGILANCES } from '../core/node/vigilance.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
+import { sourceAddress } from '../drivers/link/source-address.ts'
 import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
@@ -25,7 +26,7 @@ export interface AgentProcessOptions extends AgentOptions {
   readonly token: string | null
   /** How servers are searched for when none is known. */
   readonly discovery: DiscoveryOptions
-  /** Where servers reach this machine; null: where it connects from. */
+  /** Where servers reach this machine; null: by the address that it has towards them. */
   readonly address: string | null
   readonly socketPath: string
 }
@@ -72,7 +73,8 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const dismissed = Promise.withResolvers<string>()
   const trusts: IncarnationTrust = (cluster, incarnation, proof) =>
     isIncarnationProven(machine.present.files.bundle, { clusterId: cluster, incarnation }, proof)
-  const who = { clusterId, nodeId, address: options.address, identity: machine, onDismissed: dismissed.resolve, trusts }
+  const address = options.address ?? (await sourceAddress(servers))
+  const who = { clusterId, nodeId, address, identity: machine, onDismissed: dismissed.resolve, trusts }
   const started = await startAgent(options, who, link, log)
   agent = started.agent
   const front = await openLocalFront(socketPath, () => link.servers(), machine)

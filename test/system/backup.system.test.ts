@@ -92,6 +92,10 @@ test('a state that was lost is recovered from a backup, and nothing that runs is
 
   await gantry.end('SIGKILL')
   removeState(gantry)
+  expect(await gantry.run('up', '--name', 'a', '--link', link)).toMatchObject({
+    code: 78,
+    stderr: expect.stringContaining(`this machine is of cluster ${cluster.id}`),
+  })
   const plan = await gantry.run('recover', '--from', file, '--plan')
   expect(plan).toMatchObject({ code: 0, stdout: expect.stringContaining('incarnation  1 → 2') })
   expect(existsSync(join(gantry.dataDir, 'state.db'))).toBe(false)

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Plan } from '../../src/core/model/plan.ts'
-import type { ServiceView, TaskView } from '../../src/core/model/view.ts'
+import type { ClusterView, ServiceView, TaskView } from '../../src/core/model/view.ts'
 import { aGantry, type Gantry, until } from './gantry.ts'
 
 const HELLO = join(process.cwd(), 'examples', 'hello', 'manifest.yaml')
@@ -47,6 +47,27 @@ test('a killed process leaves its tasks running, and the next start adopts them'
   expect(after.map(({ id, startedAt }) => ({ id, startedAt }))).toEqual(
     before.map(({ id, startedAt }) => ({ id, startedAt })),
   )
+})
+
+test('with the state in memory the next start is the same cluster, and what runs stays until it is settled', async () => {
+  await using gantry = await aGantry(processOnly)
+  const inMemory = ['--backend-type', 'memory', '--first', HELLO]
+  await gantry.up(...inMemory)
+  const { cluster: before } = await gantry.json<ClusterView>('cluster')
+  const [ran] = await tasks(gantry)
+  await gantry.end('SIGTERM')
+  await gantry.up('--backend-type', 'memory')
+  const { cluster: after } = await gantry.json<ClusterView>('cluster')
+  expect(after).toMatchObject({ id: before.id, incarnation: 2, keepsUnknown: true })
+  expect(await ask(ran)).toBe('hello from hello.1.1\n')
+  expect(await gantry.run('cluster', 'settle')).toMatchObject({ code: 0 })
+  await until(
+    () => ask(ran).catch(() => 'gone'),
+    (answer) => answer === 'gone',
+  )
+  await gantry.end('SIGTERM')
+  await gantry.up(...inMemory)
+  expect((await tasks(gantry)).map(({ id }) => id)).toContain('hello.1.2001')
 })
 
 test('a task that is killed serves again within seconds, and its restart is counted', async () => {

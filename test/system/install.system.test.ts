@@ -151,6 +151,24 @@ test('a wrong secret, a weak one and a directory in use leave nothing behind', a
   expect(all.leftOf('a')).toEqual([])
 }, 120_000)
 
+test('an installed node is started by its own file, and not uninstalled while somebody else runs it', async () => {
+  const all = await someInstalls()
+  const { gantry, volume } = all
+  expect(await all.installServer('s')).toMatchObject({ code: 0 })
+  expect(await all.installServer('s', '--region', 'a', '--region', 'b')).toMatchObject({ code: 2 })
+  process.kill(Number(readFileSync(join(volume('s'), 'gantry.pid'), 'utf8')), 'SIGTERM')
+  await until(
+    async () => existsSync(join(volume('s'), 'gantry.sock')),
+    (isThere) => !isThere,
+  )
+  await gantry.up('--data', volume('s'))
+  onTestFinished(() => void gantry.end('SIGKILL'))
+  expect(await nodesOf(all, 's')).toMatchObject([{ id: 1, name: 's' }])
+  expect(await all.uninstall('s')).toMatchObject({ code: 5, stderr: expect.stringContaining('Gantry runs on this') })
+  expect(existsSync(join(volume('s'), 'state.db'))).toBe(true)
+  await gantry.end('SIGTERM')
+}, 60_000)
+
 test('what does not fit is shown before anything is done', async () => {
   const all = await someInstalls()
   const { seed } = all

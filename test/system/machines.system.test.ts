@@ -101,7 +101,10 @@ etcdTests(() => {
       expect(existsSync(join(machine.dataDir, 'identity'))).toBe(false)
       return { code, stderr }
     }
-    expect(await joining(forServer)).toMatchObject({ code: 6, stderr: expect.stringContaining('lets in a server') })
+    expect(await joining(forServer)).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('lets in servers, not agents'),
+    })
     const [used] = tokens
     expect(await first.gantry.run('join-token', 'revoke', used?.id ?? '')).toMatchObject({ code: 0 })
     expect(await joining(once)).toMatchObject({ code: 6, stderr: expect.stringContaining('was revoked') })

@@ -75,9 +75,16 @@ etcdTests(() => {
     expect(await s2.run('health')).toMatchObject({ code: 1, stdout: expect.stringContaining('gantry recover') })
     expect((await s2.run('cluster')).stdout).toContain(lost)
     expect(await s2.json<TaskView[]>('tasks')).toHaveLength(3)
+    const nobody = await until(
+      () => agent.run('leader'),
+      ({ stdout }) => stdout.startsWith('nobody'),
+    )
+    expect(nobody).toMatchObject({ code: 1, stdout: expect.stringContaining('was the last to lead') })
     expect(await s2.run('recover', '--from-survivor', '--yes')).toMatchObject({ code: 5 })
 
     await s2.end('SIGTERM')
+    const alone = await s2.run('recover', '--from-survivor', '--plan')
+    expect(alone).toMatchObject({ code: 0, stdout: expect.stringContaining('Server s2 becomes the only member') })
     const recovered = await s2.run('recover', '--from-survivor', '--yes')
     expect(recovered).toMatchObject({ code: 0, stdout: expect.stringContaining('Server s2 is the only member') })
     await managed.up(1)

@@ -24,7 +24,7 @@ const EXAMPLES = [
 export function agentCommand(context: Context): Command {
   return withAgentFlags(new Command('agent'))
     .description('run tasks for servers elsewhere, in the foreground; joins their cluster the first time')
-    .option('--address <address>', 'where servers reach this machine (default: they are not told)')
+    .option('--address <address>', 'where servers reach this machine (default: the address that it has towards them)')
     .option('--cluster-name <name>', 'which cluster to search for where no server is named (default: default-cluster)')
     .option(
       '--discovery-secret-file <file>',
@@ -38,6 +38,7 @@ export function agentCommand(context: Context): Command {
     .action(async (flags: Flags) => {
       compileLate()
       const { runAgent } = await import('../../main/run-agent.ts')
+      const { inBackground } = await import('../../main/background.ts')
       const { globals } = context
       const file = await agentFile(flags, 'agent', context)
       for (const [what, value] of [
@@ -48,7 +49,7 @@ export function agentCommand(context: Context): Command {
       const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
       const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
       const named = [...(flags.servers ?? []), ...serversAt(flags.masterUrl)]
-      context.exitCode = await runAgent({
+      const options = {
         ...(await agentOptions(flags, file, dataDir, context)),
         servers: named.length > 0 ? named : (file.node.servers ?? []),
         token: joinToken(flags, file) ?? tokenBesideUrl(flags, globals.tokenFile),
@@ -57,7 +58,9 @@ export function agentCommand(context: Context): Command {
         socketPath: socketPath({ ...globals, dataDir }),
         leave: flags.leave === true,
         logLevel: flags.logLevel,
-      })
+      }
+      const run = (): Promise<number> => runAgent(options)
+      context.exitCode = await (flags.daemon === true ? inBackground(dataDir, run) : run())
     })
 }
 

@@ -3,9 +3,11 @@ import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import type { MachineCheck } from '../../core/install/judge-machine.ts'
 import { ROLES } from '../../core/model/identity.ts'
+import type { Installed } from '../../main/install/install.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { type InstallFlags, installSettings } from '../install-settings.ts'
+import { onlyOnce } from '../only-once.ts'
 import { checksText } from '../render/checks.ts'
 import { STORE_FLAGS } from '../store-settings.ts'
 import { pair } from '../values.ts'
@@ -44,7 +46,10 @@ export function installCommand(context: Context): Command {
     .option('--label <key=value>', 'label of this node; may be repeated', pair)
     .option('--name <name>', 'name of this node (default: <hostname>:7946)')
     .option('--runtime <list>', 'what may run tasks here: docker, process (GANTRY_RUNTIME; default: docker)')
-    .option('--address <address>', 'where servers reach this machine, if it is no server')
+    .option(
+      '--address <address>',
+      'where servers reach an agent’s machine (default: the address that it has towards them)',
+    )
     .option('--listen <host:port>', 'address of a server’s API (GANTRY_LISTEN; default 127.0.0.1:8080)')
     .addOption(new Option('--role <role>', 'what it is, whatever the list says').choices(ROLES))
     .option('--check', 'look whether this machine fits, and change nothing')
@@ -56,13 +61,14 @@ export function installCommand(context: Context): Command {
   for (const [flags, description] of STORE_FLAGS) {
     if (!flags.startsWith('--seeds ')) command.option(flags, description)
   }
-  return command
+  return onlyOnce(command)
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry install ${words}`).join('\n')}`)
     .action((flags: Flags) => run(flags, context))
 }
 
 async function run(flags: Flags, context: Context): Promise<void> {
   const secret = secretOf(context)
+  if (flags.volume === '') throw new OperationalError('USAGE', 'cannot use --volume: it is empty')
   const volume = resolve(flags.volume ?? context.globals.dataDir)
   const settings = await installSettings({ ...flags }, { volume, secret }, context)
   if (flags.printUnit === true) {
@@ -90,7 +96,7 @@ async function run(flags: Flags, context: Context): Promise<void> {
     done.installed,
     ({ nodeId, unchanged }) => `[${nodeId ?? '-'}] Node ${unchanged ? 'is installed already' : 'installed'}`,
   )
-  for (const line of remarks(service, done.installed.volume)) context.say(line)
+  for (const line of remarks(service, done.installed)) context.say(line)
 }
 
 const PREREQUISITE = 4
@@ -113,10 +119,10 @@ function requireFit(checks: readonly MachineCheck[]): void {
   })
 }
 
-function remarks(service: string, volume: string): readonly string[] {
+function remarks(service: string, { volume, role }: Installed): readonly string[] {
+  const start = `gantry ${role === 'server' ? 'up' : 'agent'} --config ${volume}/gantry.yaml`
   if (service === 'detached')
-    return [`No systemd runs here: after a reboot start it again yourself. Its log is ${volume}/gantry.log.`]
-  if (service === 'none')
-    return [`Nothing was started: \`gantry up --config ${volume}/gantry.yaml\`, or \`agent\`, starts it.`]
+    return [`No systemd runs here: after a reboot \`${start}\` starts it again. Its log is ${volume}/gantry.log.`]
+  if (service === 'none') return [`Nothing was started: \`${start}\` starts it.`]
   return []
 }

@@ -39,6 +39,7 @@ export function joinTokenCommand(context: Context): Command {
     })
   command
     .command('ls')
+    .alias('list')
     .description('list those that are kept')
     .addHelpText('after', '\nExample:\n  gantry join-token ls')
     .action(async () => context.print(await context.client().joinTokens(), tokensText))
@@ -61,7 +62,8 @@ function tokensText(tokens: readonly JoinTokenView[], { width, now }: Format): s
     revokedAt !== null ? 'revoked' : expiresAt <= now ? 'expired' : usesLeft === 0 ? 'used up' : 'good',
     usesLeft === null ? 'any' : String(usesLeft),
     age(createdAt, now),
+    expiresAt <= now ? '-' : age(now, expiresAt),
     createdBy,
   ])
-  return table(['TOKEN', 'ROLE', 'STATE', 'USES', 'AGE', 'MADE BY'], rows, width)
+  return table(['TOKEN', 'ROLE', 'STATE', 'USES', 'AGE', 'EXPIRES IN', 'MADE BY'], rows, width)
 }

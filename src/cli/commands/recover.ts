@@ -35,13 +35,16 @@ export function recoverCommand(context: Context): Command {
   return command
     .addHelpText(
       'after',
-      '\nExamples:\n  gantry recover --plan\n  gantry recover --from /mnt/backups/monday.gantry\n  gantry recover --from-survivor',
+      '\nExamples:\n  gantry recover --plan\n  gantry recover --from /mnt/backups/monday.gantry\n  gantry recover --from-survivor --plan\n  gantry recover --from-survivor',
     )
     .action((flags: RecoverFlags) => recover(flags, context))
 }
 
 async function recover(flags: RecoverFlags, context: Context): Promise<void> {
-  if (flags.fromSurvivor === true) return goOnAlone(flags.yes === true, context)
+  if (flags.fromSurvivor === true) {
+    if (flags.from !== undefined) throw new OperationalError('USAGE', 'give either --from or --from-survivor')
+    return goOnAlone(flags, context)
+  }
   const { dataDir } = context.globals
   const { lookForBackup, lookForState } = await import('../../main/recover.ts')
   const { clusterKeyFor } = await import('../../main/backup-file.ts')

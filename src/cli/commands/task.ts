@@ -45,6 +45,7 @@ function runCommand(context: Context): Command {
 
 function listCommand(context: Context): Command {
   return new Command('ls')
+    .alias('list')
     .description('list them')
     .addHelpText('after', '\nExample:\n  gantry task ls --json')
     .action(async () => context.print(await context.client().dispatches(), dispatchesText))

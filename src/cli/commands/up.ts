@@ -81,8 +81,10 @@ export function upCommand(context: Context): Command {
     .action(async (flags: UpFlags) => {
       compileLate()
       const { runUp } = await import('../../main/up.ts')
+      const { inBackground } = await import('../../main/background.ts')
       const options = await upOptions(flags, context)
-      context.exitCode = await runUp(options)
+      const run = (): Promise<number> => runUp(options)
+      context.exitCode = await (flags.daemon === true ? inBackground(options.dataDir, run) : run())
     })
 }
 

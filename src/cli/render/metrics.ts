@@ -43,10 +43,15 @@ export function metricsTable({ nodes, metrics }: ClusterMetrics, { width }: Form
   const figures = metrics.flatMap(({ samples, type }) =>
     samples
       .filter(({ name }) => type !== 'histogram' || !name.endsWith('_bucket'))
-      .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), String(value)]),
+      .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), figure(value)]),
   )
   const listing = table(['ID', 'NAME', 'STATUS', 'TASKS', 'LOAD', 'MEMORY', 'DISK'], rows, width)
   return `${listing}\n\n${table(['METRIC', 'VALUE'], figures, width)}`
+}
+
+/** No more digits than say something. */
+function figure(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)))
 }
 
 function share(used: number, whole: number): string {

@@ -13,6 +13,7 @@ export function nodesText(nodes: readonly NodeView[], { style, width }: Format):
   const rows = nodes.map((node) => [
     String(node.id),
     node.name,
+    node.address ?? '-',
     status(node, style),
     node.availability,
     node.placement,
@@ -22,20 +23,25 @@ export function nodesText(nodes: readonly NodeView[], { style, width }: Format):
       .join(', '),
     capacity(node),
   ])
-  return table(['ID', 'NAME', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'TASKS', 'RUNTIMES', 'CAPACITY'], rows, width)
+  return table(
+    ['ID', 'NAME', 'ADDRESS', 'STATUS', 'AVAILABILITY', 'PLACEMENT', 'TASKS', 'RUNTIMES', 'CAPACITY'],
+    rows,
+    width,
+  )
 }
 
 /** Everything about one node. */
 export function nodeText(node: NodeView, { style, now }: Format): string {
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
   const { text, paint = (same) => same } = status(node, style)
+  const why = node.status === 'unreachable' ? `; \`gantry explain node/${node.id}\` says why` : ''
   const lines = [
     `node          ${node.id}, ${printable(node.name)} on ${printable(node.hostname)}`,
-    `status        ${paint(text)}, ${node.availability}`,
+    `status        ${paint(text)}, ${node.availability}${why}`,
     `tasks         ${node.tasks}`,
     `placement     ${node.placement}`,
     `region, zone  ${node.region ?? '-'}, ${node.zone ?? '-'}`,
-    `address       ${node.publicAddress ?? '-'}`,
+    `address       ${node.address ?? '-'}, for the outside ${node.publicAddress ?? '-'}`,
     `labels        ${labels.length === 0 ? '-' : printable(labels.join(' '))}`,
     `capacity      ${capacity(node)}`,
     `version       ${node.version}`,

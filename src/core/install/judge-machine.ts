@@ -1,4 +1,6 @@
+import { knownFaults } from '../etcd/known-faults.ts'
 import type { Millis } from '../model/ids.ts'
+import { timeWords } from '../time-words.ts'
 import { type AddressRange, OVERLAY, overlap, parseRange } from './address-range.ts'
 
 /** One port that a node needs. */
@@ -23,6 +25,8 @@ export interface MachineFacts {
   readonly servers: readonly { readonly server: string; readonly offsetMs: Millis | null; readonly message: string }[]
   /** null: no runtime of this node needs an engine. */
   readonly engine: { readonly version: string; readonly available: boolean; readonly message: string } | null
+  /** Of the etcd that the servers are to run; `message`: why it cannot be. null: they run none. */
+  readonly etcd: { readonly version: string; readonly message: string; readonly todo: string } | null
   /** Whether tasks can run without an engine. */
   readonly canDoWithoutEngine: boolean
   readonly kernel: {
@@ -52,6 +56,8 @@ const LEAST_FREE_BYTES = 256 * MIB
 const LITTLE_FREE_BYTES = 4096 * MIB
 /** Logs and events of two nodes are hard to put in order beyond this. */
 const NOTICEABLE_OFFSET_MS: Millis = 1_000
+/** Nobody counts so many seconds. */
+const LONG_MS: Millis = 2 * 60_000
 /** Certificates are good from five minutes ago, for clocks differ: beyond that a new one is not believed. */
 const GREATEST_OFFSET_MS: Millis = 5 * 60_000
 
@@ -62,6 +68,7 @@ export function judgeMachine(facts: MachineFacts): readonly MachineCheck[] {
     ...facts.ports.map(portCheck),
     ...serverChecks(facts),
     clockCheck(facts),
+    ...etcdChecks(facts),
     engineCheck(facts),
     kernelCheck(facts),
     ...moduleChecks(facts),
@@ -98,11 +105,19 @@ function clockCheck({ servers }: MachineFacts): MachineCheck {
   const offsets = servers.map(({ offsetMs }) => offsetMs).filter((offset) => offset !== null)
   if (offsets.length === 0) return ok('clock', 'nothing to compare it with')
   const worst = Math.max(...offsets.map(Math.abs))
-  const found = `${(worst / 1_000).toFixed(1)} s from that of a server`
+  const found = `${worst < LONG_MS ? `${(worst / 1_000).toFixed(1)} s` : timeWords(worst)} from that of a server`
   if (worst > GREATEST_OFFSET_MS) return fail('clock', found, 'set it, and keep it set: chrony, or systemd-timesyncd')
   return worst > NOTICEABLE_OFFSET_MS
     ? warn('clock', found, 'keep it set: chrony, or systemd-timesyncd')
     : ok('clock', found)
+}
+
+function etcdChecks({ etcd }: MachineFacts): readonly MachineCheck[] {
+  if (etcd === null) return []
+  if (etcd.message !== '') return [fail('etcd', etcd.message, etcd.todo)]
+  const known = knownFaults(etcd.version)
+  if (known === null) return [ok('etcd', etcd.version)]
+  return [warn('etcd', `${etcd.version} has known faults: ${known.faults.join('; ')}`, `run ${known.sound} or newer`)]
 }
 
 function engineCheck({ engine, canDoWithoutEngine }: MachineFacts): MachineCheck {

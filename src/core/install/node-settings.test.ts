@@ -65,7 +65,7 @@ test.each<[string, Partial<InstallInput>, string]>([
     { seeds: [seed('a'), seed('b')], standing: SECOND, wish: { ...PLAIN, backend: { type: 'sqlite' } } },
     'on one machine',
   ],
-  ['a token for the other role', { secret: tokenOf('server') }, 'lets in a server'],
+  ['a token for the other role', { secret: tokenOf('server') }, 'lets in servers'],
   ['a token on the only server', { secret: tokenOf('server'), standing: FIRST }, 'no other server'],
 ])('an install is refused for %s', (_, change, words) => {
   expect(() => nodeSettings(input(change))).toThrow(words)

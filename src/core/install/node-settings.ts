@@ -81,7 +81,7 @@ function requireFit({ seeds, standing: { role }, secret, wish: { backend } }: In
   if (secret.kind === 'token' && secret.token.role !== role) {
     throw new OperationalError(
       'USAGE',
-      `the token lets in a ${secret.token.role}, and by --seeds this machine is a ${role}`,
+      `the token lets in ${secret.token.role}s, and by --seeds this machine is ${role === 'agent' ? 'an agent' : 'a server'}`,
     )
   }
   const { type } = backend

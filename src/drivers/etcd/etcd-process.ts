@@ -1,19 +1,17 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { OperationalError } from '../../core/errors.ts'
-import { isSupported } from '../../core/etcd/known-faults.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { retryDelayMs } from '../../lib/backoff.ts'
 import { type Clock, sleep } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { errorCode } from '../durable-text.ts'
-import { findProgram } from '../process/find-program.ts'
 import { KILL, sendSignal } from '../process/members.ts'
 import { bootId, commandLine, isAlive, sessionMembers } from '../process/proc.ts'
 import { type Run, readRefusal, readRun, readShim } from '../process/run-record.ts'
 import { installShim } from '../process/shim.ts'
+import { findEtcd, SYSTEM_PATH } from './find-etcd.ts'
 
 const TERM = 15
 const LOOK_EVERY_MS: Millis = 250
@@ -23,7 +21,6 @@ const END_WITHIN_MS: Millis = 10_000
 const LARGEST_LOG_BYTES = 8 * 1024 ** 2
 /** After so long without an end, the next one counts as the first. */
 const WELL_AFTER_MS: Millis = 600_000
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export interface EtcdProcessOptions {
   /** Data directory of Gantry. */
@@ -46,6 +43,7 @@ export class EtcdProcess {
   #endings = 0
   #endedAt: Millis = 0
   #keeping: Promise<void> | null = null
+  #words: readonly string[] = []
   readonly #stopping = new AbortController()
 
   constructor(options: EtcdProcessOptions) {
@@ -116,9 +114,15 @@ export class EtcdProcess {
     log.info('etcd started', { program, run: last + 1 })
   }
 
-  /** Starts it again with these words whenever it ends, until it is stopped. */
+  /** Starts it again with these words whenever it ends, until it is stopped; one that runs with others is started anew soon. */
   keepRunning(words: readonly string[]): void {
-    this.#keeping ??= this.#keep(words)
+    this.#words = words
+    this.#keeping ??= this.#keep()
+  }
+
+  /** Whether it runs with the words that it is kept running with. */
+  isKept(): boolean {
+    return this.isRunning() && this.#runsWith(this.#words)
   }
 
   /** Stops it in an orderly way, and for good. */
@@ -145,16 +149,22 @@ export class EtcdProcess {
     }
   }
 
-  async #keep(words: readonly string[]): Promise<void> {
+  async #keep(): Promise<void> {
     const { signal } = this.#stopping
     const { clock, log } = this.#options
+    let known = this.#words
     while (!signal.aborted) {
-      if (!this.isRunning()) {
-        log.warn('etcd has ended', { endings: this.#endings, lastWords: await this.lastWords() })
-        await sleep(clock, this.restartDelayMs, signal).catch(() => undefined)
+      const hasEnded = !this.isRunning()
+      if (hasEnded || known !== this.#words) {
+        if (hasEnded) {
+          log.warn('etcd has ended', { endings: this.#endings, lastWords: await this.lastWords() })
+          await sleep(clock, this.restartDelayMs, signal).catch(() => undefined)
+        }
         if (signal.aborted) return
         try {
+          const words = this.#words
           await this.start(words)
+          known = words
         } catch (error) {
           if (!(error instanceof OperationalError)) throw error
           this.#endings++
@@ -176,21 +186,7 @@ export class EtcdProcess {
 
   async #program(): Promise<string> {
     const { program, dataDir } = this.#options
-    try {
-      const file = await findProgram(program, process.env['PATH'] ?? SYSTEM_PATH, dataDir)
-      const { stdout } = await promisify(execFile)(file, ['--version'], { timeout: START_WITHIN_MS })
-      const version = /etcd Version: (\S+)/.exec(stdout)?.[1] ?? ''
-      if (isSupported(version)) return file
-      throw new OperationalError('PREREQUISITE', `cannot run ${file}: it is etcd ${version || 'of unknown version'}`, {
-        hint: 'install etcd 3.4, 3.5 or 3.6',
-      })
-    } catch (cause) {
-      if (cause instanceof OperationalError && cause.code === 'PREREQUISITE') throw cause
-      throw new OperationalError('PREREQUISITE', `cannot run etcd: ${(cause as Error).message}`, {
-        hint: 'install it (on Debian: apt-get install etcd-server), or name it with --etcd-program',
-        cause,
-      })
-    }
+    return (await findEtcd(program, dataDir)).file
   }
 
   async #started(number: number, failure: () => string): Promise<void> {

@@ -2,6 +2,7 @@ import { performServerHandshake, type ServerHttp2Session } from 'node:http2'
 import { connect, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
+import { networkFailure } from '../../lib/network-failure.ts'
 import type { Rng } from '../../lib/rng.ts'
 import type { AgentCalls, Link, ServerConnection } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
@@ -184,7 +185,8 @@ export function dialTls(
     tuneSocket(socket)
     // What goes wrong later is told where the socket is used; here it must only not go unheard.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      const why = certificateFault(error.code ?? '', Date.now()) ?? error.code ?? error.message
+      const { code = '' } = error
+      const why = certificateFault(code, Date.now()) ?? networkFailure(code) ?? (code || error.message)
       fail('UNAVAILABLE', why, error)
     })
     socket.once('close', () => {

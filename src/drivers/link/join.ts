@@ -6,9 +6,11 @@ import { parseJoinSecret } from '../../core/identity/cluster-secret.ts'
 import type { JoinToken } from '../../core/identity/join-token.ts'
 import type { NodeIdentity, Role } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
+import { networkFailure } from '../../lib/network-failure.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { certificateFault } from '../pki/judge-validity.ts'
+import { asClusterKeys } from '../pki/key-ring.ts'
 import { mutualTls } from '../pki/mutual-tls.ts'
 import { pinAuthority } from '../pki/pin-authority.ts'
 import { newKeyAndRequest } from '../pki/request.ts'
@@ -217,8 +219,8 @@ function shownBy(present: StoredIdentity | null): ConnectionOptions {
 }
 
 function joinedWith(key: string, { clusterId, nodeId, certificate, bundle, clusterKey }: Admitted): Joined {
-  const kept = clusterKey === null ? null : Buffer.from(clusterKey, 'hex')
-  return { clusterId, nodeId, identity: { key, certificate, bundle, clusterKey: kept } }
+  const keys = (clusterKey?.split('\n') ?? []).map((text) => Buffer.from(text, 'hex'))
+  return { clusterId, nodeId, identity: { key, certificate, bundle, ...asClusterKeys(keys) } }
 }
 
 /**
@@ -344,8 +346,8 @@ async function nextOf(answers: AsyncGenerator<unknown>): Promise<unknown> {
 }
 
 function unreachable(server: string, error: unknown): OperationalError {
-  const { code, message } = error as NodeJS.ErrnoException
-  const why = certificateFault(code ?? '', Date.now()) ?? code ?? message
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const why = certificateFault(code, Date.now()) ?? networkFailure(code) ?? (code || message)
   return new OperationalError('UNAVAILABLE', `cannot join at ${server}: ${why}`, {
     hint: 'does a server of the cluster listen there, and may this machine reach it?',
     cause: error,

@@ -88,7 +88,7 @@ async function carryOut(
   await startService(paths, settings, service)
   await next('ready')
   if (wait) say('Waiting until the node is ready ...')
-  await untilReady(paths, settings, { service, wait }, signal)
+  await untilReady(paths, settings, { service, wait, say }, signal)
 }
 
 /** A first server has nobody to ask: it makes the cluster when it starts. */

@@ -6,6 +6,7 @@ import { judgeMachine, type MachineCheck, type MachineFacts, type PortFact } fro
 import type { NodeSettings } from '../../core/install/node-settings.ts'
 import { RUNTIME_KINDS } from '../../core/model/service.ts'
 import { systemClock } from '../../drivers/clock.ts'
+import { findEtcd } from '../../drivers/etcd/find-etcd.ts'
 import { kernelFacts, kernelRoutes } from '../../drivers/install/kernel-facts.ts'
 import { tryPort } from '../../drivers/install/port-facts.ts'
 import { hostAndPort } from '../../drivers/link/address.ts'
@@ -21,14 +22,15 @@ const DISCOVERY_PORT = 7946
 export async function lookAtMachine(settings: NodeSettings): Promise<readonly MachineCheck[]> {
   const { data_dir: volume, node } = settings
   const kinds = node.runtimes ?? RUNTIME_KINDS
-  const [ports, servers, engine, disk] = await Promise.all([
+  const [ports, servers, etcd, engine, disk] = await Promise.all([
     Promise.all(wantedPorts(settings).map(tryPort)),
     Promise.all((node.servers ?? []).map(askServer)),
+    describeEtcd(settings),
     kinds.includes('docker') ? describeEngine(settings) : null,
     diskFacts(volume),
   ])
   return judgeMachine({
-    ...{ ports, servers, engine, disk },
+    ...{ ports, servers, etcd, engine, disk },
     canDoWithoutEngine: kinds.includes('process'),
     kernel: kernelFacts(),
     routes: kernelRoutes(),
@@ -37,7 +39,8 @@ export async function lookAtMachine(settings: NodeSettings): Promise<readonly Ma
 }
 
 /** An agent listens on nothing but what its networks need; a server also for the others and for users. */
-function wantedPorts({ listen_addr = '127.0.0.1:8080', node }: NodeSettings): readonly Omit<PortFact, 'taken'>[] {
+function wantedPorts(settings: NodeSettings): readonly Omit<PortFact, 'taken'>[] {
+  const { listen_addr = '127.0.0.1:8080', node } = settings
   const network = [
     { port: OVERLAY_PORT, protocol: 'udp', host: '0.0.0.0', purpose: 'network between machines', needed: false },
     { port: DISCOVERY_PORT, protocol: 'udp', host: '0.0.0.0', purpose: 'search for servers', needed: false },
@@ -47,7 +50,32 @@ function wantedPorts({ listen_addr = '127.0.0.1:8080', node }: NodeSettings): re
     const { host, port } = hostAndPort(text)
     return { port, protocol: 'tcp', host, purpose, needed: true }
   }
-  return [tcp(node.link ?? '0.0.0.0', 'link of the servers'), tcp(listen_addr, 'API'), ...network]
+  return [
+    tcp(node.link ?? '0.0.0.0', 'link of the servers'),
+    tcp(listen_addr, 'API'),
+    ...etcdPorts(settings),
+    ...network,
+  ]
+}
+
+function etcdPorts({ backend, node }: NodeSettings): readonly Omit<PortFact, 'taken'>[] {
+  if (backend?.['type'] !== 'managed-etcd') return []
+  const { host } = hostAndPort(node.link ?? '0.0.0.0')
+  const wanted = (name: string, usual: number, purpose: string): Omit<PortFact, 'taken'> => {
+    return { port: Number(backend[name] ?? usual), protocol: 'tcp', host, purpose, needed: true }
+  }
+  return [wanted('etcd_client_port', 2379, 'etcd of this server'), wanted('etcd_peer_port', 2380, 'members of etcd')]
+}
+
+async function describeEtcd({ backend }: NodeSettings): Promise<MachineFacts['etcd']> {
+  if (backend?.['type'] !== 'managed-etcd') return null
+  try {
+    const { version } = await findEtcd(String(backend['etcd_program'] ?? 'etcd'), '/')
+    return { version, message: '', todo: '' }
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error
+    return { version: '', message: error.message, todo: error.hint }
+  }
 }
 
 async function askServer(server: string): Promise<MachineFacts['servers'][number]> {

@@ -13,6 +13,7 @@ import { startUnit, systemdRuns, unitFault, unitPath } from '../../drivers/servi
 import { sleep } from '../../ports/clock.ts'
 import { createClient } from '../../transport/client.ts'
 import { readIdentity } from '../identity.ts'
+import type { InstallOptions } from './install.ts'
 import { type InstallPaths, installPaths } from './paths.ts'
 import { programWords } from './program-words.ts'
 import { nodeOf, serviceWords } from './take-away.ts'
@@ -59,20 +60,34 @@ function ownEnvironment(): NodeJS.ProcessEnv {
 export async function untilReady(
   paths: InstallPaths,
   settings: NodeSettings,
-  { service, wait }: { readonly service: 'systemd' | 'detached'; readonly wait: boolean },
+  { service, wait, say }: Pick<InstallOptions, 'wait' | 'say'> & { readonly service: 'systemd' | 'detached' },
   signal: AbortSignal,
 ): Promise<void> {
   const clock = systemClock()
   const since = clock.now()
+  let told = ''
   for (;;) {
+    const waiting = waitsFor(paths)
+    if (waiting !== told) say(waiting)
+    told = waiting
     const fault = await faultOf(paths, settings, service)
     if (fault !== null) throw new OperationalError('PREREQUISITE', `the node does not come up: ${fault}`)
     const passed = clock.now() - since
     if (wait ? await isReady(paths, settings) : passed > SETTLED_MS) return
-    if (passed > READY_WITHIN_MS)
-      throw new OperationalError('TIMEOUT', `the node is not ready after ${READY_WITHIN_MS / 1_000} s`)
+    if (passed > READY_WITHIN_MS) throw notReady(told)
     await sleep(clock, LOOK_EVERY_MS, signal)
   }
+}
+
+function notReady(waiting: string): OperationalError {
+  const last = waiting === '' ? '' : `: ${waiting.replace('Waiting: ', 'it waits, ')}`
+  return new OperationalError('TIMEOUT', `the node is not ready after ${READY_WITHIN_MS / 1_000} s${last}`)
+}
+
+/** What a process that has not come up says it waits for; empty: nothing. */
+function waitsFor({ log }: InstallPaths): string {
+  const said = existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []
+  return said.findLast((line) => line.startsWith('Waiting: ')) ?? ''
 }
 
 async function faultOf(

@@ -45,9 +45,7 @@ export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOp
   const log = createLog({ level: 'warn', destination: process.stderr, pretty: process.stderr.isTTY })
   const { kept, clusterKey } = await survivorIn(dataDir, socketPath)
   const clock = systemClock()
-  const authority = await storeAuthority(clusterKey)
-  const files = await writeStoreCredentials(dataDir, authority, kept.setting.host, clock.now())
-  const tls = { ...files, serverName: STABLE_NAME }
+  const tls = await storeTls(dataDir, kept, clusterKey)
   await refuseWithQuorum(kept, tls)
   const deps = { dataDir, program: kept.program, clock, log }
   const left = new EtcdProcess(deps)
@@ -70,6 +68,23 @@ export async function recoverFromSurvivor({ dataDir, socketPath, by }: RecoverOp
   } finally {
     await etcd.stop()
   }
+}
+
+/** Looks whether this server could go on alone, and whom it would leave behind; changes nothing. Throws PREREQUISITE, CONFLICT, GUARD_BLOCKED. */
+export async function checkSurvivor({
+  dataDir,
+  socketPath,
+}: RecoverOptions): Promise<{ readonly survivor: string; readonly others: readonly string[] }> {
+  const { kept, clusterKey } = await survivorIn(dataDir, socketPath)
+  await refuseWithQuorum(kept, await storeTls(dataDir, kept, clusterKey))
+  const own = addressOf(clientUrlOf(kept.setting))
+  return { survivor: kept.setting.name, others: kept.addresses.filter((address) => address !== own) }
+}
+
+async function storeTls(dataDir: string, { setting }: KeptSetting, clusterKey: Buffer): Promise<TlsText> {
+  const authority = await storeAuthority(clusterKey)
+  const files = await writeStoreCredentials(dataDir, authority, setting.host, systemClock().now())
+  return { ...files, serverName: STABLE_NAME }
 }
 
 /** What a stopped server has that goes on alone. */

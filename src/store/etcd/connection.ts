@@ -1,6 +1,7 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import { connectivityState, Metadata } from '@grpc/grpc-js'
 import type { Millis } from '../../core/model/ids.ts'
+import { networkFailureIn } from '../../lib/network-failure.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { sleep } from '../../ports/clock.ts'
 import type { Endpoint, TlsText } from './endpoint.ts'
@@ -177,7 +178,7 @@ export class EtcdConnection {
     const until = this.#options.clock.now() + CONNECT_STEP_MS
     const why = await this.#send(endpoint, RANGE, { key: '\0' }, new Metadata(), until).then(
       () => 'it did not answer in time',
-      (error: Error) => error.message,
+      (error: Error) => networkFailureIn(error.message) ?? error.message,
     )
     return `etcd at ${endpoint.address} cannot be reached: ${why}`
   }

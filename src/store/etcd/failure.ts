@@ -67,7 +67,8 @@ export function toOperational(could: string, error: unknown): unknown {
       cause: error,
     })
   }
-  return new OperationalError('UNAVAILABLE', `cannot ${could}: ${error.message}`, { cause: error })
+  const hint = error.kind === 'unsent' ? 'does etcd run there, and may this machine reach it?' : ''
+  return new OperationalError('UNAVAILABLE', `cannot ${could}: ${error.message}`, { hint, cause: error })
 }
 
 /** Beyond its own limit etcd's transport refuses with the code for being full. */

@@ -1,5 +1,6 @@
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
+import { networkFailureIn } from '../../lib/network-failure.ts'
 import type { Rng } from '../../lib/rng.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { sleep } from '../../ports/clock.ts'
@@ -230,5 +231,5 @@ function isFinal(error: unknown): error is OperationalError {
 
 function reasonOf(error: unknown): string {
   const cause = error instanceof OperationalError ? error.cause : error
-  return cause instanceof Error ? cause.message : String(error)
+  return cause instanceof Error ? (networkFailureIn(cause.message) ?? cause.message) : String(error)
 }
