@@ -3,7 +3,6 @@ import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { looksLikeJoinToken } from '../../core/identity/join-token.ts'
 import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
-import { compileLate } from '../compile-late.ts'
 import type { Context } from '../context.ts'
 import { readToken, socketPath } from '../globals.ts'
 
@@ -36,7 +35,6 @@ export function agentCommand(context: Context): Command {
     )
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry agent ${words}`).join('\n')}`)
     .action(async (flags: Flags) => {
-      compileLate()
       const { runAgent } = await import('../../main/run-agent.ts')
       const { inBackground } = await import('../../main/background.ts')
       const { globals } = context

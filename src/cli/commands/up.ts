@@ -17,7 +17,6 @@ import {
   joinTokenThatIsThere,
   withAgentFlags,
 } from '../agent-flags.ts'
-import { compileLate } from '../compile-late.ts'
 import type { Context } from '../context.ts'
 import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
@@ -79,7 +78,6 @@ export function upCommand(context: Context): Command {
   return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry up ${words}`).join('\n')}`)
     .action(async (flags: UpFlags) => {
-      compileLate()
       const { runUp } = await import('../../main/up.ts')
       const { inBackground } = await import('../../main/background.ts')
       const options = await upOptions(flags, context)

@@ -26,6 +26,7 @@ KillMode=process
 KillSignal=SIGTERM
 TimeoutStopSec=30
 Restart=always
+RestartPreventExitStatus=6
 RestartSec=2
 LimitNOFILE=1048576
 TasksMax=infinity
