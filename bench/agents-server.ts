@@ -60,7 +60,7 @@ async function serveLink(): Promise<void> {
       address: `127.0.0.1:${port}`,
       newCluster: () => ({ id: CLUSTER, name: 'bench', incarnation: 1, createdAt: clock.now() }),
       strategy: 'spread',
-      patience: VIGILANCES.normal.patience,
+      vigilance: VIGILANCES.normal,
       preferRegion: null,
       version: 'bench',
       level: LEVEL,

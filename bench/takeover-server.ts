@@ -34,7 +34,7 @@ const server = new Server({
     address: `127.0.0.1:${port}`,
     newCluster: () => ({ id: '0123456789abcdef', name: 'bench', incarnation: 1, createdAt: clock.now() }),
     strategy: 'spread',
-    patience: VIGILANCES.normal.patience,
+    vigilance: VIGILANCES.normal,
     preferRegion: null,
     version: 'bench',
     level: LEVEL,

@@ -25,7 +25,7 @@ export async function aLeader(
     backups: backupTools(),
     config: {
       ...{ name: 'test', address: null, strategy, preferRegion: null, version: '0.1.0', level: LEVEL },
-      patience: VIGILANCES.normal.patience,
+      vigilance: VIGILANCES.normal,
       newCluster: () => ({ id: BED_CLUSTER, name: 'test', incarnation: 1, createdAt: clock.now(), ...cluster }),
     },
   })

@@ -1,21 +1,10 @@
+import { NO_LIMITS } from '../src/core/manifest/normalize-limits.ts'
 import { taskId } from '../src/core/model/ids.ts'
 import type { Node } from '../src/core/model/node.ts'
-import type { ContainerSpec, HealthCheck, Limits, ServiceSpec } from '../src/core/model/service.ts'
+import type { ContainerSpec, HealthCheck, ServiceSpec } from '../src/core/model/service.ts'
 import { NEW_STATUS, type Task, type TaskStatus } from '../src/core/model/task.ts'
 
 /** Minimal valid values, so that a test shows only what matters to it. */
-
-const NO_LIMITS: Limits = {
-  cpuMillis: null,
-  memoryBytes: null,
-  memoryPercent: null,
-  memorySwapBytes: null,
-  kernelMemoryBytes: null,
-  memorySwappiness: null,
-  cpuShares: null,
-  cpusetCpus: null,
-  blkioWeight: null,
-}
 
 export function aContainer(change: Partial<ContainerSpec> = {}): ContainerSpec {
   return {

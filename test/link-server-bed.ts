@@ -6,6 +6,7 @@ import { joinCluster } from '../src/drivers/link/join.ts'
 import { newAuthorityRecord } from '../src/drivers/pki/authority-record.ts'
 import { keyedCertifier } from '../src/drivers/pki/certifier.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
+import { KeyRing } from '../src/drivers/pki/key-ring.ts'
 import { newKeyAndRequest } from '../src/drivers/pki/request.ts'
 import { newClusterKey } from '../src/drivers/pki/seal.ts'
 import { serveLink } from '../src/main/link-service.ts'
@@ -33,7 +34,7 @@ export async function aLinkServer(): Promise<LinkServer> {
   const store = new MemoryStore()
   const clusterKey = newClusterKey()
   const wall = { shift: 0 }
-  const certifier = keyedCertifier(clusterKey, () => Date.now() + wall.shift)
+  const certifier = keyedCertifier(new KeyRing(() => ({ clusterKey })), () => Date.now() + wall.shift)
   const server = await aLeader({ store, clock, certifier: () => certifier }, 'spread')
   // Its authority is older than what it certifies in the past.
   const authority = await newAuthorityRecord(clusterKey, BED_CLUSTER, Date.now() - 100 * DAY)

@@ -15,6 +15,7 @@ export const ANN: Caller = { by: 'ann', idempotencyKey: null }
 
 /** A server whose machines come and go, in a time that passes only when it is told to. */
 export interface NodeBed {
+  readonly clock: VirtualClock
   readonly api: Api
   readonly server: Server
   /** A machine says hello; as itself, with what is given beside that. */
@@ -35,6 +36,7 @@ export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeB
   const { api } = server
   const pass = (ms: number): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
   return {
+    clock,
     api,
     server,
     pass,

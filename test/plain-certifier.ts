@@ -1,13 +1,19 @@
 import { NODE_LIFE_MS } from '../src/core/identity/certificate-policy.ts'
+import { presentKey } from '../src/core/identity/key-change.ts'
 import { prepareRotation } from '../src/core/identity/rotation.ts'
-import type { CertificateAuthority, SigningKey } from '../src/core/model/identity.ts'
+import type { CertificateAuthority, Sealed, SigningKey } from '../src/core/model/identity.ts'
 import type { Certifier } from '../src/ports/certifier.ts'
 
-const SEALED = { keyId: 'k', nonce: '', ciphertext: '', tag: '' }
-
-function signingKey(number: number): SigningKey {
-  return { certificate: `[authority ${number}]`, sealedKey: SEALED }
+function sealedWith(keyId: string): Sealed {
+  return { keyId, nonce: '', ciphertext: '', tag: '' }
 }
+
+function signingKey(number: number, keyId = FIRST_KEY): SigningKey {
+  return { certificate: `[authority ${number}]`, sealedKey: sealedWith(keyId) }
+}
+
+/** Cluster keys of words: each is its own name. */
+export const FIRST_KEY = 'k'
 
 /** The authority of a cluster whose certificates are plain words. */
 export function plainAuthority(): CertificateAuthority {
@@ -29,6 +35,7 @@ export function signerOf(certificate: string): string {
 export function plainCertifier(): Certifier {
   let serials = 0
   let authorities = 1
+  const keys = new Set([FIRST_KEY])
   const token = { id: 't1', role: 'agent', secretHash: 'h', createdBy: 'ann', createdAt: 0, usesLeft: null } as const
   return {
     newToken: () => ({ text: '', record: { ...token, revokedAt: null, expiresAt: Number.MAX_SAFE_INTEGER } }),
@@ -44,11 +51,25 @@ export function plainCertifier(): Certifier {
     nameOf: (certificate) => certificate,
     prepareNext: async (authority, _, now) => {
       authorities += 1
-      return prepareRotation(authority, signingKey(authorities), 'crossed', now)
+      return prepareRotation(authority, signingKey(authorities, presentKey(authority)), 'crossed', now)
     },
-    sealSecret: (_, { salt }) => ({ salt, sealedKey: SEALED }),
+    sealSecret: (authority, _, { salt }) => ({ salt, sealedKey: sealedWith(presentKey(authority)) }),
     prove: ({ signing }, { at }) => ({ at, chain: [signing.certificate], signature: 'signed' }),
-    backupKey: () => ({ id: 'k', code: () => '' }),
-    clusterKey: () => '',
+    backupKey: (authority) => ({ id: presentKey(authority), code: () => '' }),
+    keyTexts: (names) => (names.every((name) => keys.has(name)) ? names : null),
+    drawKey: () => {
+      const name = `${FIRST_KEY}${keys.size + 1}`
+      keys.add(name)
+      return name
+    },
+    reseal: ({ signing, rotation, clusterSecret, ...rest }, _, name) => {
+      const again = (one: SigningKey): SigningKey => ({ ...one, sealedKey: sealedWith(name) })
+      return {
+        ...rest,
+        signing: again(signing),
+        rotation: rotation.kind === 'prepared' ? { ...rotation, next: again(rotation.next) } : rotation,
+        clusterSecret: clusterSecret === null ? null : { ...clusterSecret, sealedKey: sealedWith(name) },
+      }
+    },
   }
 }

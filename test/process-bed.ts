@@ -1,58 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ContainerSpec, Limits } from '../src/core/model/service.ts'
+import type { ContainerSpec } from '../src/core/model/service.ts'
 import { systemClock } from '../src/drivers/clock.ts'
 import { processStat } from '../src/drivers/process/proc.ts'
 import { ProcessRuntime } from '../src/drivers/process/runtime.ts'
 import type { LogLevel } from '../src/ports/log.ts'
 import type { Container, ContainerOrder, LogLine, LogQuery } from '../src/ports/runtime.ts'
+import { aContainer } from './builders.ts'
 
 // Far more than any test needs, so that a busy machine is not taken for a fault.
 const PATIENCE_MS = 8_000
 
-export const NO_LIMITS: Limits = {
-  cpuMillis: null,
-  memoryBytes: null,
-  memoryPercent: null,
-  memorySwapBytes: null,
-  kernelMemoryBytes: null,
-  memorySwappiness: null,
-  cpuShares: null,
-  cpusetCpus: null,
-  blkioWeight: null,
-}
-
 export const CLUSTER_ID = 'c0ffee00c0ffee00'
 
-const PLAIN_SPEC: ContainerSpec = {
-  image: null,
-  entrypoint: null,
-  command: ['sleep', '600'],
-  env: {},
-  ports: [],
-  mounts: [],
-  networkMode: 'bridge',
-  network: null,
-  dns: [],
-  extraHosts: [],
-  hostname: null,
-  user: null,
-  workingDir: null,
-  labels: {},
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  readOnly: false,
-  tmpfs: {},
-  ulimits: [],
-  devices: [],
-  logging: null,
-  limits: NO_LIMITS,
-  init: false,
-  stopSignal: null,
-  stopGraceMs: 10_000,
-}
+const PLAIN_SPEC = aContainer({ image: null, command: ['sleep', '600'], stopGraceMs: 10_000 })
 
 /** An order for a process; `script` is run by a shell. */
 export function aProcessOrder(

@@ -24,6 +24,7 @@ export interface AgentFlags {
   readonly runtime?: string
   readonly logLevel: LogLevel
   readonly leave?: boolean
+  readonly daemon?: boolean
   readonly joinTokenFile?: string
   readonly servers?: readonly string[]
   readonly config?: string
@@ -48,6 +49,10 @@ export function withAgentFlags(command: Command): Command {
         .default('warn'),
     )
     .option('--leave', 'Ctrl-C leaves the tasks running')
+    .option(
+      '-d, --daemon',
+      'run in the background; returns when it is up, with its pid and its log in the data directory',
+    )
 }
 
 function servers(text: string, before: readonly string[] = []): string[] {

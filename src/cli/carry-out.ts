@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import { isEmptyPlan, isNodeChange } from '../core/model/plan.ts'
+import { isAuthorityChange, isEmptyPlan, isNodeChange, type NodeChange } from '../core/model/plan.ts'
+import { unreachable } from '../lib/assert.ts'
 import type { ChangeRequest, WireAccepted, WirePlan } from '../transport/wire.ts'
 import { confirm } from './ask.ts'
 import type { Context } from './context.ts'
@@ -58,15 +59,15 @@ export async function carryOut(
     }
   }
   const accepted = await client.apply(change, plan)
-  if (change.kind === 'rotate-authority') {
-    if (flags.detach !== true) await waitForRotation(flags.timeout, context)
+  if (isAuthorityChange(change)) {
+    if (flags.detach !== true) await waitForRotation(change.kind, flags.timeout, context)
     if (context.globals.json) context.print(accepted, () => '')
     return
   }
   if (isNodeChange(change)) {
     const drains = change.kind === 'node' && change.set.availability === 'drain'
     if (drains && flags.detach !== true) await waitForDrain(change.node, flags.timeout, context)
-    else if (!isEmptyPlan(plan)) context.say(context.err.good(`Node ${change.node}: done.`))
+    else if (!isEmptyPlan(plan)) context.say(context.err.good(doneText(change)))
     if (context.globals.json) context.print(accepted, () => '')
     return
   }
@@ -77,6 +78,25 @@ export async function carryOut(
   }
   const progress = await waitForRevision(accepted.revision, flags.timeout, context)
   if (context.globals.json) context.print(progress, () => '')
+}
+
+/** What a change of a node has come to, and what is next. */
+function doneText(change: NodeChange): string {
+  const { kind, node } = change
+  switch (kind) {
+    case 'remove-node':
+      return `Node ${node} is out of the cluster.`
+    case 'fence-node':
+      return `Node ${node} is given up. Try: \`gantry node replace ${node}\` or \`gantry node rm ${node}\``
+    case 'replace-node':
+      return change.with === null
+        ? `Node ${node} is the next machine that joins. Try: \`gantry join-token create\` for it`
+        : `Node ${node} is the machine that was node ${change.with}.`
+    case 'node':
+      return `Node ${node} is changed.`
+    default:
+      return unreachable(kind)
+  }
 }
 
 function acceptedText({ revision }: WireAccepted): string {

@@ -1,4 +1,5 @@
 import { OperationalError } from '../core/errors.ts'
+import type { Servers } from '../transport/client.ts'
 import { type Client, createClient } from '../transport/client.ts'
 import type { Context } from './context.ts'
 import { findReach } from './reach.ts'
@@ -8,13 +9,18 @@ import { findReach } from './reach.ts'
  * NOT_FOUND for a name that nobody knows, USAGE where an option names another place.
  */
 export async function clientOf(name: string | undefined, context: Context): Promise<Client> {
-  if (name === undefined) return context.client()
+  return createClient(await serversOf(name, context))
+}
+
+/** The servers of that cluster; throws as `clientOf`. */
+export async function serversOf(name: string | undefined, context: Context): Promise<Servers> {
+  if (name === undefined) return context.reach().servers
   const { globals, env } = context
   const said = globals.context?.by ?? globals.place ?? ''
   if (said.startsWith('--'))
     throw new OperationalError('USAGE', `${name} and an option both say where the command goes: ${said}`)
   const { servers } = await findReach({ ...globals, context: { name, by: `${name} names it` }, place: null }, env)
-  return createClient(servers)
+  return servers
 }
 
 /** Whether a cluster of that name is known here. */

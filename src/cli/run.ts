@@ -54,11 +54,23 @@ async function parse(program: Command, line: readonly string[], name: string | n
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return
-    if (error.code !== 'commander.help') throw usageError(error, name)
+    if (error.code !== 'commander.help') throw usageError(error, name === null ? null : wordsOf(program, line))
     // A command that needs another word after it shows which ones there are.
     process.stderr.write(told)
     context.exitCode = USAGE
   }
+}
+
+/** The command that a line names, with the words below it: `node drain`. */
+function wordsOf(program: Command, line: readonly string[]): string {
+  const words: string[] = []
+  let at: Command | undefined = program
+  for (const word of line) {
+    at = at.commands.find((command) => command.name() === word || command.aliases().includes(word))
+    if (at === undefined) break
+    words.push(at.name())
+  }
+  return words.join(' ')
 }
 
 async function printCandidates(words: readonly string[], context: Context): Promise<void> {

@@ -1,28 +1,56 @@
 import { OperationalError } from '../core/errors.ts'
+import type { AuthorityChange } from '../core/model/plan.ts'
 import type { AuthorityView } from '../core/model/view.ts'
 import type { Context } from './context.ts'
 import { presenterFor } from './presenter.ts'
-import { rotationLine } from './render/authority.ts'
+import { clusterKeyLine, isKeyChanged, rotationLine } from './render/authority.ts'
 
 const POLL_MS = 500
 /** A server that restarts, or another one that takes over, answers within that time. */
 const PATIENCE_MS = 15_000
 
-/** Waits until a change of the authority has ended, and sets the exit code to the truth. */
-export async function waitForRotation(timeoutMs: number, context: Context): Promise<void> {
+interface Rotating {
+  readonly name: string
+  readonly line: (view: AuthorityView) => string
+  readonly isOver: (view: AuthorityView) => boolean
+  readonly status: string
+}
+
+const ROTATING: Readonly<Record<AuthorityChange['kind'], Rotating>> = {
+  'rotate-authority': {
+    name: 'authority',
+    line: rotationLine,
+    isOver: ({ rotation }) => rotation === 'none',
+    status: 'gantry authority status',
+  },
+  'rotate-cluster-key': {
+    name: 'cluster key',
+    line: clusterKeyLine,
+    isOver: isKeyChanged,
+    status: 'gantry cluster key status',
+  },
+}
+
+/** Waits until a change of the authority or the cluster key has ended, and sets the exit code to the truth. */
+export async function waitForRotation(
+  kind: AuthorityChange['kind'],
+  timeoutMs: number,
+  context: Context,
+): Promise<void> {
+  const { name, line, isOver, status } = ROTATING[kind]
   const show = presenterFor(context)
   const deadline = Date.now() + timeoutMs
   for (let heardAt = Date.now(); ; ) {
     const view = await look(heardAt, context)
     if (view !== null) {
       heardAt = Date.now()
-      const over = view.rotation === 'none'
-      show([{ name: 'authority', text: rotationLine(view) }], over)
-      if (over) return context.say(context.err.good('The authority was changed.'))
+      const over = isOver(view)
+      show([{ name, text: line(view) }], over)
+      if (over) return context.say(context.err.good(`The ${name} was changed.`))
     }
     if (Date.now() >= deadline) {
       context.say(context.err.warning(`Not changed within ${timeoutMs / 1_000} s. It goes on by itself.`))
-      context.say('Try: `gantry authority status`; a node that is gone for good is waited for until `gantry node rm`')
+      context.say(`Try: \`${status}\`; a node that is gone for good is waited for until \`gantry node rm\``)
       context.exitCode = 1
       return
     }

@@ -40,10 +40,12 @@ function aCertifier(meanwhile: () => Promise<void> = async () => undefined): Cer
     }),
     nameOf: (certificate) => certificate,
     prepareNext: () => Promise.reject(new Error('not here')),
-    sealSecret: (_, { salt }) => ({ salt, sealedKey: { keyId: '', nonce: '', ciphertext: '', tag: '' } }),
+    sealSecret: (_, __, { salt }) => ({ salt, sealedKey: { keyId: '', nonce: '', ciphertext: '', tag: '' } }),
     prove: (_, { at }) => ({ at, chain: [], signature: '' }),
     backupKey: () => ({ id: 'k', code: () => '' }),
-    clusterKey: () => '',
+    keyTexts: () => [''],
+    drawKey: () => '',
+    reseal: (authority) => authority,
   }
 }
 
@@ -67,7 +69,7 @@ const nodes = (...all: readonly Node[]): Promise<void> =>
   put(...all.map((node): Write => ({ put: keyOf('node', node.id), value: node })))
 const deps = (certifier = aCertifier()): AdmissionDeps => ({
   ...{ store, clock: systemClock(), certifier },
-  world: new World(mirror),
+  world: new World(mirror, systemClock()),
 })
 const machine = (name: string): TokenRequest => ({
   ...{ tokenId: 't1', secret: 's', role: 'agent', name, addresses: ['192.0.2.9'], request: 'pem' },
@@ -114,7 +116,7 @@ test('a node that was let in and never came gives its place to a machine of its 
 
 test('machines that join at once over two servers get the smallest ids, each its own', async () => {
   const other = await Mirror.open(store)
-  const elsewhere: AdmissionDeps = { ...deps(), world: new World(other) }
+  const elsewhere: AdmissionDeps = { ...deps(), world: new World(other, systemClock()) }
   const { role, addresses, request } = machine('')
   const joining = Array.from({ length: 20 }, (_, n) =>
     admitBySecret({ role, addresses, request, name: `w${n}` }, n % 2 === 0 ? deps() : elsewhere),

@@ -1,4 +1,5 @@
 import { OperationalError } from '../core/errors.ts'
+import { wantedKeys } from '../core/identity/key-change.ts'
 import { judgeToken, useToken } from '../core/identity/token-record.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import type { CertificateAuthority, JoinTokenRecord, Role, StretchedSecret } from '../core/model/identity.ts'
@@ -42,7 +43,7 @@ export interface Admission {
   readonly nodeId: NodeId
   readonly certificate: string
   readonly bundle: string
-  /** Hex; for servers only. */
+  /** Hex, one a line, the one to go by first; for servers only. */
   readonly clusterKey: string | null
 }
 
@@ -69,7 +70,7 @@ export async function createJoinToken(
     ...(wish.uses !== undefined && { uses: wish.uses }),
   })
   const key = keyOf('token', record.id)
-  const event = draft('token.created', key, `join token ${record.id} for a ${record.role} was made`, caller.by, now)
+  const event = draft('token.created', key, `join token ${record.id} for ${record.role}s was made`, caller.by, now)
   const commit = { epoch: null, expect: [{ key, revision: 0 }], writes: [{ put: key, value: record }], events: [event] }
   if ((await commitOnce(commit, deps)) === null) throw new OperationalError('CONFLICT', 'somebody made the same token')
   return { text, token: viewToken(record) }
@@ -109,7 +110,7 @@ export async function changeClusterSecret(
   const clusterId = deps.world.mirror.get(CLUSTER_KEY)?.value.id ?? ''
   for (let tries = 1; tries <= TRIES; tries++) {
     const { certifier, authority, signed } = requireAuthority(deps)
-    const clusterSecret = secret === null ? null : certifier.sealSecret(clusterId, secret)
+    const clusterSecret = secret === null ? null : certifier.sealSecret(authority, clusterId, secret)
     const words = secret === null ? 'machines join with tokens only' : 'the cluster has another secret to join with'
     const event = draft('secret.changed', AUTHORITY_KEY, words, by, deps.clock.now())
     const writes = [{ put: AUTHORITY_KEY, value: { ...authority, clusterSecret } }]
@@ -139,9 +140,9 @@ export function admitBySecret(request: JoinRequest, deps: AdmissionDeps): Promis
 }
 
 function tokenTicket({ tokenId, secret, role }: TokenRequest, now: Millis, deps: AdmissionDeps): Ticket {
-  const { certifier } = requireAuthority(deps)
+  const { certifier, authority } = requireAuthority(deps)
   const token = deps.world.mirror.get(keyOf('token', tokenId))
-  const matches = certifier.secretMatches(token?.value ?? null, secret)
+  const matches = certifier.secretMatches(authority, token?.value ?? null, secret)
   const verdict = judgeToken(token?.value ?? null, role, matches, now)
   if (verdict.kind === 'refused' || token === null) throw refused(verdict.kind === 'refused' ? verdict.message : '')
   const { key, revision, value } = token
@@ -186,7 +187,8 @@ async function letIn(request: JoinRequest, ticketAt: (now: Millis) => Ticket, de
       await sleep(clock, PAUSE_MS * tries)
       continue
     }
-    const clusterKey = role === 'server' ? certifier.clusterKey() : null
+    const keys = role === 'server' ? certifier.keyTexts(wantedKeys(authority)) : null
+    const clusterKey = keys === null ? null : keys.join('\n')
     return { clusterId, nodeId, certificate, bundle: authority.bundle.join(''), clusterKey }
   }
   throw new OperationalError('CONFLICT', 'other machines joined at the same time; try again')

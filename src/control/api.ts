@@ -1,4 +1,5 @@
 import type { Event } from '../core/model/event.ts'
+import type { HostStats } from '../core/model/host-stats.ts'
 import type { Role, StretchedSecret } from '../core/model/identity.ts'
 import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
@@ -21,7 +22,7 @@ import type {
   TaskView,
 } from '../core/model/view.ts'
 import type { SettingView } from '../core/settings/settings.ts'
-import type { DockerRequest, HostStats } from '../ports/host.ts'
+import type { DockerRequest } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogLine, LogQuery } from '../ports/runtime.ts'
 
 /** Who asks, and how a repeated request is recognised. */

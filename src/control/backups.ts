@@ -2,10 +2,12 @@ import { type BackupHeader, type BackupKey, type BackupRecord, backupLines, type
 import { readHeader } from '../core/backup/read.ts'
 import { OperationalError } from '../core/errors.ts'
 import { clusterOf } from '../core/incarnation/raise.ts'
+import { AUTHORITY_KEY } from '../core/model/objects.ts'
 import type { BackupView } from '../core/model/view.ts'
 import type { BackupShelf, KeptBackup } from '../ports/backup-shelf.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
+import type { AdmissionDeps } from './admission.ts'
 
 /** What backups are made with. */
 export interface BackupTools {
@@ -21,6 +23,12 @@ export interface BackupDeps {
   /** null: the cluster has no cluster key. */
   readonly backupKey: () => BackupKey | null
   readonly version: string
+}
+
+/** What proves that this cluster made a backup; null: it has no cluster key. */
+export function backupKeyOf({ certifier, world }: AdmissionDeps): BackupKey | null {
+  const authority = world.mirror.get(AUTHORITY_KEY)?.value
+  return authority === undefined ? null : (certifier?.backupKey(authority) ?? null)
 }
 
 /** Everything that the store holds at one revision, as the lines of a backup; nobody waits for it meanwhile. */

@@ -51,7 +51,7 @@ async function start(name: string, { sees, preferRegion, serial }: Taste = {}): 
       address: `${name}:7947`,
       newCluster: () => ({ id: '0123456789abcdef', name: 'test', incarnation: 1, createdAt: clock.now() }),
       strategy: 'spread',
-      patience: VIGILANCES.normal.patience,
+      vigilance: VIGILANCES.normal,
       preferRegion: preferRegion ?? null,
       version: '0.1.0',
       level: LEVEL,

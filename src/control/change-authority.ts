@@ -6,6 +6,7 @@ import type { Millis, NodeId } from '../core/model/ids.ts'
 import type { Trust } from '../core/model/message.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY } from '../core/model/objects.ts'
 import type { Certifier } from '../ports/certifier.ts'
+import { changeClusterKey } from './change-cluster-key.ts'
 import { commitPart, type PassDeps } from './pass.ts'
 import type { World } from './world.ts'
 
@@ -36,6 +37,8 @@ export async function changeAuthority(
   const now = clock.now()
   const vouched = await vouchAgain(authority, certifier, deps)
   if (vouched !== null) return vouched
+  const keyed = await changeClusterKey(authority, certifier, deps, trustOf)
+  if (keyed !== null) return keyed
   const step = rotationStep(authority, { world, certifier, now }, trustOf)
   switch (step.kind) {
     case 'nothing':

@@ -34,11 +34,11 @@ export function explainObject(object: string, { api, world }: ExplainDeps): Expl
     return { object, summary: `${object} exists`, reasons: [], events: eventsOf(object) }
   }
   throw new OperationalError('NOT_FOUND', `there is nothing called ${object}`, {
-    hint: 'name a service (web), a task (web.1.1), node/1 or manifest/3',
+    hint: 'name a service (web), a task (web.1.1), a node (node/1 or its name) or manifest/3',
   })
 }
 
-/** `node/1`, or `node/` and its name. */
+/** `node/1`, or its name, with `node/` before it or without. */
 function nodeCalled(object: string, nodes: readonly Node[]): Node | undefined {
-  return nodes.find(({ id, name }) => object === `node/${id}` || object === `node/${name}`)
+  return nodes.find(({ id, name }) => object === `node/${id}` || object === `node/${name}` || object === name)
 }

@@ -16,7 +16,7 @@ async function aWorld(...writes: Write[]) {
     mirror.close()
     await store.close()
   })
-  return { mirror, deps: { store, clock: systemClock(), world: new World(mirror) } }
+  return { mirror, deps: { store, clock: systemClock(), world: new World(mirror, systemClock()) } }
 }
 
 const node = aNode({ id: 2, machineId: 'm2', name: 's2' })

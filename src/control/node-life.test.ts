@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { aService } from '../../test/builders.ts'
 import { ANN, type NodeBed, openNodeBed } from '../../test/node-bed.ts'
 import type { NodeChange, NodeSet } from '../core/model/plan.ts'
+import { VIGILANCES } from '../core/node/vigilance.ts'
 
 /** After this time a node that is gone is unreachable. */
 const AWAY_MS = 20_000
@@ -38,6 +39,18 @@ test('a drained node is emptied, says so, and takes tasks again when it is activ
   await bed.change(set(2, { availability: 'active' }))
   await bed.run({ ...web, replicas: 3 })
   expect(bed.where()).toContain('web.3.1 running on 2')
+})
+
+test('what users set for failure detection is what the leader goes by from then on, and every server', async () => {
+  expect(bed.server.vigilance).toBe(VIGILANCES.normal)
+  const changed = bed.api.setConfig('cluster.failure_detection', 'fast', ANN)
+  await bed.pass(10)
+  await changed
+  expect(bed.server.vigilance).toEqual(VIGILANCES.fast)
+  expect(bed.api.config().find(({ key }) => key === 'cluster.heartbeat')).toMatchObject({
+    value: '250ms',
+    isSet: false,
+  })
 })
 
 test('a node whose clock is a day off works as any other, and people are told until it is right', async () => {

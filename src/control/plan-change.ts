@@ -2,7 +2,7 @@ import { OperationalError } from '../core/errors.ts'
 import { refusedFeatures, unsupportedFields } from '../core/manifest/support.ts'
 import type { NodeId, ServiceName } from '../core/model/ids.ts'
 import { CLUSTER_KEY } from '../core/model/objects.ts'
-import { isNodeChange, type ManifestChange, type Plan, type PlanNote } from '../core/model/plan.ts'
+import { isAuthorityChange, isNodeChange, type ManifestChange, type Plan, type PlanNote } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { movedFacts } from '../core/plan/facts.ts'
 import { computePlan } from '../core/plan/plan.ts'
@@ -64,8 +64,7 @@ export function checkPlan(now: Plan, given: Plan | null): void {
   }
   if (now.blockers.length > 0) {
     const [first] = now.blockers
-    const isManifest =
-      !isNodeChange(now.change) && now.change.kind !== 'upgrade' && now.change.kind !== 'rotate-authority'
+    const isManifest = !isNodeChange(now.change) && now.change.kind !== 'upgrade' && !isAuthorityChange(now.change)
     const code = isManifest ? 'UNSUPPORTED' : 'PREREQUISITE'
     throw new OperationalError(code, `it cannot be applied: ${first === undefined ? '' : describe(first)}`, {
       problems: now.blockers.map((blocker) => ({

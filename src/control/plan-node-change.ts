@@ -19,8 +19,8 @@ export async function planNodeChange(change: NodeChange, deps: PlanDeps): Promis
     services: wantedSpecs(world),
     tasks: world.tasks(),
     nodes: nodes.map((node) => ({ ...node, runtimes: surveys.get(node.id)?.runtimes ?? node.runtimes })),
-    dismissed: [...world.mirror.list('dismissed')].map(({ value }) => value),
-    servers: new Set([...world.mirror.list('server')].map(({ value }) => value.name)),
+    dismissed: world.mirror.list('dismissed').map(({ value }) => value),
+    servers: new Set(world.mirror.list('server').map(({ value }) => value.name)),
     connected: new Set(nodes.map(({ id }) => id).filter((id) => sessions.connection(id) !== null)),
     presentImages: new Map([...surveys].map(([id, { presentImages }]) => [id, new Set(presentImages)])),
   })

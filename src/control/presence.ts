@@ -30,7 +30,7 @@ interface Step {
 export interface PresenceDeps {
   readonly pass: PassDeps
   readonly reach: Reach
-  readonly patience: Patience
+  readonly patience: () => Patience
   readonly renewals: Renewals
   /** The connection of a node's agent; null: it has none. */
   readonly connection: (node: NodeId) => AgentConnection | null
@@ -121,7 +121,8 @@ export class Presence {
 
   /** Judges who is away, and writes what follows: unreachable nodes, and tasks that are lost with them. */
   async pass(): Promise<Millis | null> {
-    const { pass, patience } = this.#deps
+    const { pass } = this.#deps
+    const patience = this.#deps.patience()
     const { clock, world } = pass
     const nodes = world.nodes().filter(({ status }) => status !== 'removed')
     const absent = nodes.filter(({ id }) => this.#isMissing(id))
@@ -142,7 +143,8 @@ export class Presence {
 
   /** What kept many away is over when the first of them return: the others are given time to. */
   #sparing({ verdicts, held, wakeAt }: Absences): Absences {
-    const { pass, patience } = this.#deps
+    const { pass } = this.#deps
+    const patience = this.#deps.patience()
     const now = pass.clock.now()
     if (this.#held !== null && held === null) {
       this.#spareUntil = now + patience.unreachableAfterMs
@@ -221,13 +223,13 @@ export class Presence {
   }
 
   #leased(id: NodeId): Task[] {
-    const tasks = [...this.#deps.pass.world.mirror.tasksOn(id)].map(({ value }) => value)
+    const tasks = this.#deps.pass.world.mirror.tasksOn(id).map(({ value }) => value)
     return tasks.filter((task) => isAlive(task) && isLeased(task) && !hasDataThere(task.spec))
   }
 
   /** Tasks of a node that may be replaced although nobody knows whether they still run. */
   #movable(id: NodeId): Task[] {
-    const tasks = [...this.#deps.pass.world.mirror.tasksOn(id)].map(({ value }) => value)
+    const tasks = this.#deps.pass.world.mirror.tasksOn(id).map(({ value }) => value)
     return tasks.filter((task) => isAlive(task) && !isHeldWhereItWas(task.spec))
   }
 
@@ -247,7 +249,7 @@ export class Presence {
   }
 
   async #asking(id: NodeId, address: string): Promise<void> {
-    const { patience, pass } = this.#deps
+    const { pass } = this.#deps
     const { clock } = pass
     let heardOf = clock.now()
     while (!this.#ended && this.#isMissing(id) && !this.#evicted.has(id)) {
@@ -256,11 +258,11 @@ export class Presence {
       const before = this.#silence.get(id) ?? 0
       const wasOpen = this.#open.delete(id)
       if (answers || !this.#isMissing(id)) this.#silence.delete(id)
-      else this.#silence.set(id, longerSilence(before, now - heardOf, patience))
+      else this.#silence.set(id, longerSilence(before, now - heardOf, this.#deps.patience()))
       heardOf = now
       // Of a machine that answers as before there is nothing new to judge.
       if (wasOpen || (this.#silence.get(id) ?? 0) !== before) this.#deps.wake()
-      await sleep(clock, answers ? ANSWERED_PAUSE_MS : patience.askAgainMs)
+      await sleep(clock, answers ? ANSWERED_PAUSE_MS : this.#deps.patience().askAgainMs)
       if (answers) heardOf = clock.now()
     }
   }
@@ -268,14 +270,15 @@ export class Presence {
   /** A witness that has fallen silent itself must not keep the question open. In two steps: what came while this process had no time is heard between them. */
   async #tooLate(): Promise<false> {
     const { patience, pass } = this.#deps
-    await sleep(pass.clock, patience.askWithinMs)
+    await sleep(pass.clock, patience().askWithinMs)
     await sleep(pass.clock, WORD_ON_ITS_WAY_MS)
     return false
   }
 
   /** This server, or one of some other nodes: whoever alone cannot reach a machine may be the one that is cut off. */
   #anybodyReaches(id: NodeId, address: string): Promise<boolean> {
-    const { reach, pass, connection, patience } = this.#deps
+    const { reach, pass, connection } = this.#deps
+    const patience = this.#deps.patience()
     const witnesses: AgentCalls[] = []
     for (const node of pass.world.nodes()) {
       if (witnesses.length === WITNESSES) break

@@ -3,6 +3,7 @@ import type { EventDraft } from '../core/model/event.ts'
 import type { Millis } from '../core/model/ids.ts'
 import { keyOf } from '../core/model/objects.ts'
 import { isAlive } from '../core/model/task.ts'
+import { smallestFree } from '../core/node/join.ts'
 import { askedAt } from '../core/service/restart.ts'
 import { judgeRevision } from '../core/service/revision.ts'
 import type { Write } from '../ports/store.ts'
@@ -43,8 +44,8 @@ export async function reconcileManifest(deps: PassDeps): Promise<Millis | null> 
     put: keyOf('manifest', revision.number),
     value: { ...revision, state: verdict.kind, message, finishedAt: now },
   }
-  // Every task and node that the verdict rests on must still be as it was.
-  const nodes = world.nodes().map(({ id }) => keyOf('node', id))
+  // Every task and node that the verdict rests on must still be as it was, and none may have joined.
+  const nodes = [...world.nodes().map(({ id }) => id), smallestFree(world.nodes())].map((id) => keyOf('node', id))
   const basis = [...nodes, ...services.flatMap(({ tasks }) => tasks.map((task) => keyOf('task', task.id)))]
   return commitPart(deps, ['desired/self', ...basis], [{ writes: [put], events: [event] }], null)
 }

@@ -12,7 +12,10 @@ export async function reconcileNode(id: NodeId, deps: PassDeps): Promise<Millis 
   const { world, clock } = deps
   const key = keyOf('node', id)
   const node = world.mirror.get(key)?.value
-  const alive = [...world.mirror.tasksOn(id)].map(({ value }) => value).filter(isAlive)
+  const alive = world.mirror
+    .tasksOn(id)
+    .map(({ value }) => value)
+    .filter(isAlive)
   if (node === undefined) {
     // The scheduler may have chosen it at the moment when it left.
     const steps = alive.map((task) => loseTask(task, `node ${id} left the cluster`, 'control', clock.now()))

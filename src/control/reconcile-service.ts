@@ -35,6 +35,7 @@ export async function reconcileService(name: ServiceName, deps: PassDeps, restin
       nodes: world.nodes(),
       attemptFloor: Math.max(record.attemptFloor, world.mirror.get(CLUSTER_KEY)?.value.attemptFloor ?? 0),
       retryAt: askedAt(record.retryAt, clock.now()),
+      endSeenAt: (task) => world.endSeenAt(task.id),
       hold: wanted === null ? null : world.hold(wanted.spec),
     },
     clock.now(),
@@ -44,8 +45,9 @@ export async function reconcileService(name: ServiceName, deps: PassDeps, restin
   else resting.delete(name)
   if (plan.blocked !== null) log.error('removal held back', { service: name, reason: plan.blocked })
   const steps = new Map<string, Step>()
-  for (const action of plan.actions) addStep(steps, action, name, wanted, deps)
+  // First, for only a part may land: what is forgotten must not be named again.
   for (const step of floorStep(plan.actions, record)) steps.set('floor', step)
+  for (const action of plan.actions) addStep(steps, action, name, wanted, deps)
   const dispatch = world.dispatchOf(name)
   for (const step of lastStep(plan.actions, dispatch, deps)) steps.set('last', step)
   const source = wanted?.source ?? (dispatch === null ? DESIRED_KEY : keyOf('dispatch', dispatch.id))

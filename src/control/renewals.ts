@@ -73,7 +73,7 @@ export class Renewals {
   #renew({ node, round, connection }: Asked): void {
     const { clock, world } = this.#deps
     const tasks = renewable(
-      [...world.mirror.tasksOn(node)].map(({ value }) => value),
+      world.mirror.tasksOn(node).map(({ value }) => value),
       this.#released,
     )
     this.#renewedAt.set(node, clock.now())

@@ -28,7 +28,7 @@ async function bedWith(tasks: number): Promise<Bed> {
     const writes = all.slice(from, from + 100).map((task) => ({ put: keyOf('task', task.id), value: task }) as const)
     await store.commit({ epoch: null, expect: [], writes, events: [] })
   }
-  const world = new World(await Mirror.open(store))
+  const world = new World(await Mirror.open(store), clock)
   const deps: PassDeps = { store, world, clock, log: SILENT, epoch: 0, level: 1 }
   return {
     clock,

@@ -7,6 +7,12 @@ import type { Strategy } from '../core/schedule/strategy.ts'
 import type { Write } from '../ports/store.ts'
 import { commitPart, type PassDeps } from './pass.ts'
 
+/** What one task's part of the decision writes. */
+interface Step {
+  readonly writes: readonly Write[]
+  readonly events: readonly EventDraft[]
+}
+
 /**
  * Gives every task that waits for a node one, or says why there is none. A node whose agent is away gets none, whatever its
  * record still says.
@@ -31,7 +37,7 @@ export async function scheduleTasks(
   })
   const byId = new Map(pending.map((task) => [task.id, task]))
   const placementOf = new Map(nodes.map((node) => [node.id, node.placement]))
-  const steps: { writes: Write[]; events: EventDraft[] }[] = []
+  const steps: Step[] = []
 
   for (const { taskId: id, node, hostPorts } of plan.placements) {
     const task = byId.get(id)
@@ -39,12 +45,12 @@ export async function scheduleTasks(
     const placement = placementOf.get(node) ?? null
     const status = { ...task.status, state: 'assigned' as const }
     const assigned: Task = { ...task, node, placement, hostPorts, refusal: null, status }
-    steps.push(step(assigned, 'task.assigned', `${id} goes to node ${node}`))
+    steps.push(step(assigned, 'task.assigned', `${id} goes to node ${node}`, clock.now()))
   }
   for (const { taskId: id, message } of plan.refusals) {
     const task = byId.get(id)
     if (task === undefined || task.refusal === message) continue
-    steps.push(step({ ...task, refusal: message }, 'task.refused', `${id} has no node: ${message}`))
+    steps.push(step({ ...task, refusal: message }, 'task.refused', `${id} has no node: ${message}`, clock.now()))
   }
   // Nodes are part of the decision: one that left meanwhile must not get a task.
   return commitPart(
@@ -53,22 +59,12 @@ export async function scheduleTasks(
     steps,
     null,
   )
+}
 
-  function step(
-    task: Task,
-    kind: 'task.assigned' | 'task.refused',
-    message: string,
-  ): { writes: Write[]; events: EventDraft[] } {
-    const event: EventDraft = {
-      kind,
-      object: `task/${task.id}`,
-      service: task.service,
-      message,
-      by: 'control',
-      at: clock.now(),
-    }
-    return { writes: [{ put: keyOf('task', task.id), value: task }], events: [event] }
-  }
+function step(task: Task, kind: 'task.assigned' | 'task.refused', message: string, at: Millis): Step {
+  const { id, service } = task
+  const event: EventDraft = { kind, object: `task/${id}`, service, message, by: 'control', at }
+  return { writes: [{ put: keyOf('task', id), value: task }], events: [event] }
 }
 
 /** Where the attempt before failed: the next one does better elsewhere, if there is an elsewhere. */

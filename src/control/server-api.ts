@@ -1,11 +1,12 @@
 import { OperationalError } from '../core/errors.ts'
 import type { Event } from '../core/model/event.ts'
+import type { HostStats } from '../core/model/host-stats.ts'
 import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
 import { keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
-import { type Change, isNodeChange, type Plan } from '../core/model/plan.ts'
+import { type Change, isAuthorityChange, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isAlive } from '../core/model/task.ts'
 import type {
@@ -23,12 +24,11 @@ import type {
   ServiceView,
   TaskView,
 } from '../core/model/view.ts'
-import type { Strategy } from '../core/schedule/strategy.ts'
-import { viewDispatch, viewService, viewTask } from '../core/service/view.ts'
-import { type SettingView, viewSettings } from '../core/settings/settings.ts'
+import { viewDispatch, viewService, viewTask, viewTaskAmong } from '../core/service/view.ts'
+import { type SettingView, type Started, viewSettings } from '../core/settings/settings.ts'
 import { compareText } from '../lib/collections.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { DockerRequest, HostStats } from '../ports/host.ts'
+import type { DockerRequest } from '../ports/host.ts'
 import type { AgentCalls } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
@@ -40,7 +40,7 @@ import { acceptUpgrade, planOfUpgrade } from './accept-upgrade.ts'
 import { type AdmissionDeps, changeClusterSecret, createJoinToken, joinTokens, revokeJoinToken } from './admission.ts'
 import type { Accepted, Api, Caller, EventQuery, JoinTokenWish, NewJoinToken, TaskLogLine } from './api.ts'
 import { acceptAuthorityChange, planAuthorityChange, viewAuthority } from './authority.ts'
-import { type BackupDeps, type BackupTools, backUp, createBackup, listBackups } from './backups.ts'
+import { type BackupDeps, type BackupTools, backUp, backupKeyOf, createBackup, listBackups } from './backups.ts'
 import { setSetting } from './change-settings.ts'
 import { createDispatch, findDispatch, stopDispatch, stopTask } from './dispatches.ts'
 import { keptEvents, watchEvents } from './event-history.ts'
@@ -74,7 +74,8 @@ export interface ServerApiDeps {
   readonly storeMembers: StoreMembers | null
   readonly version: string
   /** What this server was started with. */
-  readonly strategy: Strategy
+  /** What holds as long as users set nothing else. */
+  readonly started: Started
   /** It may lose what it acknowledged: no tasks are kept there. */
   readonly isVolatile: boolean
 }
@@ -96,7 +97,7 @@ export class ServerApi implements Api {
 
   async plan(change: Change): Promise<Plan> {
     const deps = this.#leading()
-    if (change.kind === 'rotate-authority') return planAuthorityChange(change, { ...deps, ...deps.admission() })
+    if (isAuthorityChange(change)) return planAuthorityChange(change, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return planOfUpgrade(change, deps.world)
     if (isNodeChange(change)) return planNodeChange(change, deps)
     requireTasks(deps)
@@ -106,8 +107,7 @@ export class ServerApi implements Api {
   async apply(change: Change, plan: Plan | null, caller: Caller): Promise<Accepted> {
     const deps = this.#leading()
     const check = (now: Plan): void => checkPlan(now, plan)
-    if (change.kind === 'rotate-authority')
-      return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
+    if (isAuthorityChange(change)) return acceptAuthorityChange(change, check, caller, { ...deps, ...deps.admission() })
     if (change.kind === 'upgrade') return acceptUpgrade(change, check, caller, deps)
     if (isNodeChange(change)) return acceptNodeChange(change, () => planNodeChange(change, deps), check, caller, deps)
     requireTasks(deps)
@@ -156,13 +156,13 @@ export class ServerApi implements Api {
     return tasks
       .filter((task) => filter.all || isAlive(task))
       .sort((a, b) => compareText(a.service, b.service) || a.slot - b.slot || b.attempt - a.attempt)
-      .map(viewTask)
+      .map(viewTaskAmong(world.nodes()))
   }
 
   task(id: TaskId): TaskView {
     const task = this.#deps.world.mirror.get(keyOf('task', id))?.value
     if (task === undefined) throw new OperationalError('NOT_FOUND', `there is no task ${id}`)
-    return viewTask(task)
+    return viewTaskAmong(this.#deps.world.nodes())(task)
   }
 
   async stopTask(id: TaskId, caller: Caller): Promise<TaskView> {
@@ -207,7 +207,7 @@ export class ServerApi implements Api {
     const { mirror } = this.#deps.world
     const node = mirror.get(keyOf('node', id))?.value
     if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
-    return { ...node, tasks: [...mirror.tasksOn(id)].filter(({ value }) => isAlive(value)).length }
+    return { ...node, tasks: mirror.tasksOn(id).filter(({ value }) => isAlive(value)).length }
   }
 
   hostStats(id: NodeId): Promise<HostStats> {
@@ -245,7 +245,7 @@ export class ServerApi implements Api {
   }
 
   config(): readonly SettingView[] {
-    return viewSettings(this.cluster().cluster, this.#deps)
+    return viewSettings(this.cluster().cluster, this.#deps.started)
   }
 
   async setConfig(key: string, value: string, caller: Caller): Promise<readonly SettingView[]> {
@@ -301,7 +301,7 @@ export class ServerApi implements Api {
   }
 
   #backupDeps(): BackupDeps {
-    return { ...this.#deps, backupKey: () => this.#deps.admission().certifier?.backupKey() ?? null }
+    return { ...this.#deps, backupKey: () => backupKeyOf(this.#deps.admission()) }
   }
 
   async settle(caller: Caller): Promise<boolean> {

@@ -3,9 +3,10 @@ import type { Cluster, IncarnationProof, Leadership } from '../core/model/cluste
 import type { AccessToken, CertificateAuthority, IssuedCertificate, NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
-import type { Patience } from '../core/node/absence.ts'
+import { type Vigilance, vigilanceIn } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { levelRefusal } from '../core/upgrade/level-refusal.ts'
+import { aborted } from '../lib/aborted.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
@@ -44,7 +45,8 @@ export interface ServerConfig {
   /** The cluster to create when the store is empty; its id is used for nothing else. */
   readonly newCluster: () => Cluster
   readonly strategy: Strategy
-  readonly patience: Patience
+  /** How this server watches over agents while it leads, as long as nobody sets it for the cluster. */
+  readonly vigilance: Vigilance
   /** Servers of that region lead when they are there; null: none is preferred. */
   readonly preferRegion: string | null
   readonly version: string
@@ -111,7 +113,7 @@ export class Server {
   /** Resolves when this server has a view of the state; it campaigns from then on. */
   async start(): Promise<void> {
     const { store, clock, log, config, backups, storeMembers = null } = this.#deps
-    this.#world = new World(await Mirror.open(store))
+    this.#world = new World(await Mirror.open(store), clock)
     requirePresent(this.#world.mirror)
     if (this.#stop.signal.aborted) return this.#world.mirror.close()
     this.#revoked = new RevokedSerials(this.#world.mirror)
@@ -129,7 +131,7 @@ export class Server {
       storeKind: store.kind,
       storeMembers,
       version: config.version,
-      strategy: config.strategy,
+      started: config,
       isVolatile: config.isVolatile === true,
     })
     const standing = standingOf(this.#world.mirror, this.#revoked, this.#deps.serial ?? (() => null))
@@ -198,6 +200,11 @@ export class Server {
   /** Nodes of the cluster, there or not. */
   get nodeCount(): number {
     return this.#world?.mirror.count('node') ?? 0
+  }
+
+  /** How a leader watches over agents now. */
+  get vigilance(): Vigilance {
+    return vigilanceIn(this.#world?.mirror.get(CLUSTER_KEY)?.value.settings ?? {}, this.#deps.config.vigilance)
   }
 
   /** Certificates that are not believed although they have not expired. */
@@ -355,11 +362,7 @@ export class Server {
     const { store, clock, log, reach, certifier, config } = this.#deps
     const { mirror } = world
     const signal = AbortSignal.any([this.#stop.signal, lease.lost])
-    const holder = config.name
-    const taking = takeEpoch(
-      { store, mirror, clock, holder, address: config.address, newCluster: config.newCluster, after },
-      signal,
-    )
+    const taking = takeEpoch({ ...config, store, mirror, clock, holder: config.name, after }, signal)
     const epoch = await taking.catch((error: unknown) => {
       if (signal.aborted) return null
       throw error
@@ -367,7 +370,7 @@ export class Server {
     if (epoch === null || signal.aborted) return null
     log.info('leading', { epoch, revision: mirror.revision })
     const deps = { store, world, clock, log, epoch, level: config.level }
-    const term = new Term(deps, { reach, certifier, ...config })
+    const term = new Term(deps, { reach, certifier, ...config, vigilance: () => this.vigilance })
     this.#term = term
     this.#tellWaiting((waiter) => waiter.resolve())
     const onLost = (): void => term.end(new OperationalError('NOT_LEADER', 'the lease is lost'))
@@ -390,11 +393,4 @@ export class Server {
   #tellWaiting(tell: (waiter: Waiter) => void): void {
     for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

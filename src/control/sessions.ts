@@ -10,6 +10,7 @@ import { assignedTask } from '../core/node/assigned-task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
 import { type Certified, joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
+import { AgentPace } from './agent-pace.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 import type { TrustWords } from './trust.ts'
@@ -26,6 +27,8 @@ interface Session {
   readonly trust: Trust | null
   /** What it was told last to believe. */
   toldTrust: TrustWords | null
+  /** The cluster keys that it was told last to hold; empty: none. */
+  toldKeys: string
   /** What this agent was last told, by the parts that matter to it. */
   told: ReadonlyMap<string, Task> | null
   /** What it was told of the life of the state. */
@@ -42,6 +45,8 @@ export interface SessionsDeps {
   readonly wake: (key: string) => void
   /** What agents are to believe; null: there is no authority. */
   readonly trust: () => TrustWords | null
+  /** The cluster keys that a server is to be told; null: none now. */
+  readonly clusterKeys: (node: NodeId) => readonly string[] | null
   readonly onHello: (node: NodeId, address: string | null) => void
   readonly onGone: (node: NodeId) => void
   readonly onDoubt: (node: NodeId, isDoubtful: boolean) => void
@@ -51,6 +56,7 @@ export interface SessionsDeps {
 /** The agents that are connected to the leader: who they are, what they were told, what they say. */
 export class Sessions {
   readonly #deps: SessionsDeps
+  readonly pace: AgentPace
   readonly #byNode = new Map<NodeId, Session>()
   /** When machines that a user sent away were told to stop all they run. */
   readonly #emptiedAt = new Map<string, Millis>()
@@ -58,6 +64,7 @@ export class Sessions {
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
+    this.pace = new AgentPace(deps.pass.clock, deps.pass.log)
   }
 
   connection(node: NodeId): AgentConnection | null {
@@ -82,11 +89,11 @@ export class Sessions {
   /** Tells every agent whom to believe, if that differs from what it was told. */
   publishTrust(): void {
     const words = this.#deps.trust()
-    for (const session of this.#byNode.values()) this.#tellTrust(session, words)
+    for (const [node, session] of this.#byNode) this.#tellTrust(node, session, words)
   }
 
   accept(connection: AgentConnection): void {
-    if (this.#closed) {
+    if (this.#closed || !this.#isAdmitted(connection)) {
       connection.close()
       return
     }
@@ -95,6 +102,9 @@ export class Sessions {
     let turn: Promise<void> = Promise.resolve()
     // One message after the other: a report may follow a hello that is still being stored.
     connection.onMessage((message) => {
+      if (!open) return
+      open = message.kind !== 'hello' || this.#isAdmitted(connection)
+      if (!open) return connection.close()
       turn = turn.then(async () => {
         if (message.kind === 'hello') nodeId = (await this.#greet(message, connection)) ?? nodeId
         else if (message.kind === 'report') this.#take(message, nodeId, connection)
@@ -110,6 +120,10 @@ export class Sessions {
     connection.onDoubt((isDoubtful) => {
       if (nodeId !== null && this.#byNode.get(nodeId)?.connection === connection) this.#deps.onDoubt(nodeId, isDoubtful)
     })
+  }
+
+  #isAdmitted({ peer }: AgentConnection): boolean {
+    return peer === null || this.pace.admits(peer.nodeId)
   }
 
   /** Gives up the connection of a node that is lost, without waiting for its end. */
@@ -141,7 +155,7 @@ export class Sessions {
     const record = deps.world.mirror.get(keyOf('node', node))?.value
     if (record === undefined || record.machineId !== session.machineId) return this.#sendAway(node, session)
     if (record.status === 'unreachable') return this.#noteReturn(node, deps)
-    const tasks = [...deps.world.mirror.tasksOn(node)].map(({ value }) => value)
+    const tasks = deps.world.mirror.tasksOn(node).map(({ value }) => value)
     const { proof, ...life } = lifeOf(deps, node)
     const known = session.life
     const { keepsUnknown, settles } = life
@@ -212,7 +226,7 @@ export class Sessions {
     const refusal = refusalOf(hello, certified, deps)
     if (refusal !== null) return refuse(refusal, hello, connection, deps)
     const { mirror } = deps.world
-    const dismissed = [...mirror.list('dismissed')].map(({ value }) => value)
+    const dismissed = mirror.list('dismissed').map(({ value }) => value)
     const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
     if (join.kind === 'dismissed') {
       this.#empty(hello, join.machine.node.id, connection)
@@ -260,19 +274,33 @@ export class Sessions {
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
     const aheadMs = clock === undefined ? null : clock - this.#deps.pass.clock.now()
-    const fresh = { connection, machineId, told: null, life: {}, hasSettled: false, assigned: new WeakMap() }
+    const fresh = {
+      connection,
+      machineId,
+      told: null,
+      life: {},
+      hasSettled: false,
+      assigned: new WeakMap(),
+      toldKeys: '',
+    }
     const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
-    this.#tellTrust(session, this.#deps.trust())
+    this.#tellTrust(id, session, this.#deps.trust())
     this.#deps.wake('authority')
   }
 
-  #tellTrust(session: Session, words: TrustWords | null): void {
-    if (session.trust === null || words === null || session.toldTrust === words) return
+  #tellTrust(node: NodeId, session: Session, words: TrustWords | null): void {
+    if (session.trust === null || words === null) return
+    const { peer } = session.connection
+    const keys = peer === null || peer.role === 'server' ? this.#deps.clusterKeys(node) : null
+    const toldKeys = keys?.join() ?? ''
+    if (session.toldTrust === words && session.toldKeys === toldKeys) return
     session.toldTrust = words
+    session.toldKeys = toldKeys
     const { proof } = this.#deps.pass.world.mirror.get(CLUSTER_KEY)?.value ?? {}
     const authority = authorityOf(this.#deps.pass)
-    session.connection.send({ kind: 'trust', authority, ...words, ...(proof !== undefined && { proof }) })
+    const more = { ...(proof !== undefined && { proof }), ...(keys !== null && { clusterKeys: keys }) }
+    session.connection.send({ kind: 'trust', authority, ...words, ...more })
   }
 
   /** The word may be lost with its connection, so it is said again, but not each time that the agent tries. */
@@ -363,7 +391,7 @@ function refuse(
 }
 
 function isBusy(id: NodeId, { world }: PassDeps): boolean {
-  return [...world.mirror.tasksOn(id)].some(({ value }) => isAlive(value))
+  return world.mirror.tasksOn(id).some(({ value }) => isAlive(value))
 }
 
 /** Whether the agent must hear of it: what it reports itself does not count. */

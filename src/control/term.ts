@@ -3,7 +3,7 @@ import type { Millis } from '../core/model/ids.ts'
 import type { Dispatch } from '../core/model/manifest.ts'
 import { CLUSTER_KEY } from '../core/model/objects.ts'
 import type { Task } from '../core/model/task.ts'
-import type { Patience } from '../core/node/absence.ts'
+import type { Vigilance } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { goesOn } from '../core/service/plan-service.ts'
 import { earlier } from '../lib/collections.ts'
@@ -11,6 +11,7 @@ import type { Certifier } from '../ports/certifier.ts'
 import type { Reach } from '../ports/reach.ts'
 import type { ChangeBatch } from '../ports/store.ts'
 import { changeAuthority } from './change-authority.ts'
+import { keysFor } from './change-cluster-key.ts'
 import { forgetRevoked } from './forget-revoked.ts'
 import type { PassDeps } from './pass.ts'
 import { publishedNode, reconcile } from './passes.ts'
@@ -27,7 +28,8 @@ import type { World } from './world.ts'
 export interface TermConfig {
   readonly strategy: Strategy
   readonly reach: Reach
-  readonly patience: Patience
+  /** Asked again and again: users may set another one. */
+  readonly vigilance: () => Vigilance
   /** null while this server takes no other machines. */
   readonly certifier: () => Certifier | null
 }
@@ -45,7 +47,7 @@ export class Term {
   readonly #over = new AbortController()
   readonly #unfollow: () => void
 
-  constructor(deps: PassDeps, { strategy, reach, patience, certifier }: TermConfig) {
+  constructor(deps: PassDeps, { strategy, reach, vigilance, certifier }: TermConfig) {
     this.deps = deps
     this.#strategy = strategy
     this.#certifier = certifier
@@ -58,6 +60,7 @@ export class Term {
       inbox: this.#reports.inbox,
       wake,
       trust: () => words.now(),
+      clusterKeys: (node) => keysFor(node, certifier(), deps.world, (one) => this.sessions.trustOf(one)),
       onHello: (node, address) => {
         this.#presence.came(node, address)
         wake('schedule')
@@ -69,7 +72,7 @@ export class Term {
     this.#presence = new Presence({
       pass: deps,
       reach,
-      patience,
+      patience: () => vigilance().patience,
       renewals,
       connection: (node) => this.sessions.connection(node),
       drop: (node) => this.sessions.drop(node),

@@ -1,7 +1,6 @@
 import { CLUSTER_KEY, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { ClusterView, NodeView } from '../core/model/view.ts'
-import { clockConditions } from '../core/node/clock-conditions.ts'
-import { leaderConditions } from '../core/node/leader-condition.ts'
+import { clusterConditions } from '../core/node/conditions.ts'
 import { invariant } from '../lib/assert.ts'
 import type { ServerApiDeps } from './server-api.ts'
 
@@ -22,9 +21,9 @@ export function viewCluster(
     store: storeKind,
     servers: storeMembers?.servers() ?? [],
     conditions: [
-      ...leaderConditions(leadership, hasQuorum && isLed()),
       ...kept,
-      ...clockConditions(world.nodes(), (node) => term()?.sessions.aheadOf(node) ?? null),
+      ...clusterConditions(leadership, hasQuorum && isLed(), world.nodes(), term()?.sessions ?? null),
+      ...(term()?.sessions.pace.conditions(world.nodes()) ?? []),
     ],
     storeRevision: world.mirror.revision,
     version,

@@ -1,10 +1,11 @@
-import type { ServiceName, TaskId } from '../core/model/ids.ts'
+import type { Millis, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { Node } from '../core/model/node.ts'
 import { CLUSTER_KEY, DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
-import type { Task } from '../core/model/task.ts'
+import { isTerminal, type Task } from '../core/model/task.ts'
 import { isServing } from '../core/service/plan-service.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { ChangeBatch } from '../ports/store.ts'
 import type { Mirror } from '../store/mirror.ts'
 
@@ -20,13 +21,17 @@ export class World {
   readonly mirror: Mirror
   readonly #dispatchOf = new Map<ServiceName, string>()
   readonly #pending = new Set<TaskId>()
+  readonly #clock: Pick<Clock, 'now'>
+  /** When ended tasks were first seen as such, by this server's clock. */
+  readonly #endSeenAt = new Map<TaskId, Millis>()
   /** In the order of their ids; null: some have changed since. */
   #nodes: readonly Node[] | null = null
 
-  constructor(mirror: Mirror) {
+  constructor(mirror: Mirror, clock: Pick<Clock, 'now'>) {
     this.mirror = mirror
+    this.#clock = clock
     for (const { value } of mirror.list('dispatch')) this.#dispatchOf.set(value.spec.name, value.id)
-    for (const { value } of mirror.list('task')) this.#notePending(value)
+    for (const { value } of mirror.list('task')) this.#noteTask(value)
     mirror.onChange((batch) => this.#follow(batch))
   }
 
@@ -66,11 +71,16 @@ export class World {
   }
 
   tasksOf(name: ServiceName): Task[] {
-    return [...this.mirror.tasksOf(name)].map(({ value }) => value)
+    return this.mirror.tasksOf(name).map(({ value }) => value)
+  }
+
+  /** When this server saw that the task had ended, by its own clock; what had ended before it began, when it began. */
+  endSeenAt(id: TaskId): Millis {
+    return this.#endSeenAt.get(id) ?? this.#clock.now()
   }
 
   tasks(): Task[] {
-    return [...this.mirror.list('task')].map(({ value }) => value)
+    return this.mirror.list('task').map(({ value }) => value)
   }
 
   /** Tasks that wait for a node. */
@@ -125,8 +135,8 @@ export class World {
   #follow(batch: ChangeBatch): void {
     for (const { key, value } of batch.changes) {
       if (key.startsWith('task/')) {
-        if (value === null) this.#pending.delete(key.slice('task/'.length))
-        else this.#notePending(value as Task)
+        if (value === null) this.#forgetTask(key.slice('task/'.length))
+        else this.#noteTask(value as Task)
       } else if (key.startsWith('dispatch/') && value !== null) {
         const dispatch = value as Dispatch
         this.#dispatchOf.set(dispatch.spec.name, dispatch.id)
@@ -136,7 +146,13 @@ export class World {
     }
   }
 
-  #notePending(task: Task): void {
+  #forgetTask(id: TaskId): void {
+    this.#pending.delete(id)
+    this.#endSeenAt.delete(id)
+  }
+
+  #noteTask(task: Task): void {
+    if (isTerminal(task.status.state) && !this.#endSeenAt.has(task.id)) this.#endSeenAt.set(task.id, this.#clock.now())
     if (task.status.state === 'pending' && task.desired !== 'stopped') this.#pending.add(task.id)
     else this.#pending.delete(task.id)
   }

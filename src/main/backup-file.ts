@@ -29,14 +29,28 @@ export async function clusterKeyIn(dataDir: string): Promise<Buffer | null> {
 export async function clusterKeyFor(dataDir: string, file: string | null): Promise<Buffer | null> {
   const own = await clusterKeyIn(dataDir)
   if (file === null) return own
-  const given = readSecret(file, 'the cluster key')
-  if (!/^[0-9a-f]{64}$/.test(given))
-    throw new OperationalError('CONFIG_INVALID', `${file} is no copy of a cluster.key: it does not hold 64 hex digits`)
-  const key = Buffer.from(given, 'hex')
+  const key = keyInCopy(file)
   if (own === null || own.equals(key)) return key
   throw new OperationalError('CONFLICT', `${file} is another key than that in ${dataDir}/identity`, {
     hint: 'leave --cluster-key-file out, or name an empty data directory with --data',
   })
+}
+
+/** The cluster keys for a restore: the one that the backup's cluster had, and the one that it goes on with here. Throws as `clusterKeyFor` does. */
+export async function restoreKeys(
+  dataDir: string,
+  file: string | null,
+): Promise<{ readonly before: Buffer | null; readonly after: Buffer | null }> {
+  const own = await clusterKeyIn(dataDir)
+  const before = file === null ? own : keyInCopy(file)
+  return { before, after: own ?? before }
+}
+
+function keyInCopy(file: string): Buffer {
+  // Of a copy from the middle of a change the first is the one that sealed.
+  const [given = ''] = readSecret(file, 'the cluster key').split('\n')
+  if (/^[0-9a-f]{64}$/.test(given)) return Buffer.from(given, 'hex')
+  throw new OperationalError('CONFIG_INVALID', `${file} is no copy of a cluster.key: it does not hold 64 hex digits`)
 }
 
 /** Reads a backup to its end. Throws BACKUP_INVALID, saying what is wrong and where, and USAGE for a file that is not there. */

@@ -13,6 +13,7 @@ import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { proveIncarnation } from '../drivers/pki/incarnation-proof.ts'
+import { KeyRing } from '../drivers/pki/key-ring.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import type { SecretKeeper } from '../drivers/pki/secret-exchange.ts'
 import { newStretchedSecret, openClusterSecret, sealClusterSecret } from '../drivers/pki/stretched-secret.ts'
@@ -95,10 +96,11 @@ export async function foundAuthority(
   const authority = { ...(await newAuthorityRecord(clusterKey, clusterId, now)), clusterSecret }
   const { key, request } = await newKeyAndRequest()
   const terms = { clusterId, role: 'server', nodeId, addresses, now } as const
-  const certificate = await keyedCertifier(clusterKey).issue(authority, request, terms)
+  const certifier = keyedCertifier(new KeyRing(() => ({ clusterKey })))
+  const certificate = await certifier.issue(authority, request, terms)
   const files = { key, certificate, bundle: authority.bundle.join(''), clusterKey }
   await new IdentityFiles(dataDir).write(files)
-  const issued = keyedCertifier(clusterKey).describe(authority, certificate, now)
+  const issued = certifier.describe(authority, certificate, now)
   const { incarnation } = server.api.cluster().cluster
   // What was put back or moved before there was an authority is vouched for by the one that comes to be.
   const proof = incarnation > 1 ? proveIncarnation(clusterKey, authority, { clusterId, incarnation, at: now }) : null
@@ -111,10 +113,12 @@ export async function foundAuthority(
 
 /** What a server knows of the secret that machines may join with; null: there is none, or this machine is no server. */
 export function clusterSecretOf(
-  { clusterId, files: { clusterKey } }: Identity,
+  { clusterId, files }: Identity,
   authority: CertificateAuthority | null,
 ): SecretKeeper | null {
   const record = authority?.clusterSecret ?? null
+  const name = record?.sealedKey.keyId ?? ''
+  const clusterKey = new KeyRing(() => files).find(name) ?? files.clusterKey
   if (record === null || clusterKey === null) return null
   return { clusterId, salt: record.salt, stretched: openClusterSecret(clusterKey, clusterId, record) }
 }

@@ -10,6 +10,8 @@ import { durableText, errorCode } from '../drivers/durable-text.ts'
 import { describeCertificate, readCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
 import { IdentityFiles, type StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
+import { asClusterKeys, listKeys } from '../drivers/pki/key-ring.ts'
+import { clusterKeyId } from '../drivers/pki/seal.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Log } from '../ports/log.ts'
 import type { OwnIdentity } from '../ports/own-identity.ts'
@@ -23,7 +25,9 @@ export interface MachineIdentityDeps {
   readonly wall: () => Millis
   /** Gets a new certificate for the same machine. Throws OperationalErrors. */
   readonly renew: (present: StoredIdentity) => Promise<StoredIdentity>
-  /** It is another one, or trusts others. */
+  /** It is to use other cluster keys from now on; resolves when it does. Left out: there is nothing that uses them by itself. */
+  readonly takeKeys?: (keys: readonly Buffer[]) => Promise<void>
+  /** It is another one, trusts others, or has other cluster keys. */
   readonly onChange: (identity: Identity) => void
 }
 
@@ -88,10 +92,12 @@ export class MachineIdentity implements OwnIdentity {
   trust(): Trust {
     const { bundle, certificate } = this.#identity.files
     const authorities = splitBundle(bundle).map((one) => describeCertificate(one).keyHash)
-    return { authorities, signedBy: signerOf(certificate, bundle) }
+    const clusterKeys = listKeys(this.#identity.files).map(clusterKeyId)
+    return { authorities, signedBy: signerOf(certificate, bundle), ...(clusterKeys.length > 0 && { clusterKeys }) }
   }
 
-  async learn({ authority, bundle, signing, renewWithinMs, revokedServers, proof }: TrustUpdate): Promise<void> {
+  async learn(update: TrustUpdate): Promise<void> {
+    const { authority, bundle, signing, renewWithinMs, revokedServers, proof } = update
     await this.#inTurn(async () => {
       // A server that has not heard of its successor must not take back what that one said.
       const { files } = this.#identity
@@ -108,6 +114,7 @@ export class MachineIdentity implements OwnIdentity {
       this.#heeded = { authority, revokedServers }
       this.#revoked = new Set(revokedServers)
       if (this.trust().signedBy !== signing) this.#renewal.soon(renewWithinMs)
+      await this.#takeKeys(update.clusterKeys ?? [])
     })
   }
 
@@ -119,15 +126,35 @@ export class MachineIdentity implements OwnIdentity {
     this.#renewal.end()
   }
 
+  /** On disk first, then in use; only then does anybody hear of it. */
+  async #takeKeys(texts: readonly string[]): Promise<void> {
+    const { role, files } = this.#identity
+    const isNews =
+      texts.length > 0 &&
+      texts.join() !==
+        listKeys(files)
+          .map((key) => key.toString('hex'))
+          .join()
+    if (!isNews || role !== 'server') return
+    if (texts.length > 2 || !texts.every((text) => /^[0-9a-f]{64}$/.test(text)))
+      throw new OperationalError('UNAVAILABLE', 'what the server says of cluster keys makes no sense')
+    const keys = texts.map((text) => Buffer.from(text, 'hex'))
+    await this.#files.writeClusterKeys(keys)
+    await this.#deps.takeKeys?.(keys)
+    const { clusterKey: _, otherKey: __, ...rest } = this.#identity.files
+    this.#become({ ...this.#identity, files: { ...rest, ...asClusterKeys(keys) } })
+  }
+
   async #take(files: StoredIdentity): Promise<void> {
     const { uri } = describeCertificate(files.certificate)
     const who = uri === null ? null : parseIdentity(uri)
     if (who === null) throw new OperationalError('UNAVAILABLE', 'the new certificate says nothing of a node')
-    const present = this.#identity.files.bundle
-    // Whoever renewed it may know less of authorities than whoever leads has said.
-    const bundle = signerOf(files.certificate, present) === '' ? files.bundle : present
-    await this.#files.write({ ...files, bundle })
-    this.#become({ ...who, files: { ...files, bundle } })
+    const present = this.#identity.files
+    // Whoever renewed it may know less of authorities and keys than whoever leads has said meanwhile.
+    const bundle = signerOf(files.certificate, present.bundle) === '' ? files.bundle : present.bundle
+    const taken = { ...present, key: files.key, certificate: files.certificate, bundle }
+    await this.#files.write(taken)
+    this.#become({ ...who, files: taken })
   }
 
   #become(identity: Identity): void {

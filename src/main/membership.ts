@@ -12,6 +12,7 @@ import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate, readCertificate, termsOf } from '../drivers/pki/describe-certificate.ts'
 import type { StoredIdentity } from '../drivers/pki/identity-files.ts'
 import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
+import { KeyRing } from '../drivers/pki/key-ring.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
@@ -46,6 +47,8 @@ export interface MembershipOptions {
   readonly apiHost: string | null
   /** Nobody else can answer: requests stay here. */
   readonly isCutOff: () => boolean
+  /** What uses cluster keys beside this; left out: nothing. */
+  readonly takeKeys?: (keys: readonly Buffer[]) => Promise<void>
   /** Whether others can use the store too. A server of its own store cannot join. */
   readonly sharesStore: boolean
   /** What else is served on the link. */
@@ -58,6 +61,7 @@ export class Membership {
   readonly #log: Log
   #first: Identity | null
   #machine: MachineIdentity | null = null
+  readonly #ring = new KeyRing(() => this.#identity?.files ?? { clusterKey: null })
   #agent: Agent | null = null
   #server: Server | null = null
   #http: HttpServer | null = null
@@ -128,7 +132,7 @@ export class Membership {
 
   certifier(): Certifier | null {
     const clusterKey = this.#identity?.files.clusterKey ?? null
-    return clusterKey === null ? null : keyedCertifier(clusterKey)
+    return clusterKey === null ? null : keyedCertifier(this.#ring)
   }
 
   /** Of its certificate; null: it has none. */
@@ -209,7 +213,7 @@ export class Membership {
 
   /** How often each agent of this server says that it is there. */
   #heartbeatMs(): Millis {
-    return heartbeatFor(this.#options.vigilance, this.#server?.nodeCount ?? 0)
+    return heartbeatFor(this.#server?.vigilance ?? this.#options.vigilance, this.#server?.nodeCount ?? 0)
   }
 
   /** What the link measures. */
@@ -228,6 +232,7 @@ export class Membership {
       identity,
       log: this.#log,
       wall: Date.now,
+      ...(this.#options.takeKeys !== undefined && { takeKeys: this.#options.takeKeys }),
       renew: async (present) => {
         const { key, request } = await newKeyAndRequest()
         const { clusterId, role, nodeId } = this.#requireIdentity()

@@ -113,6 +113,19 @@ export interface NodeProcess {
   stop(options: { readonly park: boolean }): Promise<readonly TaskId[]>
 }
 
+/** What has to be closed again, the last that was opened first. */
+class Opened {
+  readonly #closers: (() => Promise<unknown>)[] = []
+
+  add(close: () => Promise<unknown>): void {
+    this.#closers.unshift(close)
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0)) await close()
+  }
+}
+
 /** Starts the control plane and the agent of a machine. On failure nothing is left running. */
 export async function startNode(
   options: NodeOptions,
@@ -120,58 +133,67 @@ export async function startNode(
   say: (line: string) => void = () => undefined,
 ): Promise<NodeProcess> {
   makeDataDir(options.dataDir)
+  const opened = new Opened()
+  try {
+    return await openNode(options, opened, log, say)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function openNode(
+  options: NodeOptions,
+  opened: Opened,
+  log: Log,
+  say: (line: string) => void,
+): Promise<NodeProcess> {
   const { Membership } = await import('./membership.ts')
   const managed = await openManaged(options, log, say)
+  opened.add(async () => {
+    await managed?.store.close()
+    await managed?.close()
+  })
   const shared = await openShared(options, log, say)
+  opened.add(async () => shared?.close())
   const isCutOff = (): boolean => managed?.isCutOff() ?? false
   const sharesStore = options.store.kind !== 'memory' && options.store.kind !== 'sqlite'
   const protocols = shared?.protocols ?? {}
   const membership = await Membership.open(
-    { ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
+    {
+      ...{ ...options, name: nodeName(options), isCutOff, sharesStore, protocols },
+      ...(managed !== null && { takeKeys: (keys: readonly Buffer[]) => managed.takeKeys(keys) }),
+    },
     log,
   )
   const known = await knownCluster(options.dataDir, membership.identity)
   requireStateFile(known, options.store)
   const { store, metrics } = measuredStore(await theStore(options.store, managed, shared))
+  opened.add(() => store.close())
   const server = newServer(store, membership, managed, { ...options, known }, log)
-  try {
-    await server.start()
-    await membership.takeServer(server)
-    const link = membership.ownLink()
-    const dismissed = Promise.withResolvers<string>()
-    const toldOff = dismissed.resolve
-    const { id } = server.api.cluster().cluster
-    const { agent, runtimes } = await startOwnAgent(options, id, membership, toldOff, link, log)
-    const further = await startFurtherAgents(options, id, membership, link, log)
-    await membership.listen(agent)
-    shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
-    return {
-      server,
-      runtimes: () => agent.runtimes,
-      dismissed: dismissed.promise,
-      elsewhere: membership.elsewhere,
-      apiTls: membership.apiTls,
-      metrics: () => [...metrics(), ...membership.metrics()],
-      serveApi: (http) => membership.serveApi(http),
-      stop: async ({ park }) => {
-        const ended = [agent, ...further.map((one) => one.agent)].map((one) => one.stop({ park }))
-        const left = (await Promise.all(ended)).flat()
-        await membership.close()
-        await server.stop()
-        await Promise.all([...runtimes, ...further.flatMap((one) => one.runtimes)].map((runtime) => runtime.close()))
-        await store.close()
-        await managed?.close()
-        await shared?.close()
-        return left
-      },
-    }
-  } catch (error) {
-    await membership.close()
-    await server.stop()
-    await store.close()
-    await managed?.close()
-    await shared?.close()
-    throw error
+  opened.add(() => server.stop())
+  opened.add(() => membership.close())
+  await server.start()
+  await membership.takeServer(server)
+  const dismissed = Promise.withResolvers<string>()
+  const { id } = server.api.cluster().cluster
+  const agents = await startAgents(options, id, membership, dismissed.resolve, { opened, log })
+  const [agent] = agents
+  await membership.listen(agent)
+  shared?.meet({ identity: () => membership.identity, revoked: () => server.revoked })
+  return {
+    server,
+    runtimes: () => agent.runtimes,
+    dismissed: dismissed.promise,
+    elsewhere: membership.elsewhere,
+    apiTls: membership.apiTls,
+    metrics: () => [...metrics(), ...membership.metrics()],
+    serveApi: (http) => membership.serveApi(http),
+    stop: async ({ park }) => {
+      const left = await Promise.all(agents.map((one) => one.stop({ park })))
+      await opened.close()
+      return left.flat()
+    },
   }
 }
 
@@ -216,7 +238,7 @@ function newServer(
       return beginCluster(options.known, fresh, options.store.kind)
     },
     strategy: options.strategy,
-    patience: options.vigilance.patience,
+    vigilance: options.vigilance,
     preferRegion: options.store.kind === 'shared-memory' ? null : options.preferRegion,
     version: options.version,
     level: LEVEL,
@@ -229,22 +251,42 @@ function newServer(
   return new Server({ store, ...ports, certifier, serial, backups, storeMembers, config })
 }
 
+/** The agent of this machine, and those of further nodes that it stands for. */
+async function startAgents(
+  options: NodeOptions,
+  clusterId: string,
+  membership: Membership,
+  onDismissed: (reason: string) => void,
+  { opened, log }: { readonly opened: Opened; readonly log: Log },
+): Promise<readonly [Agent, ...Agent[]]> {
+  const { nodeId, ownIdentity, trusts } = membership
+  const link = membership.ownLink()
+  const address = options.link?.advertise ?? null
+  const itself = { clusterId, nodeId, address, identity: ownIdentity, trusts, onDismissed }
+  const own = await startAgent(options, itself, link, log)
+  opened.add(() => closeAgent(own))
+  const further: Agent[] = []
+  for (const name of options.furtherNodes) {
+    // Each has its own directory, and is the only node of a placement that is called like it.
+    const dataDir = join(options.dataDir, 'nodes', name)
+    makeDataDir(dataDir)
+    const who = { clusterId, nodeId: null, address: null, trusts }
+    const started = await startAgent({ ...options, name, placement: name, dataDir }, who, link, log)
+    opened.add(() => closeAgent(started))
+    further.push(started.agent)
+  }
+  return [own.agent, ...further]
+}
+
 interface StartedAgent {
   readonly agent: Agent
   readonly runtimes: readonly Runtime[]
 }
 
-function startOwnAgent(
-  options: NodeOptions,
-  clusterId: string,
-  { nodeId, ownIdentity, trusts }: Membership,
-  onDismissed: (reason: string) => void,
-  link: Link,
-  log: Log,
-): Promise<StartedAgent> {
-  const address = options.link?.advertise ?? null
-  const who = { clusterId, nodeId, address, identity: ownIdentity, trusts, onDismissed }
-  return startAgent(options, who, link, log)
+/** Its tasks go on, unless they were stopped before. */
+async function closeAgent({ agent, runtimes }: StartedAgent): Promise<void> {
+  await agent.stop({ park: false })
+  await Promise.all(runtimes.map((runtime) => runtime.close()))
 }
 
 /** Who an agent is, and whom it believes. */
@@ -253,27 +295,6 @@ export interface AgentIdentity extends Pick<AgentDeps, 'identity' | 'onDismissed
   readonly nodeId: NodeId | null
   readonly address: string | null
   readonly trusts: IncarnationTrust
-}
-
-/** Each has its own directory, and is the only node of a placement that is called like it. */
-function startFurtherAgents(
-  options: NodeOptions,
-  clusterId: string,
-  { trusts }: Membership,
-  link: Link,
-  log: Log,
-): Promise<readonly StartedAgent[]> {
-  const started = options.furtherNodes.map((name) => {
-    const dataDir = join(options.dataDir, 'nodes', name)
-    makeDataDir(dataDir)
-    return startAgent(
-      { ...options, name, placement: name, dataDir },
-      { clusterId, nodeId: null, address: null, trusts },
-      link,
-      log,
-    )
-  })
-  return Promise.all(started)
 }
 
 /** Starts the agent of this machine. */

@@ -1,6 +1,7 @@
 import { createLog } from '../drivers/log.ts'
 import type { LogLevel } from '../ports/log.ts'
 import { type AgentProcessOptions, startAgentProcess } from './agent-process.ts'
+import { becomeReady } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 
@@ -21,16 +22,19 @@ export async function runAgent(options: RunAgentOptions): Promise<number> {
   say(
     `\nGantry is up: node ${nodeId} of cluster ${clusterId}.\n  Socket   ${options.socketPath}  (commands need a token)`,
   )
+  const endReady = await becomeReady(options.dataDir)
   const endKeeping = keepMemorySmall()
   const name = await Promise.race([signal, agent.dismissed.then((reason) => ({ reason }))])
   endKeeping()
   if (typeof name !== 'string') {
     await agent.stop({ park: false })
+    await endReady()
     throw sentAway(name.reason)
   }
   const park = name === 'SIGINT' && !options.leave
   say(farewell(park))
   process.once('SIGINT', () => process.exit(130))
   say(lastWord(await agent.stop({ park })))
+  await endReady()
   return 0
 }

@@ -8,6 +8,7 @@ import { AUTHORITY_KEY, type Key, keyOf } from '../core/model/objects.ts'
 import { smallestFree } from '../core/node/join.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import type { StoredIdentity } from '../drivers/pki/identity-files.ts'
+import { KeyRing } from '../drivers/pki/key-ring.ts'
 import { newKeyAndRequest } from '../drivers/pki/request.ts'
 import type { Snapshot, StoreRecord } from '../ports/store.ts'
 
@@ -37,7 +38,7 @@ export async function takeSeat(
   const { nodeId, name } = seat
   const authority = objectOf(records, AUTHORITY_KEY)
   if (authority === null) throw new OperationalError('UNSUPPORTED', 'this state has no certificate authority')
-  const certifier = keyedCertifier(clusterKey)
+  const certifier = keyedCertifier(new KeyRing(() => ({ clusterKey })))
   const { key, request } = await newKeyAndRequest()
   const addresses = host === null ? [] : [host]
   const terms = { clusterId: clusterOf(records).id, role: 'server', nodeId, addresses, now: at } as const

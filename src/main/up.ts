@@ -4,6 +4,7 @@ import type { Api } from '../control/api.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
 import { loadManifest } from '../core/manifest/load.ts'
+import type { TaskId } from '../core/model/ids.ts'
 import type { Manifest } from '../core/model/manifest.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
@@ -12,6 +13,7 @@ import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
 import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
+import { becomeReady } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
@@ -43,41 +45,59 @@ export async function runUp(options: UpOptions): Promise<number> {
   const first = options.first === null ? null : readFirst(options.first)
   if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log, say)
-  const signal = nextSignal()
-  const [http, ...workers] = await startApis(node, token, options, log).catch(async (error: unknown) => {
-    await node.stop({ park: false })
-    throw error
-  })
-
-  const { api } = node.server
-  const ended = new AbortController()
-  void signal.then(() => ended.abort())
-  await untilNode(api, ended.signal)
-  for (const line of node.runtimes().map(describeRuntime)) say(line)
-  if (first !== null && node.server.leads) await showFirst(first, api, say, ended.signal)
-  if (!ended.signal.aborted) say(welcome(http.address, token, first, options))
-
-  const endKeeping = keepMemorySmall()
-  const name = await Promise.race([signal, refusal(node.server), node.dismissed.then(sentAway)])
-  endKeeping()
-  if (name instanceof OperationalError) {
-    await Promise.all([http, ...workers].map((one) => one.close()))
-    await node.stop({ park: false })
-    throw name
+  const apis: HttpServer[] = []
+  let endReady = (): Promise<void> => Promise.resolve()
+  const close = async (park: boolean): Promise<readonly TaskId[]> => {
+    await Promise.all(apis.map((one) => one.close()))
+    const left = await node.stop({ park })
+    await endReady()
+    return left
   }
-  const park = name === 'SIGINT' && !options.leave
-  say(farewell(park))
-  process.once('SIGINT', () => process.exit(130))
-  await http.close()
-  say(lastWord(await node.stop({ park })))
-  return 0
+  try {
+    const signal = nextSignal()
+    apis.push(...(await startApis(node, token, options, log)))
+    await comeUp(node, first, say, signal, () => welcome(apis[0]?.address ?? null, token, first, options))
+    endReady = await becomeReady(options.dataDir)
+    const endKeeping = keepMemorySmall()
+    const name = await Promise.race([signal, refusal(node.server), dismissal(node)])
+    endKeeping()
+    const park = name === 'SIGINT' && !options.leave
+    say(farewell(park))
+    process.once('SIGINT', () => process.exit(130))
+    say(lastWord(await close(park)))
+    return 0
+  } catch (error) {
+    await close(false)
+    throw error
+  }
 }
 
-/** Resolves when the cluster has come to a level that this version does not know. */
-function refusal({ refused }: Server): Promise<OperationalError> {
-  return new Promise((resolve) => {
-    if (refused.aborted) resolve(refused.reason)
-    else refused.addEventListener('abort', () => resolve(refused.reason), { once: true })
+/** Says what there is as soon as it is there; a signal ends the waiting. */
+async function comeUp(
+  node: NodeProcess,
+  first: First | null,
+  say: (line: string) => void,
+  signal: Promise<unknown>,
+  words: () => string,
+): Promise<void> {
+  const ended = new AbortController()
+  void signal.then(() => ended.abort())
+  await untilNode(node.server.api, ended.signal)
+  for (const line of node.runtimes().map(describeRuntime)) say(line)
+  if (first !== null && node.server.leads) await showFirst(first, node.server.api, say, ended.signal)
+  if (!ended.signal.aborted) say(words())
+}
+
+/** Rejects when a user has sent this machine away. */
+async function dismissal({ dismissed }: NodeProcess): Promise<never> {
+  throw sentAway(await dismissed)
+}
+
+/** Rejects when the cluster has come to a level that this version does not know. */
+function refusal({ refused }: Server): Promise<never> {
+  return new Promise((_, reject) => {
+    if (refused.aborted) reject(refused.reason)
+    else refused.addEventListener('abort', () => reject(refused.reason), { once: true })
   })
 }
 

@@ -27,7 +27,7 @@ export interface Certifier {
     wish: TokenWish,
   ): { readonly text: string; readonly record: JoinTokenRecord }
   /** In a time that tells nothing of the secret. */
-  secretMatches(record: JoinTokenRecord | null, secret: string): boolean
+  secretMatches(authority: CertificateAuthority, record: JoinTokenRecord | null, secret: string): boolean
   /** Certifies the key of a request; PEM, with the chain that goes with it. Throws USAGE for a request that is not sound. */
   issue(
     authority: CertificateAuthority,
@@ -41,14 +41,18 @@ export interface Certifier {
   /** The authority's record with a next one in it, made now. Throws CONFLICT while one is in it already. */
   prepareNext(authority: CertificateAuthority, clusterId: string, now: Millis): Promise<CertificateAuthority>
   /** What the store keeps of a cluster secret. */
-  sealSecret(clusterId: string, secret: StretchedSecret): ClusterSecretRecord
+  sealSecret(authority: CertificateAuthority, clusterId: string, secret: StretchedSecret): ClusterSecretRecord
   /** The authority's word that the state of the cluster is of this incarnation. */
   prove(
     authority: CertificateAuthority,
     life: { readonly clusterId: string; readonly incarnation: number; readonly at: Millis },
   ): IncarnationProof
   /** What proves that this cluster made a backup. */
-  backupKey(): BackupKey
-  /** In hex: what a machine must have to be a server. */
-  clusterKey(): string
+  backupKey(authority: CertificateAuthority): BackupKey
+  /** The cluster keys of these names, in hex: what a machine must have to be a server. null: this one has not all of them. */
+  keyTexts(names: readonly string[]): readonly string[] | null
+  /** Makes another cluster key, kept in mind until servers hold it, and names it. */
+  drawKey(): string
+  /** The same authority, with all that is sealed in it sealed with the key of that name. Throws STORE_CORRUPT. */
+  reseal(authority: CertificateAuthority, clusterId: string, keyName: string): CertificateAuthority
 }

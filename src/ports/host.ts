@@ -1,3 +1,4 @@
+import type { HostStats } from '../core/model/host-stats.ts'
 import type { Millis } from '../core/model/ids.ts'
 import type { Resources } from '../core/model/service.ts'
 import type { ExecSession } from './runtime.ts'
@@ -7,19 +8,6 @@ export interface DurableText {
   /** null when it was never written. Throws STORE_CORRUPT when it cannot be read. */
   read(): Promise<string | null>
   write(text: string): Promise<void>
-}
-
-export interface HostStats {
-  readonly memoryTotalBytes: number
-  readonly memoryAvailableBytes: number
-  readonly diskTotalBytes: number
-  readonly diskFreeBytes: number
-  /** CPU time of all cores since boot, in milliseconds. */
-  readonly cpuBusyMs: number
-  readonly cpuTotalMs: number
-  readonly load1: number
-  readonly load5: number
-  readonly load15: number
 }
 
 export type ProbeTarget =

@@ -1,8 +1,9 @@
+import type { HostStats } from '../core/model/host-stats.ts'
 import type { NodeIdentity } from '../core/model/identity.ts'
 import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { AgentMessage, ServerMessage, TaskSample } from '../core/model/message.ts'
 import type { RuntimeDescription } from '../core/model/node.ts'
-import type { DockerRequest, HostStats } from './host.ts'
+import type { DockerRequest } from './host.ts'
 import type { ExecRequest, ExecSession, LogLine, LogQuery } from './runtime.ts'
 
 /** What a plan rests on that only the node itself knows. */

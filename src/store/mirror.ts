@@ -17,6 +17,7 @@ interface Waiter {
  * revision; it only ever moves forward. A commit of ours shows here after `waitFor` its revision, not before.
  */
 export class Mirror {
+  readonly #byKey = new Map<Key, StoreRecord>()
   readonly #kinds = new Map<string, OrderedMap<StoreRecord>>()
   readonly #tasks = new TaskIndex()
   readonly #listeners = new Set<(batch: ChangeBatch) => void>()
@@ -44,7 +45,8 @@ export class Mirror {
   }
 
   get<K extends ObjectKind>(key: Key<K>): StoreRecord<K> | null {
-    return this.#of(kindOf<K>(key)).get(key)
+    // The first part of a key names the type of its value: that is what the table of object types says.
+    return (this.#byKey.get(key) ?? null) as StoreRecord<K> | null
   }
 
   /** All objects of a kind in the order of their keys. */
@@ -133,12 +135,14 @@ export class Mirror {
 
   #put(record: StoreRecord): void {
     const kind = kindOf(record.key)
+    this.#byKey.set(record.key, record)
     if (kind === 'task') this.#tasks.set(record as StoreRecord<'task'>)
     this.#of(kind).set(record)
   }
 
   #delete(key: Key): void {
     const kind = kindOf(key)
+    this.#byKey.delete(key)
     if (kind === 'task') this.#tasks.delete(key as Key<'task'>)
     this.#of(kind).delete(key)
   }
@@ -149,7 +153,6 @@ export class Mirror {
       records = new OrderedMap()
       this.#kinds.set(kind, records)
     }
-    // The first part of a key names the type of its value: that is what the table of object types says.
     return records as unknown as OrderedMap<StoreRecord<K>>
   }
 }

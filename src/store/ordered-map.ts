@@ -1,24 +1,20 @@
-/** Records by key, listed in the order of their keys. Made for many readers and small changes. */
+/** Records in the order of their keys, one of each. Made for many readers and small changes. */
 export class OrderedMap<R extends { readonly key: string }> {
-  readonly #byKey = new Map<string, R>()
   readonly #sorted: R[] = []
 
   get size(): number {
     return this.#sorted.length
   }
 
-  get(key: string): R | null {
-    return this.#byKey.get(key) ?? null
-  }
-
   set(record: R): void {
     const at = this.#position(record.key)
-    this.#sorted.splice(at, this.#byKey.has(record.key) ? 1 : 0, record)
-    this.#byKey.set(record.key, record)
+    if (this.#sorted[at]?.key === record.key) this.#sorted[at] = record
+    else this.#sorted.splice(at, 0, record)
   }
 
   delete(key: string): void {
-    if (this.#byKey.delete(key)) this.#sorted.splice(this.#position(key), 1)
+    const at = this.#position(key)
+    if (this.#sorted[at]?.key === key) this.#sorted.splice(at, 1)
   }
 
   /** A list of its own, so that whoever reads it may wait in between. */

@@ -1,5 +1,6 @@
 import type { EventQuery, TaskLogLine } from '../control/api.ts'
 import type { Event } from '../core/model/event.ts'
+import type { HostStats } from '../core/model/host-stats.ts'
 import type { Role, StretchedSecret } from '../core/model/identity.ts'
 import type { Millis, NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
@@ -20,7 +21,7 @@ import type {
   TaskView,
 } from '../core/model/view.ts'
 import type { SettingView } from '../core/settings/settings.ts'
-import type { DockerRequest, HostStats } from '../ports/host.ts'
+import type { DockerRequest } from '../ports/host.ts'
 import type { ExecRequest, ExecSession, LogQuery } from '../ports/runtime.ts'
 import { type Connection, connectionTo, type Servers, type Target } from './client/connection.ts'
 import { watchEvents } from './client/events.ts'

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { taskId } from '../../src/core/model/ids.ts'
-import type { ContainerSpec } from '../../src/core/model/service.ts'
 import { DockerRuntime } from '../../src/drivers/docker/runtime.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { ContainerOrder } from '../../src/ports/runtime.ts'
+import { aContainer } from '../builders.ts'
 import type { ExecProgram, OrderOptions, Program, RuntimeUnderTest } from '../contract/runtime-under-test.ts'
 import { freePort } from '../free-port.ts'
 import { BUSYBOX_IMAGE } from './images.ts'
@@ -147,44 +147,7 @@ export class DockerWorld implements RuntimeUnderTest {
 }
 
 /** A spec that asks for nothing. */
-export const BARE_SPEC: ContainerSpec = {
-  image: null,
-  entrypoint: null,
-  command: null,
-  env: {},
-  ports: [],
-  mounts: [],
-  networkMode: 'bridge',
-  network: null,
-  dns: [],
-  extraHosts: [],
-  hostname: null,
-  user: null,
-  workingDir: null,
-  labels: {},
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  readOnly: false,
-  tmpfs: {},
-  ulimits: [],
-  devices: [],
-  logging: null,
-  limits: {
-    cpuMillis: null,
-    memoryBytes: null,
-    memoryPercent: null,
-    memorySwapBytes: null,
-    kernelMemoryBytes: null,
-    memorySwappiness: null,
-    cpuShares: null,
-    cpusetCpus: null,
-    blkioWeight: null,
-  },
-  init: false,
-  stopSignal: null,
-  stopGraceMs: 10_000,
-}
+export const BARE_SPEC = aContainer({ image: null, stopGraceMs: 10_000 })
 
 function commandOf(program: Program): readonly string[] {
   switch (program.kind) {

@@ -3,13 +3,16 @@ import { loseHost } from '../lab/contender.ts'
 import { EngineEvents } from '../lab/engine-events.ts'
 import { FAST, gantryContender } from '../lab/gantry-contender.ts'
 import { Lab } from '../lab/lab.ts'
-import { type Losses, requireKept, saveLabResult } from './lab-results.ts'
+import { type LabPart, type Losses, requireKept, saveLabResult } from './lab-results.ts'
 
 const HOSTS = 5
 const TRIALS = 30
 const LONGEST_SETTLE_MS = 5_000
 /** What a trial takes at most on a machine that has something else to do. */
 const TRIAL_MS = 60_000
+
+/** Heartbeats of 5 s, and six more for all that follows. */
+const RARE_GOAL_MS = 11_000
 
 type Whose = 'agent' | 'leader'
 
@@ -19,39 +22,50 @@ interface Kind {
   readonly goalMs: number
 }
 
-const KINDS: readonly Kind[] = [
-  { name: 'machine of an agent', whose: 'agent', goalMs: 10_000 },
-  { name: 'machine of the leader', whose: 'leader', goalMs: 10_000 },
-]
-const FAST_KINDS: readonly Kind[] = [{ name: 'machine of an agent, fast profile', whose: 'agent', goalMs: 3_000 }]
-
-/**
- * Machines with 12 tasks lose power, 30 of agents and 30 of leaders in turn, or as many as there is time for. Throws when one
- * took too long.
- */
-export function labLosses(milliseconds: number, rngSeed: number, say: (line: string) => void): Promise<void> {
-  return runLosses('lab-losses', KINDS, Date.now() + milliseconds, rngSeed, say)
+/** How the machines are watched, and what is lost in turn. */
+interface Watch {
+  readonly upArgs: readonly string[]
+  readonly kinds: readonly Kind[]
 }
 
-/** The same in the fast profile, 30 machines of agents. */
-export function labLossesFast(milliseconds: number, rngSeed: number, say: (line: string) => void): Promise<void> {
-  return runLosses('lab-losses-fast', FAST_KINDS, Date.now() + milliseconds, rngSeed, say)
-}
+const WATCHES = {
+  'lab-losses': {
+    upArgs: [],
+    kinds: [
+      { name: 'machine of an agent', whose: 'agent', goalMs: 10_000 },
+      { name: 'machine of the leader', whose: 'leader', goalMs: 10_000 },
+    ],
+  },
+  'lab-losses-fast': {
+    upArgs: FAST,
+    kinds: [{ name: 'machine of an agent, fast profile', whose: 'agent', goalMs: 3_000 }],
+  },
+  // As a cluster of 5,000 has it.
+  'lab-losses-rare': {
+    upArgs: ['--heartbeat', '5s'],
+    kinds: [
+      { name: 'machine of an agent, heartbeats of 5 s', whose: 'agent', goalMs: RARE_GOAL_MS },
+      { name: 'machine of the leader, heartbeats of 5 s', whose: 'leader', goalMs: RARE_GOAL_MS },
+    ],
+  },
+} as const satisfies Partial<Record<LabPart, Watch>>
 
-async function runLosses(
-  part: 'lab-losses' | 'lab-losses-fast',
-  kinds: readonly Kind[],
-  until: number,
+/** Machines with 12 tasks lose power, 30 of each kind in turn, or as many as there is time for. Throws when one took too long. */
+export async function labLosses(
+  part: keyof typeof WATCHES,
+  milliseconds: number,
   rngSeed: number,
   say: (line: string) => void,
 ): Promise<void> {
+  const until = Date.now() + milliseconds
+  const { upArgs, kinds }: Watch = WATCHES[part]
   const rng = createRng(rngSeed)
   const times = new Map<string, number[]>(kinds.map(({ name }) => [name, []]))
   const losses = (): Record<string, Losses> =>
     Object.fromEntries(kinds.map(({ name, goalMs }) => [name, { goalMs, ms: times.get(name) ?? [] }]))
   const lab = await Lab.start({ hosts: HOSTS })
   try {
-    const contender = await gantryContender(lab, part === 'lab-losses-fast' ? FAST : [])
+    const contender = await gantryContender(lab, upArgs)
     const events = await EngineEvents.follow(lab.hosts)
     for (let trial = 0; trial < TRIALS; trial++) {
       for (const { name, whose } of kinds) {

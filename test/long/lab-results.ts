@@ -6,7 +6,7 @@ import type { Verdict } from '../lab/watched-cluster.ts'
 const DIRECTORY = 'test/long/results'
 
 /** Parts of the campaign; each has a file of its own, so that they can be run one by one. */
-export const LAB_PARTS = ['lab-faults', 'lab-starved', 'lab-losses', 'lab-losses-fast'] as const
+export const LAB_PARTS = ['lab-faults', 'lab-starved', 'lab-losses', 'lab-losses-fast', 'lab-losses-rare'] as const
 export type LabPart = (typeof LAB_PARTS)[number]
 
 /** Machines with all replicas that lost their power. */

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { dockerCampaign } from './docker-campaign.ts'
 import { type Campaign, killCampaign } from './kill-campaign.ts'
 import { labFaults, labStarved } from './lab-faults.ts'
-import { labLosses, labLossesFast } from './lab-losses.ts'
+import { labLosses } from './lab-losses.ts'
 import { processCampaign } from './process-campaign.ts'
 import { storeCampaign } from './store-campaign.ts'
 import { STORES_UNDER_FIRE } from './stores-under-fire.ts'
@@ -82,7 +82,7 @@ async function script(file: string, args: readonly string[]): Promise<void> {
 const PARTS: readonly Part[] = [
   {
     name: 'lives',
-    share: 0.3,
+    share: 0.28,
     run: (milliseconds) => {
       // Sized for a slow machine: a fast one is done earlier.
       const lives = Math.max(100, Math.floor((milliseconds / 1_000) * LIVES_A_SECOND))
@@ -99,8 +99,9 @@ const PARTS: readonly Part[] = [
   { name: 'docker', share: 0.15, run: (ms) => killsFor(dockerCampaign, ms) },
   { name: 'lab-faults', share: 0.04, run: (ms) => labFaults(ms, rngSeed, say) },
   { name: 'lab-starved', share: 0.05, run: (ms) => labStarved(ms, rngSeed, say) },
-  { name: 'lab-losses', share: 0.04, run: (ms) => labLosses(ms, rngSeed, say) },
-  { name: 'lab-losses-fast', share: 0.02, run: (ms) => labLossesFast(ms, rngSeed, say) },
+  { name: 'lab-losses', share: 0.04, run: (ms) => labLosses('lab-losses', ms, rngSeed, say) },
+  { name: 'lab-losses-fast', share: 0.02, run: (ms) => labLosses('lab-losses-fast', ms, rngSeed, say) },
+  { name: 'lab-losses-rare', share: 0.02, run: (ms) => labLosses('lab-losses-rare', ms, rngSeed, say) },
 ]
 
 let failed = 0

@@ -6,7 +6,10 @@ import { parseArgs } from 'node:util'
 
 /** What a bug's tree needs of the checkout. */
 const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
-const UNIT = ['src/core/node', 'src/core/plan', 'src/core/service', 'src/core/schedule']
+const UNIT = [
+  ...['node', 'plan', 'service', 'schedule', 'incarnation', 'replica'].map((part) => `src/core/${part}`),
+  ...['src/agent', 'src/control'],
+]
 
 interface Verdict {
   readonly caughtBy: string | null
@@ -20,13 +23,22 @@ const { values } = parseArgs({
     lives: { type: 'string', default: '1000' },
     /** So many of those find each of them; one takes as long as three small ones. */
     'cluster-lives': { type: 'string', default: '600' },
+    /** And so many those of servers that keep the state in their memories. */
+    'memory-lives': { type: 'string', default: '200' },
     /** Asks the unit tests too when lives have caught the bug. */
     all: { type: 'boolean', default: false },
   },
 })
 
-/** Bugs of these numbers need several servers or nodes, and are looked for in lives about clusters. */
-const needsCluster = (number: number): boolean => (number >= 38 && number < 60) || (number >= 67 && number < 74)
+type Shape = 'small' | 'cluster' | 'memory'
+
+/** Bugs of these numbers need several servers or nodes, or servers without a store; each is looked for where it can show. */
+const SHAPES: readonly { readonly shape: Shape; readonly first: number; readonly last: number }[] = [
+  { shape: 'cluster', first: 38, last: 59 },
+  { shape: 'cluster', first: 67, last: 73 },
+  { shape: 'memory', first: 79, last: 85 },
+  { shape: 'cluster', first: 86, last: 86 },
+]
 
 const root = process.cwd()
 /** The tree as it was at the beginning, whatever happens to it meanwhile. */
@@ -70,12 +82,13 @@ function hunt(patch: string): Verdict {
   }
 }
 
-function shapeFor(patch: string): 'small' | 'cluster' {
-  return needsCluster(Number(patch.slice(0, 2))) ? 'cluster' : 'small'
+function shapeFor(patch: string): Shape {
+  const number = Number(patch.slice(0, 2))
+  return SHAPES.find(({ first, last }) => first <= number && number <= last)?.shape ?? 'small'
 }
 
-function askLives(tree: string, shape: 'small' | 'cluster'): Verdict {
-  const lives = shape === 'small' ? values.lives : values['cluster-lives']
+function askLives(tree: string, shape: Shape): Verdict {
+  const lives = shape === 'small' ? values.lives : values[`${shape}-lives`]
   const run = spawnSync(process.execPath, [join('test', 'sim', 'main.ts'), '--lives', lives, '--shape', shape], {
     cwd: tree,
     encoding: 'utf8',

@@ -5,6 +5,8 @@ interface Kept {
   readonly owner: object
   readonly name: string
   readonly descriptor: PropertyDescriptor
+  /** What stands there while an event runs. */
+  readonly stub: PropertyDescriptor
 }
 
 /**
@@ -25,12 +27,7 @@ export class AmbientGuard {
   enter(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const { owner, name } of this.#kept) {
-      const stub = (): never => {
-        throw new Error(`${name} of the machine was used inside a simulated life`)
-      }
-      Object.defineProperty(owner, name, { get: stub, configurable: true })
-    }
+    for (const { owner, name, stub } of this.#kept) Object.defineProperty(owner, name, stub)
   }
 
   leave(): void {
@@ -41,6 +38,10 @@ export class AmbientGuard {
 
   #keep(owner: object, name: string): void {
     const descriptor = Object.getOwnPropertyDescriptor(owner, name)
-    if (descriptor?.configurable) this.#kept.push({ owner, name, descriptor })
+    if (!descriptor?.configurable) return
+    const get = (): never => {
+      throw new Error(`${name} of the machine was used inside a simulated life`)
+    }
+    this.#kept.push({ owner, name, descriptor, stub: { get, configurable: true } })
   }
 }

@@ -107,12 +107,13 @@ const PROMISES: readonly MakeCheck[] = [
 export class Checks {
   readonly #context: CheckContext
   #made: readonly (readonly [MakeCheck, Check])[]
-  #checks: readonly Check[]
+  #onFact: readonly NonNullable<Check['onFact']>[] = []
+  #onCommit: readonly NonNullable<Check['onCommit']>[] = []
 
   constructor(context: CheckContext) {
     this.#context = context
     this.#made = PROMISES.map((make) => [make, make(context)])
-    this.#checks = this.#made.map(([, check]) => check)
+    this.#sort()
   }
 
   /** A backup was put back, and the shadow shows it. */
@@ -121,18 +122,24 @@ export class Checks {
       if (ACROSS.has(make)) return [[make, check] as const]
       return ANEW.has(make) ? [[make, make(this.#context)] as const] : []
     })
-    this.#checks = this.#made.map(([, check]) => check)
+    this.#sort()
+  }
+
+  /** Facts are many, and each check wants to hear only of some. */
+  #sort(): void {
+    this.#onFact = this.#made.flatMap(([, { onFact }]) => onFact ?? [])
+    this.#onCommit = this.#made.flatMap(([, { onCommit }]) => onCommit ?? [])
   }
 
   onFact(fact: Fact): void {
-    for (const check of this.#checks) check.onFact?.(fact)
+    for (const check of this.#onFact) check(fact)
     if (fact.kind !== 'commit') return
     const written = this.#context.shadow.take(fact.batch)
-    for (const check of this.#checks) check.onCommit?.(written, fact)
+    for (const check of this.#onCommit) check(written, fact)
   }
 
   onAnswer(request: Request): void {
-    for (const check of this.#checks) check.onAnswer?.(request)
+    for (const [, check] of this.#made) check.onAnswer?.(request)
   }
 }
 

@@ -85,6 +85,8 @@ export class SimConnection {
   readonly #asked = new Set<(error: Error) => void>()
   /** What waits for the network, in order. */
   readonly #held: (() => void)[] = []
+  /** Of what is never changed once it is made. */
+  readonly #copies = new WeakMap<object, object>()
   readonly #takeWire: () => void
   #arrivalAtServer = 0
   #arrivalAtAgent = 0
@@ -239,9 +241,15 @@ export class SimConnection {
     }
   }
 
-  #send<M>(message: M, to: End<M>, way: Way, after: number, tell: (message: M) => void): number {
+  #send<M extends AgentMessage | ServerMessage>(
+    message: M,
+    to: End<M>,
+    way: Way,
+    after: number,
+    tell: (message: M) => void,
+  ): number {
     const { clock, rng, copies, network } = this.#deps
-    const sent = copies ? (JSON.parse(JSON.stringify(message)) as M) : message
+    const sent = copies ? this.#copyOf(message) : message
     const at = Math.max(after, clock.now() + rng.below(rng.chance(0.05) ? 150 : 8))
     const deliver = (): void => {
       if (this.#broken || !to.owner.alive) return
@@ -254,6 +262,23 @@ export class SimConnection {
     }
     clock.callAt(at, deliver)
     return at
+  }
+
+  /** As over the link, where only differences go, what has not changed arrives as the same object. */
+  #copyOf<M extends AgentMessage | ServerMessage>(message: M): M {
+    if (message.kind !== 'assignment') return copyOf(message)
+    const tasks = message.tasks.map((task) =>
+      this.#kept(task, () => ({ ...copyOf({ ...task, spec: null }), spec: this.#kept(task.spec, copyOf) })),
+    )
+    return { ...copyOf({ ...message, tasks: [] }), tasks }
+  }
+
+  #kept<T extends object>(value: T, copy: (value: T) => T): T {
+    const known = this.#copies.get(value) as T | undefined
+    if (known !== undefined) return known
+    const made = copy(value)
+    this.#copies.set(value, made)
+    return made
   }
 
   /** Takes a part of a call over the network: now, when it is whole again, or not when it is too late by then. */
@@ -305,6 +330,10 @@ export class SimConnection {
       answers: (address, withinMs) => remote(() => calls.answers(address, withinMs)),
     }
   }
+}
+
+function copyOf<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T
 }
 
 /** What a call waits for its answer at most. */

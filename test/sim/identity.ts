@@ -13,6 +13,7 @@ export interface SimIdentityFiles {
   bundle: string
   keys: number
   heeded: Authority | null
+  clusterKeys: readonly string[]
 }
 
 export interface SimIdentityDeps {
@@ -35,11 +36,11 @@ export class SimIdentity implements OwnIdentity {
   }
 
   trust(): Trust {
-    const { certificate, bundle } = this.#deps.files
-    return { authorities: namesIn(bundle), signedBy: signerOf(certificate) }
+    const { certificate, bundle, clusterKeys } = this.#deps.files
+    return { authorities: namesIn(bundle), signedBy: signerOf(certificate), clusterKeys }
   }
 
-  async learn({ authority, bundle, signing }: TrustUpdate): Promise<void> {
+  async learn({ authority, bundle, signing, clusterKeys }: TrustUpdate): Promise<void> {
     const { files, name, onChange } = this.#deps
     if (judgeAuthority(files.heeded, authority, () => true).kind !== 'accept') return
     files.heeded = authority
@@ -54,6 +55,16 @@ export class SimIdentity implements OwnIdentity {
       onChange()
     }
     if (signerOf(files.certificate) !== signing) this.renew()
+    if (clusterKeys !== undefined) this.#takeKeys(clusterKeys)
+  }
+
+  #takeKeys(clusterKeys: readonly string[]): void {
+    const { files, name, onChange } = this.#deps
+    // It could open nothing of what was sealed until now.
+    if (!clusterKeys.some((key) => files.clusterKeys.includes(key)))
+      throw new Error(`${name} is told to hold ${clusterKeys.join()} in the place of ${files.clusterKeys.join()}`)
+    files.clusterKeys = clusterKeys
+    onChange()
   }
 
   renew(): void {

@@ -327,10 +327,13 @@ class Life {
     const line = describeFact(fact)
     if (line !== null) this.#say(line)
     if (fact.kind === 'commit') this.#commits += 1
-    const node = this.#nodes.find(({ name }) => 'node' in fact && name === fact.node)
-    if (fact.kind === 'to-server' && fact.message.kind === 'report') node?.said.push(fact.message)
-    if (fact.kind === 'to-agent') node?.heard.push(fact.message)
+    if (fact.kind === 'to-server' && fact.message.kind === 'report') this.#nodeOf(fact)?.said.push(fact.message)
+    if (fact.kind === 'to-agent') this.#nodeOf(fact)?.heard.push(fact.message)
     if (!this.#regressed) this.#checks.onFact(fact)
+  }
+
+  #nodeOf(fact: { readonly node: string }): SimNode | undefined {
+    return this.#nodes.find(({ name }) => name === fact.node)
   }
 
   #say(what: string): void {

@@ -3,10 +3,11 @@ import { createRng } from '../../src/lib/rng.ts'
 import { FAULT_CLASSES } from './faults.ts'
 import { type LifeOutcome, live } from './life.ts'
 import { drawProfile, type Shape } from './profile.ts'
-import { CLUSTER_REGRESSIONS, REGRESSIONS } from './regressions.ts'
+import { CLUSTER_REGRESSIONS, MEMORY_REGRESSIONS, REGRESSIONS } from './regressions.ts'
 
 const SMALL_LIVES = 280
 const CLUSTER_LIVES = 60
+const MEMORY_LIVES = 40
 
 async function outcomeOf(rngSeed: number, shape: Shape): Promise<LifeOutcome> {
   const outcome = await live({ rngSeed, shape })
@@ -29,10 +30,15 @@ test.each(CLUSTER_REGRESSIONS)('cluster %i keeps every promise again: %s', async
   await outcomeOf(rngSeed, 'cluster')
 })
 
+test.each(MEMORY_REGRESSIONS)('memory %i keeps every promise again: %s', async (rngSeed) => {
+  await outcomeOf(rngSeed, 'memory')
+})
+
 test('many lives keep every promise, come to rest, and meet every kind of fault', async () => {
   const struck = new Set<string>()
-  for (let rngSeed = 1; rngSeed <= SMALL_LIVES + CLUSTER_LIVES; rngSeed++) {
-    const { faults } = await outcomeOf(rngSeed, rngSeed <= SMALL_LIVES ? 'small' : 'cluster')
+  for (let rngSeed = 1; rngSeed <= SMALL_LIVES + CLUSTER_LIVES + MEMORY_LIVES; rngSeed++) {
+    const shape = rngSeed <= SMALL_LIVES ? 'small' : rngSeed <= SMALL_LIVES + CLUSTER_LIVES ? 'cluster' : 'memory'
+    const { faults } = await outcomeOf(rngSeed, shape)
     for (const fault of faults.keys()) struck.add(fault)
   }
   expect(FAULT_CLASSES.filter((fault) => !struck.has(fault))).toEqual([])
@@ -55,6 +61,12 @@ test('every number of servers from 1 to 7 and of agents from 1 to 20 occurs', ()
   const occurring = (numbers: number[]): number[] => [...new Set(numbers)].sort((a, b) => a - b)
   expect(occurring(drawn.map(({ servers }) => servers))).toEqual([1, 2, 3, 4, 5, 6, 7])
   expect(occurring(drawn.map(({ nodes }) => nodes))).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+})
+
+test.each([3, 24])('memory %i goes the same way every time', async (rngSeed) => {
+  const [first, second] = [await live({ rngSeed, shape: 'memory' }), await live({ rngSeed, shape: 'memory' })]
+  expect(second.hash).toBe(first.hash)
+  expect(first.events).toBeGreaterThan(100)
 })
 
 test.each([8, 21])('cluster %i goes the same way every time', async (rngSeed) => {

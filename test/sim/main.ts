@@ -11,7 +11,7 @@ const { values } = parseArgs({
     lives: { type: 'string', default: '1000' },
     first: { type: 'string', default: '1' },
     seed: { type: 'string' },
-    /** `small`, `cluster` or `smoke`; as each number says if it is left out. */
+    /** `small`, `cluster`, `memory` or `smoke`; as each number says if it is left out. */
     shape: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
@@ -21,6 +21,8 @@ const { values } = parseArgs({
 const shape = SHAPES.find((one) => one === values.shape)
 if (values.shape !== undefined && shape === undefined) throw new Error(`there is no shape ${values.shape}`)
 const shaped = shape === undefined ? {} : { shape }
+// Faults make thousands of errors, and writing down where costs a life a twentieth: `--verbose` repeats it with that.
+if (!values.verbose) Error.stackTraceLimit = 0
 const first = Number(values.seed ?? values.first)
 const lives = values.seed === undefined ? Number(values.lives) : 1
 const faults = new Map<string, number>(FAULT_CLASSES.map((fault) => [fault, 0]))

@@ -97,6 +97,7 @@ export class NodeUser {
       await api.setConfig('strategy', this.#lookRng.pick(['spread', 'bin-pack']), caller)
       api.config()
       await api.setClusterSecret(null, caller)
+      await this.#ask({ kind: 'rotate-cluster-key' })
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
     }

@@ -4,6 +4,7 @@ import type { Report, ServerMessage } from '../../src/core/model/message.ts'
 import { type Resources, RUNTIME_KINDS, type RuntimeKind } from '../../src/core/model/service.ts'
 import type { Rng } from '../../src/lib/rng.ts'
 import type { AgentCalls, ServerConnection } from '../../src/ports/link.ts'
+import { FIRST_KEY } from '../plain-certifier.ts'
 import { SimConnection } from './connection.ts'
 import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
@@ -32,7 +33,10 @@ export class SimNode {
   readonly engines: Readonly<Record<RuntimeKind, SimEngine>>
   readonly cache: SimFile
   /** Who it is, on its disk. */
-  readonly #identity: SimIdentityFiles = { certificate: '', bundle: '', keys: 0, heeded: null }
+  readonly #identity: SimIdentityFiles = {
+    ...{ certificate: '', bundle: '', keys: 0, heeded: null },
+    clusterKeys: [FIRST_KEY],
+  }
   readonly #watchdog: SimWatchdog
   /** What its agent runs when it is started next. */
   program: Program = FIRST_PROGRAM

@@ -24,6 +24,7 @@ export const REGRESSIONS: readonly (readonly [number, string])[] = [
   [114, 'what a settled state does not know stayed where it was more than may be taken unasked'],
   [247, 'what waited for the state to be settled did not start when it was'],
   [2673, 'a task that had no node in a backup got another one than the one it had by then'],
+  [2478, 'a revision was called applied while a node joined that a global service belongs on'],
   [
     1179,
     'a user whose repeated change was made, and not answered, was taken for told what he had been told the first time',
@@ -52,4 +53,9 @@ export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
   [664, 'the first of many silent machines was given up while the others were being asked'],
   [160, 'an exclusive service started when the state was settled, before what the state does not know was gone'],
   [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
+]
+
+/** And for lives of servers that keep the state in their memories. */
+export const MEMORY_REGRESSIONS: readonly (readonly [number, string])[] = [
+  [26, 'a machine that one side of a partition had sent away came back, because the other side still had its node'],
 ]

@@ -148,7 +148,7 @@ export class SimServer {
         address: this.address,
         newCluster: () => ({ id: this.clusterId, name: 'sim', incarnation: 1, createdAt: clock.now() }),
         strategy: STRATEGIES[0],
-        patience: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)].patience,
+        vigilance: VIGILANCES[rng.split('vigilance').pick(FAILURE_DETECTIONS)],
         preferRegion: null,
         version: this.program.version,
         level: this.program.level,

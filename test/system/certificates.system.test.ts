@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AuthorityView, NodeView, TaskView } from '../../src/core/model/view.ts'
@@ -6,7 +6,7 @@ import { describeCertificate } from '../../src/drivers/pki/describe-certificate.
 import { TestEtcd } from '../stores/etcd.ts'
 import { etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
-import { aMachine, aServer, aToken, readyNodes, type ServerMachine, WEB } from './machines.ts'
+import { aMachine, apply, aServer, aToken, readyNodes, type ServerMachine } from './machines.ts'
 
 /** The identity in a machine's certificate. */
 function certifiedAs({ dataDir }: Gantry): string {
@@ -26,12 +26,6 @@ async function anAgent(server: ServerMachine, name: string): Promise<Gantry> {
     (names) => names.includes(name),
   )
   return machine
-}
-
-async function apply(gantry: Gantry): Promise<void> {
-  const file = join(gantry.dataDir, 'web.yaml')
-  writeFileSync(file, WEB)
-  expect(await gantry.run('apply', '--yes', '--config', file)).toMatchObject({ code: 0 })
 }
 
 /** Kills an agent and waits until its node is unreachable; what it runs goes on. */

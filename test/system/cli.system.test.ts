@@ -68,6 +68,13 @@ test.each([
     words: ['services', 'a', 'b'],
     said: "Error: too many arguments for 'services': expected 1 argument but got 2: a, b\nTry: `gantry help services`\n",
   },
+  { words: ['node', 'drain'], said: "Error: missing required argument 'node'\nTry: `gantry help node drain`\n" },
+  { words: ['node', 'emty'], said: "Error: unknown command 'emty'\nTry: `gantry help node`\n" },
+  {
+    words: ['node', 'set', '1', '--placement', 'a/b'],
+    said: expect.stringContaining('"a/b" is not the name of a placement'),
+  },
+  { words: ['node', 'set', '1', '--public-address', 'a b'], said: expect.stringContaining('"a b" is not an address') },
   { words: ['service', 'scale', 'web', 'many'], said: expect.stringContaining('use a whole number') },
   { words: ['up', '--strategy', 'random'], said: expect.stringContaining('round-robin') },
   { words: ['up', '--listen', 'nowhere'], said: expect.stringContaining('nowhere is no address to listen on') },

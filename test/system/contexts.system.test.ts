@@ -36,6 +36,9 @@ test('clusters elsewhere are made known, chosen and trusted by the authority or 
   expect(JSON.stringify(await away.json('which'))).not.toContain(tokenOf(server))
   expect(await away.run('leader', '--context', 'blue')).toMatchObject({ code: 0 })
   expect(await away.run('leader', 'blue')).toMatchObject({ code: 0 })
+  expect(await away.run('health', 'blue')).toMatchObject({ code: 0, stdout: 'healthy\n' })
+  const silent = await away.run('health', 'pin')
+  expect(silent).toMatchObject({ code: 1, stdout: expect.stringContaining(`no Gantry answers on ${nowhere}`) })
   expect(await away.run('nodes', 'gone')).toMatchObject({ code: 7 })
   expect(await away.run('health', 'blue', '--context', 'pin')).toMatchObject({ code: 2 })
   away.env['GANTRY_CONTEXT'] = 'blue'

@@ -52,3 +52,10 @@ export async function readyNodes(gantry: Gantry): Promise<string[]> {
   const { nodes } = await gantry.json<ClusterView>('cluster')
   return nodes.filter(({ status }) => status === 'ready').map(({ name }) => name)
 }
+
+/** Applies `WEB`, and waits until it is there. */
+export async function apply(gantry: Gantry): Promise<void> {
+  const file = join(gantry.dataDir, 'web.yaml')
+  writeFileSync(file, WEB)
+  expect(await gantry.run('apply', '--yes', '--config', file)).toMatchObject({ code: 0 })
+}

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { expect, onTestFinished } from 'vitest'
 import type { ServerView } from '../../src/core/model/view.ts'
 import { freePort } from '../free-port.ts'
@@ -11,6 +12,8 @@ export interface ManagedServers {
   readonly servers: readonly Gantry[]
   readonly clientPort: number
   readonly peerPort: number
+  /** The address of a server. */
+  host(index: number): string
   /** Where machines find a server. */
   link(index: number): string
   /** Starts a server with the one command that it always has; resolves when it is up. */
@@ -42,6 +45,7 @@ export async function managedServers(count: number): Promise<ManagedServers> {
     servers,
     clientPort,
     peerPort,
+    host: address,
     link,
     up: async (index) => {
       const server = servers[index]
@@ -98,4 +102,21 @@ export async function expectMembers(server: Gantry, expected: readonly string[])
     (members) => members.join() === expected.join(),
     30_000,
   )
+}
+
+/** What a port of the store's says to who shows this: `talks`, or why not. */
+export function shown(host: string, port: number, identity: { key?: string; cert?: string }): Promise<string> {
+  return new Promise((resolve) => {
+    const options = { host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] }
+    const socket = connectTls({ ...options, ...identity })
+    const end = (what: string): void => {
+      resolve(what)
+      socket.destroy()
+    }
+    socket.on('error', (error) => end(error.message))
+    socket.once('close', () => end('closed'))
+    socket.once('data', () => end('talks'))
+    // With TLS 1.3 a refusal of our certificate follows our own hello.
+    socket.once('secureConnect', () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0'))
+  })
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { looksLikeJoinToken } from '../../core/identity/join-token.ts'
 import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
+import { compileLate } from '../compile-late.ts'
 import type { Context } from '../context.ts'
 import { readToken, socketPath } from '../globals.ts'
 
@@ -35,7 +36,9 @@ export function agentCommand(context: Context): Command {
     )
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry agent ${words}`).join('\n')}`)
     .action(async (flags: Flags) => {
+      compileLate()
       const { runAgent } = await import('../../main/run-agent.ts')
+      const { inBackground } = await import('../../main/background.ts')
       const { globals } = context
       const file = await agentFile(flags, 'agent', context)
       for (const [what, value] of [
@@ -46,7 +49,7 @@ export function agentCommand(context: Context): Command {
       const dataDir = globals.dataOption === null && file.dataDir !== null ? resolve(file.dataDir) : globals.dataDir
       const clusterName = flags.clusterName ?? file.clusterName ?? 'default-cluster'
       const named = [...(flags.servers ?? []), ...serversAt(flags.masterUrl)]
-      context.exitCode = await runAgent({
+      const options = {
         ...(await agentOptions(flags, file, dataDir, context)),
         servers: named.length > 0 ? named : (file.node.servers ?? []),
         token: joinToken(flags, file) ?? tokenBesideUrl(flags, globals.tokenFile),
@@ -55,7 +58,9 @@ export function agentCommand(context: Context): Command {
         socketPath: socketPath({ ...globals, dataDir }),
         leave: flags.leave === true,
         logLevel: flags.logLevel,
-      })
+      }
+      const run = (): Promise<number> => runAgent(options)
+      context.exitCode = await (flags.daemon === true ? inBackground(dataDir, run) : run())
     })
 }
 

@@ -114,19 +114,22 @@ function addRestore(backup: Command, context: Context): void {
       '\nExamples:\n  gantry backup restore shop.gantry --plan\n  gantry backup restore shop.gantry --replace',
     )
     .action(async (file: string, flags: RestoreFlags) => {
-      const { clusterKeyFor, readBackupFile, stateIn } = await import('../../main/backup-file.ts')
+      const { readBackupFile, restoreKeys, stateIn } = await import('../../main/backup-file.ts')
       const { dataDir } = context.globals
-      const clusterKey = await clusterKeyFor(dataDir, flags.clusterKeyFile ?? null)
-      const backupFile = await readBackupFile(resolve(file), clusterKey)
+      const { before, after } = await restoreKeys(dataDir, flags.clusterKeyFile ?? null)
+      const backupFile = await readBackupFile(resolve(file), before)
+      const state = stateIn(backupFile)
+      const { resealState } = await import('../../main/reseal-state.ts')
+      const isOther = before !== null && after !== null && !before.equals(after)
       const warn = (line: string): void => context.say(`Warning: ${line}`)
       const store = storeOutside({ flags: settingsOfFlags({ ...flags }), file: {}, dataDir }, warn)
       if (store.kind === 'memory')
         throw new OperationalError('USAGE', 'a state cannot be put into memory: it would be gone with this command')
       await putBack(
         {
-          ...(await placeToPutBack(flags, clusterKey, context)),
+          ...(await placeToPutBack(flags, after, context)),
           from: `the backup ${backupFile.path}, storeRevision ${backupFile.header.storeRevision}`,
-          state: stateIn(backupFile),
+          state: isOther ? resealState(state, before, after) : state,
           kind: 'restore',
           target: await targetOf(store, flags.advertise ?? null),
         },

@@ -2,10 +2,13 @@ import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import type { StretchedSecret } from '../../core/model/identity.ts'
 import { leaderOf } from '../../core/node/leader-condition.ts'
+import { createClient } from '../../transport/client.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
-import { clientOf } from '../named-cluster.ts'
+import { clientOf, serversOf } from '../named-cluster.ts'
 import { clusterText, healthText, isFailure, isHindered, leaderText } from '../render/cluster.ts'
+import { silentServers } from '../silent-servers.ts'
+import { clusterKeyCommand } from './cluster-key.ts'
 
 export function clusterCommand(context: Context): Command {
   const command = new Command('cluster')
@@ -37,6 +40,7 @@ export function clusterCommand(context: Context): Command {
           : 'Machines join with the new secret; the old one lets nobody in any more.',
       )
     })
+  command.addCommand(clusterKeyCommand(context))
   return command
 }
 
@@ -62,12 +66,14 @@ export function leaderCommand(context: Context): Command {
 
 export function healthCommand(context: Context): Command {
   return new Command('health')
-    .description('whether everything that is wanted serves; ends with 1 if not')
+    .description('whether everything that is wanted serves, and all known servers answer; ends with 1 if not')
     .argument('[cluster]', 'one that is known here (default: where commands go)')
     .addHelpText('after', '\nExamples:\n  gantry health && echo fine\n  gantry health blue')
     .action(async (cluster: string | undefined) => {
-      const client = await clientOf(cluster, context)
-      const [services, { conditions }] = await Promise.all([client.services(), client.cluster()])
+      const servers = await serversOf(cluster, context)
+      const client = createClient(servers)
+      const [services, view, silent] = await Promise.all([client.services(), client.cluster(), silentServers(servers)])
+      const conditions = [...view.conditions, ...silent]
       const healthy = !services.some(isHindered) && !conditions.some(isFailure)
       if (!healthy) context.exitCode = 1
       context.print({ healthy, services, conditions }, (_, format) => healthText(services, conditions, format))

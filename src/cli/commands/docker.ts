@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import type { NodeView } from '../../core/model/view.ts'
 import type { ExecSession } from '../../ports/runtime.ts'
@@ -24,7 +24,11 @@ export function dockerCommand(context: Context): Command {
     .description('run a command of Docker on nodes; each line is shown with the name of its node')
     .argument('<command...>', 'what stands after `docker`; after -- where it has options of our names')
     .option('--nodes <list>', 'ids or names, or all (default: those that run Docker)')
-    .option('--timeout <time>', 'a command that has not ended by then is ended', seconds, 3_600_000)
+    .addOption(
+      new Option('--timeout <time>', 'a command that has not ended by then is ended')
+        .argParser(seconds)
+        .default(3_600_000, '1h'),
+    )
     .passThroughOptions()
     .allowUnknownOption()
     .addHelpText(

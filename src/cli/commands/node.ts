@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
+import { whyNoAddress, whyNoPlacementName } from '../../core/manifest/names.ts'
 import type { NodeChange, NodeSet } from '../../core/model/plan.ts'
 import { type ChangeFlags, carryOut, withChangeFlags } from '../carry-out.ts'
 import type { Context } from '../context.ts'
@@ -76,6 +77,10 @@ function setOf({ placement, publicAddress, region, zone }: SetFlags): NodeSet {
     ...(region === undefined ? {} : { region: region === '' ? null : region }),
     ...(zone === undefined ? {} : { zone: zone === '' ? null : zone }),
   }
+  const wrong =
+    (placement === undefined ? null : whyNoPlacementName(placement)) ??
+    (publicAddress === undefined ? null : whyNoAddress(publicAddress))
+  if (wrong !== null) throw new OperationalError('USAGE', wrong)
   if (Object.keys(set).length > 0) return set
   throw new OperationalError('USAGE', 'nothing is to be set', {
     hint: 'give --placement, --public-address, --region or --zone',

@@ -17,6 +17,7 @@ import {
   joinTokenThatIsThere,
   withAgentFlags,
 } from '../agent-flags.ts'
+import { compileLate } from '../compile-late.ts'
 import type { Context } from '../context.ts'
 import { cubeStart } from '../cube-start.ts'
 import { readInput } from '../files.ts'
@@ -78,9 +79,12 @@ export function upCommand(context: Context): Command {
   return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry up ${words}`).join('\n')}`)
     .action(async (flags: UpFlags) => {
+      compileLate()
       const { runUp } = await import('../../main/up.ts')
+      const { inBackground } = await import('../../main/background.ts')
       const options = await upOptions(flags, context)
-      context.exitCode = await runUp(options)
+      const run = (): Promise<number> => runUp(options)
+      context.exitCode = await (flags.daemon === true ? inBackground(options.dataDir, run) : run())
     })
 }
 

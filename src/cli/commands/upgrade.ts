@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { LEVEL } from '../../core/model/level.ts'
 import type { UpgradeChange } from '../../core/model/plan.ts'
@@ -31,7 +31,9 @@ export function upgradeCommand(context: Context): Command {
     .option('-f, --force', 'do not wait for agents that cannot be reached')
     .option('-y, --yes', 'do not ask before the level of the cluster is raised')
     .option('-o, --output <file>', 'keep the plan for `apply --plan`; nothing is changed')
-    .option('--timeout <time>', 'with --wait: at most so long', seconds, TIMEOUT_MS)
+    .addOption(
+      new Option('--timeout <time>', 'with --wait: at most so long').argParser(seconds).default(TIMEOUT_MS, '1h'),
+    )
     .addHelpText(
       'after',
       '\nRun it with the new version, before the machines get it and when they have it.\n\nExamples:\n  gantry upgrade\n  gantry upgrade --wait --yes',

@@ -45,3 +45,33 @@ export function rotationLine({ rotation, waitsFor, nodes }: AuthorityView): stri
   )
   return `${STATES[rotation]}${names.length === 0 ? '' : `; waits for ${names.join(', ')}`}`
 }
+
+const KEY_STATES: Readonly<Record<AuthorityView['clusterKey']['change'], string>> = {
+  none: 'no change is on the way',
+  prepared: 'prepared: servers are given the next key',
+  switched: 'switched: servers go over to the next key',
+}
+
+/** Whether no change is on the way, and no server has an old key any more. */
+export function isKeyChanged({ clusterKey: { change, waitsFor } }: AuthorityView): boolean {
+  return change === 'none' && waitsFor.length === 0
+}
+
+/** Which cluster key there is, and where a change of it is. */
+export function clusterKeyText(
+  { clusterKey: { id, change, since, waitsFor } }: AuthorityView,
+  { now }: Format,
+): string {
+  const lines = [
+    `key       ${id}`,
+    `change    ${KEY_STATES[change]}${since === null ? '' : `, for ${age(since, now)}`}`,
+  ]
+  if (waitsFor.length > 0) lines.push(`waits for ${waitsFor.map((node) => `node ${node}`).join(', ')}`)
+  return lines.join('\n')
+}
+
+/** What is shown while a change of the cluster key goes on. */
+export function clusterKeyLine({ clusterKey: { change, waitsFor } }: AuthorityView): string {
+  const what = change === 'none' ? 'servers forget the old key' : KEY_STATES[change]
+  return `${what}${waitsFor.length === 0 ? '' : `; waits for ${waitsFor.map((node) => `node ${node}`).join(', ')}`}`
+}

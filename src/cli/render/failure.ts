@@ -10,11 +10,15 @@ export function failureText(error: unknown, style: Style, debug: boolean): strin
     return `${style.bad('Error:')} a fault of Gantry itself: ${message}${stack}${debug ? '' : '\nTry: the same with --debug, and report what it shows'}`
   }
   const lines = [`${style.bad('Error:')} ${printable(error.message)}`]
-  for (const problem of error.problems)
-    if (problem.path !== '' || !error.message.includes(problem.message)) lines.push(problemText(problem, style))
+  for (const problem of error.problems) if (!isSaid(problem, error.message)) lines.push(problemText(problem, style))
   if (error.hint !== '') lines.push(`Try: ${printable(error.hint)}`)
   if (debug && error.stack !== undefined) lines.push(style.quiet(error.stack))
   return lines.join('\n')
+}
+
+/** Whether the message of an error has it already; one with a place in a file tells more. */
+function isSaid({ line, path, message }: Problem, said: string): boolean {
+  return line === null && (path === '' ? said.includes(message) : said.endsWith(message) && said.includes(path))
 }
 
 /** `file:line:column: path: message`, and below it what would be right. */

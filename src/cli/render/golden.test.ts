@@ -189,6 +189,7 @@ const revision = (number: number, change: Partial<ManifestRevision> = {}): Omit<
 const AUTHORITY: AuthorityView = {
   ...{ signing: 'jbsw3dpe', trusted: ['jbsw3dpe', 'krugs4zb'], rotation: 'prepared', since: plain.now - 90_000 },
   ...{ waitsFor: [3], revoked: 1 },
+  clusterKey: { id: '0123456789abcdef', change: 'switched', since: plain.now - 30_000, waitsFor: [2] },
   nodes: [
     { nodeId: 1, name: 'a', connected: true, trustsNext: true, holdsNext: false, notAfter: plain.now + 6 * 86_400_000 },
     { nodeId: 3, name: 'c', connected: false, trustsNext: false, holdsNext: false, notAfter: plain.now + 7_200_000 },

@@ -1,5 +1,5 @@
+import type { HostStats } from '../../core/model/host-stats.ts'
 import type { NodeView } from '../../core/model/view.ts'
-import type { HostStats } from '../../ports/host.ts'
 import type { WireMetric } from '../../transport/wire.ts'
 import type { Format } from './format.ts'
 import { table } from './table.ts'

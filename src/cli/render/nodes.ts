@@ -34,9 +34,10 @@ export function nodesText(nodes: readonly NodeView[], { style, width }: Format):
 export function nodeText(node: NodeView, { style, now }: Format): string {
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`)
   const { text, paint = (same) => same } = status(node, style)
+  const why = node.status === 'unreachable' ? `; \`gantry explain node/${node.id}\` says why` : ''
   const lines = [
     `node          ${node.id}, ${printable(node.name)} on ${printable(node.hostname)}`,
-    `status        ${paint(text)}, ${node.availability}`,
+    `status        ${paint(text)}, ${node.availability}${why}`,
     `tasks         ${node.tasks}`,
     `placement     ${node.placement}`,
     `region, zone  ${node.region ?? '-'}, ${node.zone ?? '-'}`,

@@ -29,6 +29,8 @@ export function planText(plan: WirePlan, style: Style): string {
 export function summaryText({ change, summary, nodes }: Pick<WirePlan, 'change' | 'summary' | 'nodes'>): string {
   if (change.kind === 'rotate-authority')
     return `Plan: another authority; ${nodes.length === 1 ? '1 node gets a certificate' : `${nodes.length} nodes get certificates`} of it.`
+  if (change.kind === 'rotate-cluster-key')
+    return `Plan: another cluster key for ${nodes.length === 1 ? '1 server' : `${nodes.length} servers`}; nothing that runs is touched.`
   const [node] = nodes
   const tasks = summary.update + summary.replace
   if (node !== undefined)

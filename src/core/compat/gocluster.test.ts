@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { aNode } from '../../../test/builders.ts'
 import { EVENT_KINDS, type Event } from '../model/event.ts'
 import type { Node } from '../model/node.ts'
+import { VIGILANCES } from '../node/vigilance.ts'
 import { viewSettings } from '../settings/settings.ts'
 import { goclusterLogLine, goclusterLogs, isAboutNode } from './gocluster-logs.ts'
 import { goclusterMetrics } from './gocluster-metrics.ts'
@@ -105,10 +106,12 @@ test('a pulse counts the nodes that run', () => {
 })
 
 test('the configuration is told as names and values', () => {
-  const settings = viewSettings(aView(three).view.cluster, { strategy: 'spread' })
+  const settings = viewSettings(aView(three).view.cluster, { strategy: 'spread', vigilance: VIGILANCES.normal })
   expect(goclusterConfig(aView(three), settings)).toEqual({
     'cluster.name': 'blue',
     strategy: 'spread',
+    'cluster.failure_detection': 'normal',
+    'cluster.heartbeat': '2s',
     'cluster.id': '0123456789abcdef',
     'backend.type': 'sqlite',
     node: 'node-1:7946',

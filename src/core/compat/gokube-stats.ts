@@ -1,15 +1,4 @@
-/** What a node measures of itself; the same shape as the agent's host statistics. */
-interface Measured {
-  readonly memoryTotalBytes: number
-  readonly memoryAvailableBytes: number
-  readonly diskTotalBytes: number
-  readonly diskFreeBytes: number
-  readonly cpuBusyMs: number
-  readonly cpuTotalMs: number
-  readonly load1: number
-  readonly load5: number
-  readonly load15: number
-}
+import type { HostStats } from '../model/host-stats.ts'
 
 /** A node's statistics as gokube's clients read them: memory in kB, disk in bytes, CPU in ticks of 10 ms. */
 export interface GokubeStats {
@@ -22,7 +11,7 @@ export interface GokubeStats {
 
 const TICK_MS = 10
 
-export function gokubeStats(stats: Measured, taskCount: number): GokubeStats {
+export function gokubeStats(stats: HostStats, taskCount: number): GokubeStats {
   const available = Math.floor(stats.memoryAvailableBytes / 1024)
   return {
     MemStats: { mem_total: Math.floor(stats.memoryTotalBytes / 1024), mem_available: available, mem_free: available },

@@ -30,6 +30,15 @@ test.each<{ name: string; record: Partial<JoinTokenRecord> | null; matches?: boo
   expect(verdict.kind === 'refused' ? verdict.reason : verdict.kind).toBe(is)
 })
 
+test('of an expired token both clocks are told', () => {
+  const hour = 3_600_000
+  const verdict = judgeToken({ ...record, expiresAt: 24 * hour }, 'agent', true, 49 * hour)
+  expect(verdict).toMatchObject({
+    message:
+      "join token abc has expired: it was made 49 h ago by this server's clock, and is good for 24 h by that of the server that made it",
+  })
+})
+
 test('a token lets in exactly as many machines as it says', () => {
   fc.assert(
     fc.property(fc.nat(20), (uses) => {

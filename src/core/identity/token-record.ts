@@ -1,5 +1,6 @@
 import type { JoinTokenRecord, Role } from '../model/identity.ts'
 import type { Millis } from '../model/ids.ts'
+import { timeWords } from '../time-words.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -27,7 +28,7 @@ export function judgeToken(
 ): TokenVerdict {
   if (record === null || !secretMatches) return refused('unknown', 'there is no such join token')
   if (record.revokedAt !== null) return refused('revoked', `join token ${record.id} was revoked`)
-  if (now >= record.expiresAt) return refused('expired', `join token ${record.id} has expired`)
+  if (now >= record.expiresAt) return refused('expired', expiryWords(record, now))
   if (record.usesLeft !== null && record.usesLeft <= 0) return refused('used up', `join token ${record.id} is used up`)
   if (record.role !== role)
     return refused('wrong role', `join token ${record.id} lets in ${record.role}s, not ${role}s`)
@@ -37,6 +38,12 @@ export function judgeToken(
 /** The record after one more machine was let in; commit it together with that machine's node, guarded by the record's revision. */
 export function useToken(record: JoinTokenRecord): JoinTokenRecord {
   return record.usesLeft === null ? record : { ...record, usesLeft: record.usesLeft - 1 }
+}
+
+/** Whoever made it may have had another clock: what both said is to be seen. */
+function expiryWords({ id, createdAt, expiresAt }: JoinTokenRecord, now: Millis): string {
+  const [ago, life] = [timeWords(now - createdAt), timeWords(expiresAt - createdAt)]
+  return `join token ${id} has expired: it was made ${ago} ago by this server's clock, and is good for ${life} by that of the server that made it`
 }
 
 function refused(reason: TokenRefusal, message: string): TokenVerdict {

@@ -1,6 +1,6 @@
 import { knownFaults } from '../etcd/known-faults.ts'
 import type { Millis } from '../model/ids.ts'
-import { inWords } from '../node/clock-conditions.ts'
+import { timeWords } from '../time-words.ts'
 import { type AddressRange, OVERLAY, overlap, parseRange } from './address-range.ts'
 
 /** One port that a node needs. */
@@ -105,7 +105,7 @@ function clockCheck({ servers }: MachineFacts): MachineCheck {
   const offsets = servers.map(({ offsetMs }) => offsetMs).filter((offset) => offset !== null)
   if (offsets.length === 0) return ok('clock', 'nothing to compare it with')
   const worst = Math.max(...offsets.map(Math.abs))
-  const found = `${worst < LONG_MS ? `${(worst / 1_000).toFixed(1)} s` : inWords(worst)} from that of a server`
+  const found = `${worst < LONG_MS ? `${(worst / 1_000).toFixed(1)} s` : timeWords(worst)} from that of a server`
   if (worst > GREATEST_OFFSET_MS) return fail('clock', found, 'set it, and keep it set: chrony, or systemd-timesyncd')
   return worst > NOTICEABLE_OFFSET_MS
     ? warn('clock', found, 'keep it set: chrony, or systemd-timesyncd')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isIp, whyNoPlacementName, whyNoServiceName } from './names.ts'
+import { isIp, whyNoAddress, whyNoPlacementName, whyNoServiceName } from './names.ts'
 
 test('a service name is a DNS label, with underscores', () => {
   for (const name of ['a', '1', 'web-1', 'My_App', 'x'.repeat(63)]) expect(whyNoServiceName(name)).toBe(null)
@@ -40,4 +40,13 @@ test('addresses of both versions are told from other text', () => {
     '1.2.3.4::',
   ]
   expect([right.filter((ip) => !isIp(ip)), wrong.filter(isIp)]).toEqual([[], []])
+})
+
+test('what a node is reached by is an IP address or a name', () => {
+  const right = ['203.0.113.7', '::1', '2001:db8::7', 'web', 'web.example.com', 'w-1.example.com.']
+  const wrong = ['', ' ', 'a b', 'a..b', '-a', 'a/b', 'a\n', 'x'.repeat(254)]
+  expect([
+    right.filter((text) => whyNoAddress(text) !== null),
+    wrong.filter((text) => whyNoAddress(text) === null),
+  ]).toEqual([[], []])
 })

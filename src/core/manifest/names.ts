@@ -19,6 +19,15 @@ export function whyNoPlacementName(name: string): string | null {
     : `"${short(name)}" is not the name of a placement: letters, digits, - and _, at most 63`
 }
 
+const ADDRESS = /^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$/
+
+/** Why it cannot be where a node is reached; null when it can. */
+export function whyNoAddress(text: string): string | null {
+  return ADDRESS.test(text) && !text.includes('..')
+    ? null
+    : `"${short(text)}" is not an address: an IP address, or a name such as web.example.com`
+}
+
 /** What the name of a node's label looks like. */
 export const LABEL_NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
 export const LABEL_NAME_RULE = 'a label has a name of letters, digits, ., _, / and -, at most 63'

@@ -1,3 +1,4 @@
+import type { FailureDetection } from '../node/vigilance.ts'
 import type { Strategy } from '../schedule/strategy.ts'
 import type { Epoch, Millis, NodeId } from './ids.ts'
 
@@ -21,7 +22,15 @@ export interface Cluster {
   /** Level of the forms that its objects may have; it only grows. Not there: 1. */
   readonly level?: number
   /** What users set for all of it. Not there: nothing. */
-  readonly settings?: { readonly strategy?: Strategy }
+  readonly settings?: ClusterSettings
+}
+
+/** What users set for a whole cluster. What is missing is as the leader was started. */
+export interface ClusterSettings {
+  readonly strategy?: Strategy
+  readonly failureDetection?: FailureDetection
+  /** How often agents say that they are there. */
+  readonly heartbeatMs?: Millis
 }
 
 /** The word of the certificate authority that an incarnation was meant. */

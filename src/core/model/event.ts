@@ -41,6 +41,9 @@ export const EVENT_KINDS = [
   'secret.changed',
   'authority.switched',
   'authority.changed',
+  'key.prepared',
+  'key.switched',
+  'key.changed',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

@@ -45,6 +45,16 @@ export type Rotation =
     }
   | { readonly kind: 'switched'; readonly since: Millis; readonly previous: string; readonly crossSigned: string }
 
+/**
+ * Where the change to another cluster key is. Keys are named as in `Sealed`.
+ *
+ * - prepared: servers are given the next one; the old one still seals.
+ * - switched: everything is sealed with the next one; the old one is kept until every server goes by the next one.
+ */
+export type KeyChange =
+  | { readonly kind: 'prepared'; readonly since: Millis; readonly next: string }
+  | { readonly kind: 'switched'; readonly since: Millis; readonly previous: string }
+
 /** A secret that the users made up, stretched and sealed: whoever knows it may join. */
 export interface ClusterSecretRecord {
   /** 16 random bytes in hex. */
@@ -66,6 +76,8 @@ export interface CertificateAuthority {
   readonly bundle: readonly string[]
   readonly signing: SigningKey
   readonly rotation: Rotation
+  /** Missing: no change of the cluster key is on the way. */
+  readonly keyChange?: KeyChange
   /** null: machines join with tokens only. */
   readonly clusterSecret: ClusterSecretRecord | null
 }

@@ -17,6 +17,8 @@ export interface Trust {
   readonly authorities: readonly string[]
   /** Who signed its own certificate. */
   readonly signedBy: string
+  /** The cluster keys that it holds durably, by their names, the one that it goes by first. Missing: it is no server, or of an earlier version. */
+  readonly clusterKeys?: readonly string[]
 }
 
 /** First message of an agent on a new connection. */
@@ -105,6 +107,8 @@ export interface TrustUpdate {
   readonly revokedServers: readonly string[]
   /** What proves the incarnation to an agent that knows a lower one. */
   readonly proof?: IncarnationProof
+  /** To a server alone: the cluster keys in hex that it is to hold from now on, and no others; the one to go by first. */
+  readonly clusterKeys?: readonly string[]
 }
 
 /** This server does not lead; the agent may find who does at that address. */

@@ -37,9 +37,17 @@ export type NodeChange =
   /** with: a node that holds nothing, whose machine takes the place; null: the next machine that joins takes it. */
   | { readonly kind: 'replace-node'; readonly node: NodeId; readonly with: NodeId | null }
 
-/** Another certificate authority for the cluster, which every node learns to trust before it signs. */
+/**
+ * Another certificate authority for the cluster, which every node learns to trust before it signs; or another cluster key,
+ * which every server has before anything is sealed with it.
+ */
 export interface AuthorityChange {
-  readonly kind: 'rotate-authority'
+  readonly kind: 'rotate-authority' | 'rotate-cluster-key'
+}
+
+/** Whether a change is about what machines believe, not about what they run. */
+export function isAuthorityChange(change: { readonly kind: Change['kind'] }): change is AuthorityChange {
+  return change.kind === 'rotate-authority' || change.kind === 'rotate-cluster-key'
 }
 
 /** That all machines run this version: the plan says in which order they are to get it. Applied when they have: the level is raised. */

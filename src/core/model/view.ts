@@ -1,6 +1,6 @@
 import type { Cluster, Leadership } from './cluster.ts'
 import type { Event } from './event.ts'
-import type { JoinTokenRecord, Rotation } from './identity.ts'
+import type { JoinTokenRecord, KeyChange, Rotation } from './identity.ts'
 import type { Millis, NodeId, ServiceName, Slot, TaskId } from './ids.ts'
 import type { Dispatch, ManifestRevision } from './manifest.ts'
 import type { Node } from './node.ts'
@@ -21,6 +21,7 @@ export interface AuthorityView {
   readonly waitsFor: readonly NodeId[]
   /** Certificates that are not believed although they have not expired. */
   readonly revoked: number
+  readonly clusterKey: ClusterKeyView
   /** Nodes with a certificate that is still good. */
   readonly nodes: readonly {
     readonly nodeId: NodeId
@@ -31,6 +32,17 @@ export interface AuthorityView {
     readonly holdsNext: boolean
     readonly notAfter: Millis
   }[]
+}
+
+/** The cluster key, and how far a change of it is. */
+export interface ClusterKeyView {
+  /** Names it without telling anything of it. */
+  readonly id: string
+  readonly change: KeyChange['kind'] | 'none'
+  /** When that began; null: no change is on the way. */
+  readonly since: Millis | null
+  /** Servers that do not hold the keys yet that they are to hold, or still hold an old one. */
+  readonly waitsFor: readonly NodeId[]
 }
 
 /** A backup as listings and the API show it. */

@@ -1,11 +1,10 @@
 import type { Millis } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
 import type { StoreCondition } from '../model/view.ts'
+import { timeWords } from '../time-words.ts'
 
 /** Searches for servers are answered up to this difference, and times of different machines cannot be compared beyond it. */
 const TOLERANCE_MS: Millis = 60_000
-const MINUTE_MS: Millis = 60_000
-const HOUR_MS: Millis = 60 * MINUTE_MS
 const HINT = 'set it, or the leader’s, and keep both set with chrony or systemd-timesyncd; then restart Gantry there'
 
 /** What people should know of the clocks of nodes. `aheadOf`: by how much a node's clock is ahead of the leader's; null: not known. */
@@ -17,12 +16,7 @@ export function clockConditions(
     const aheadMs = aheadOf(id) ?? 0
     if (Math.abs(aheadMs) <= TOLERANCE_MS) return []
     const way = aheadMs > 0 ? 'ahead of' : 'behind'
-    const message = `the clock of node ${id} (${name}) is ${inWords(Math.abs(aheadMs))} ${way} the leader’s`
+    const message = `the clock of node ${id} (${name}) is ${timeWords(Math.abs(aheadMs))} ${way} the leader’s`
     return [{ kind: 'clock wrong', severity: 'warning', message, hint: HINT }]
   })
-}
-
-/** A difference of minutes or hours, for people. */
-export function inWords(ms: Millis): string {
-  return ms < 2 * HOUR_MS ? `${Math.round(ms / MINUTE_MS)} min` : `${Math.round(ms / HOUR_MS)} h`
 }

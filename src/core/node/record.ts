@@ -50,7 +50,8 @@ export function afterSilence(record: TaskRecord): TaskRecord {
 
 /** The record with parts of its status changed; the same object when nothing differs, so that identity tells news. */
 export function withStatus(record: TaskRecord, change: Partial<TaskStatus>): TaskRecord {
-  const differs = Object.entries(change).some(([field, value]) => record.status[field as keyof TaskStatus] !== value)
+  const fields = Object.keys(change) as (keyof TaskStatus)[]
+  const differs = fields.some((field) => record.status[field] !== change[field])
   return differs ? { ...record, status: { ...record.status, ...change } } : record
 }
 

@@ -1,3 +1,4 @@
+import type { ClusterSettings } from '../model/cluster.ts'
 import type { Millis } from '../model/ids.ts'
 import type { Patience } from './absence.ts'
 
@@ -46,7 +47,23 @@ export const VIGILANCES: Readonly<Record<FailureDetection, Vigilance>> = {
 
 /** Of `detection`, with another heartbeat if one is given. */
 export function vigilanceOf(detection: FailureDetection, heartbeatMs: Millis | null): Vigilance {
-  const vigilance = VIGILANCES[detection]
+  return withHeartbeat(VIGILANCES[detection], heartbeatMs)
+}
+
+/** What is set for the cluster, and for the rest what its leader was started with. */
+export function vigilanceIn(
+  { failureDetection, heartbeatMs }: Pick<ClusterSettings, 'failureDetection' | 'heartbeatMs'>,
+  started: Vigilance,
+): Vigilance {
+  return withHeartbeat(failureDetection === undefined ? started : VIGILANCES[failureDetection], heartbeatMs ?? null)
+}
+
+/** Which of the two it is, whatever its heartbeat. */
+export function detectionOf({ patience }: Vigilance): FailureDetection {
+  return patience.silentForMs === VIGILANCES.fast.patience.silentForMs ? 'fast' : 'normal'
+}
+
+function withHeartbeat(vigilance: Vigilance, heartbeatMs: Millis | null): Vigilance {
   return heartbeatMs === null ? vigilance : { ...vigilance, heartbeatMs, mostPerSecond: null }
 }
 

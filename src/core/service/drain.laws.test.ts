@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { aNode, aService, aTask } from '../../../test/builders.ts'
 import type { Availability, Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
-import { isAlive, isWanted, NEW_STATUS, type Task } from '../model/task.ts'
+import { endOf, isAlive, isWanted, NEW_STATUS, type Task } from '../model/task.ts'
 import { planService, type ServiceAction } from './plan-service.ts'
 
 /** What every drain keeps to, from its first decision until nothing is left to decide. */
@@ -35,7 +35,7 @@ function settled(spec: ServiceSpec, nodes: readonly Node[]): Task[] {
 }
 
 function decide(spec: ServiceSpec, nodes: readonly Node[], tasks: readonly Task[]): readonly ServiceAction[] {
-  const rest = { removalAsked: false, attemptFloor: 0, retryAt: null, hold: null }
+  const rest = { removalAsked: false, attemptFloor: 0, retryAt: null, endSeenAt: endOf, hold: null }
   return planService({ name: spec.name, spec, specHash: 'v1', tasks, nodes, ...rest }, 0).actions
 }
 

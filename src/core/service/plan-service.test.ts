@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { aNode, aService, aTask } from '../../../test/builders.ts'
 import { deepFreeze } from '../../../test/deep-freeze.ts'
 import type { ServiceSpec } from '../model/service.ts'
-import { isAlive, isWanted, NEW_STATUS, type Task, type TaskStatus } from '../model/task.ts'
+import { endOf, isAlive, isWanted, NEW_STATUS, type Task, type TaskStatus } from '../model/task.ts'
 import { isServing, planService, type ServiceAction, type ServiceInput } from './plan-service.ts'
 
 /** An action as one short line, so that a row reads like what the user sees. */
@@ -32,6 +32,7 @@ function input(change: Partial<ServiceInput> = {}): ServiceInput {
     nodes: [aNode()],
     attemptFloor: 0,
     retryAt: null,
+    endSeenAt: endOf,
     hold: null,
     ...change,
   }

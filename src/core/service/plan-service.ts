@@ -21,6 +21,8 @@ export interface ServiceInput {
   readonly nodes: readonly Node[]
   readonly attemptFloor: number
   readonly retryAt: Millis | null
+  /** When this server saw that a task had ended, by its own clock: pauses count from then, whoever led before. */
+  readonly endSeenAt: (task: Task) => Millis
   /** Why its tasks may not start yet (a dependency is not healthy); null: they may. */
   readonly hold: string | null
 }
@@ -111,9 +113,7 @@ function emptyOut(slot: SlotTasks, because: string, nodes: readonly Node[], acti
   for (const { id } of [...slot.current, ...slot.outdated])
     actions.push({ kind: 'setDesired', taskId: id, desired: 'stopped', because })
   if (slot.current.length + slot.outdated.length + slot.stopping.length > 0) return
-  // All or none: the newest attempt tells which name is the next.
-  if (forgettable(slot.ended, nodes).length < slot.ended.length) return
-  for (const { id } of slot.ended) actions.push({ kind: 'removeTask', taskId: id, because })
+  for (const { id } of forgettable(slot.ended, nodes)) actions.push({ kind: 'removeTask', taskId: id, because })
   const newest = slot.ended[0]
   if (newest !== undefined) actions.push({ kind: 'raiseFloor', attempt: newest.attempt })
 }
@@ -168,7 +168,7 @@ export function createNext(
   // An attempt of this spec that is still stopping decides what comes next when it has ended.
   if (slot.stopping.some((task) => task.specHash === input.specHash)) return null
   const last = lastAttempt(slot, input.specHash)
-  const verdict = retryVerdict(spec, last, input.retryAt, now)
+  const verdict = retryVerdict(spec, last, input.retryAt, now, last === null ? 0 : input.endSeenAt(last))
   if (verdict.kind === 'leave') return null
   if (verdict.kind === 'later') return verdict.at
   const moved = slot.outdated.find((task) => task.specHash === input.specHash) ?? null

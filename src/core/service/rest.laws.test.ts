@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { aNode, aService, aTask } from '../../../test/builders.ts'
-import { NEW_STATUS, TASK_STATES, type Task, type TaskStatus } from '../model/task.ts'
+import { endOf, NEW_STATUS, TASK_STATES, type Task, type TaskStatus } from '../model/task.ts'
 import { goesOn, planService, type ServicePlan } from './plan-service.ts'
 
 /** What lets a service of thousands be left alone while its tasks say this and that. */
@@ -52,7 +52,18 @@ test('of a service at rest a task that goes on changes nothing of what it needs'
     const others = given.tasks.map((task) => ({ ...task, spec }))
     const plan = (tasks: readonly Task[]): ServicePlan =>
       planService(
-        { name: 'web', spec, specHash: 'v1', removalAsked: false, tasks, nodes, attemptFloor: 0, retryAt: null, hold },
+        {
+          name: 'web',
+          spec,
+          specHash: 'v1',
+          removalAsked: false,
+          tasks,
+          nodes,
+          attemptFloor: 0,
+          retryAt: null,
+          endSeenAt: endOf,
+          hold,
+        },
         now,
       )
     const tasks = [...held, ...others]

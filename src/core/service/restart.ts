@@ -14,9 +14,16 @@ export type RetryVerdict =
 
 /**
  * Decides about the next attempt in a slot. `last` is the newest ended attempt of the same spec, null when there was
- * none. `retryAt`: attempts that ended before it may be tried again even if the policy would leave them.
+ * none. `retryAt`: attempts that ended before it may be tried again even if the policy would leave them. `endedAt`: from when
+ * the pause of the last one counts.
  */
-export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Millis | null, now: Millis): RetryVerdict {
+export function retryVerdict(
+  spec: ServiceSpec,
+  last: Task | null,
+  retryAt: Millis | null,
+  now: Millis,
+  endedAt: Millis = last === null ? 0 : endOf(last),
+): RetryVerdict {
   if (last === null) return { kind: 'now', because: 'the slot is empty' }
   const { status } = last
   const because = `${last.id} ${endedAs(last)}`
@@ -32,9 +39,9 @@ export function retryVerdict(spec: ServiceSpec, last: Task | null, retryAt: Mill
       if (spec.restart === 'no' && (last.desired !== 'stopped' || last.stoppedByUser)) return askedAgain(last, retryAt)
       // A job has had its restarts in place; only what was not its own fault is tried once more.
       if (spec.mode === 'job' && last.status.failure !== 'runtime') return askedAgain(last, retryAt)
-      return afterBackoff(last, because, now)
+      return afterBackoff(last, because, now, endedAt)
     case 'rejected':
-      return afterBackoff(last, because, now)
+      return afterBackoff(last, because, now, endedAt)
     case 'lost':
       return { kind: 'now', because }
     case 'pending':
@@ -61,9 +68,9 @@ function askedAgain(last: Task, retryAt: Millis | null): RetryVerdict {
   return { kind: 'now', because: 'it was asked for again' }
 }
 
-function afterBackoff(last: Task, because: string, now: Millis): RetryVerdict {
-  const at = endOf(last) + retryDelayMs(last.status.failures)
-  return at <= now || liesAhead(endOf(last), now) ? { kind: 'now', because } : { kind: 'later', at }
+function afterBackoff({ status }: Task, because: string, now: Millis, endedAt: Millis): RetryVerdict {
+  const at = endedAt + retryDelayMs(status.failures)
+  return at <= now ? { kind: 'now', because } : { kind: 'later', at }
 }
 
 /** How a task ended, in words: `failed: exit code 3`. */

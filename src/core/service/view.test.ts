@@ -6,7 +6,7 @@ import type { Node } from '../model/node.ts'
 import type { ServiceSpec } from '../model/service.ts'
 import type { Task } from '../model/task.ts'
 import type { ServiceView } from '../model/view.ts'
-import { viewService, viewTask } from './view.ts'
+import { viewService, viewTask, viewTaskAmong } from './view.ts'
 
 const web = aService({ replicas: 2 })
 const once = aService({ restart: 'no' })
@@ -185,4 +185,15 @@ test('a task is shown with where and since when it runs', () => {
     startedAt: 0,
     finishedAt: null,
   })
+})
+
+test('a task on an unreachable node is not called ready, whatever it said last', () => {
+  const view = viewTaskAmong([aNode(), aNode({ id: 2, status: 'unreachable' })])
+  expect(view(current(web)).ready).toBe(true)
+  expect(view(current(web, { node: 2 }))).toMatchObject({
+    state: 'running',
+    ready: false,
+    message: 'node 2 is unreachable: it may still run there',
+  })
+  expect(view(current(web, { node: 2, status: { state: 'failed', message: 'exit 3' } })).message).toBe('exit 3')
 })

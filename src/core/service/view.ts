@@ -8,7 +8,17 @@ import type { DispatchView, ServiceView, TaskView } from '../model/view.ts'
 import { hindrancesOf, unreachableNodes } from './hindrance.ts'
 import { wantedSlots } from './slots.ts'
 
-/** What listings and the API show of a task. */
+/** What listings and the API show of a task, as far as it is known what became of it on an unreachable node. */
+export function viewTaskAmong(nodes: readonly Node[]): (task: Task) => TaskView {
+  const away = unreachableNodes(nodes)
+  return (task) => {
+    const view = viewTask(task)
+    if (!away.has(view.node ?? 0) || isTerminal(view.state)) return view
+    return { ...view, ready: false, message: `node ${view.node} is unreachable: it may still run there` }
+  }
+}
+
+/** What listings and the API show of a task by itself. */
 export function viewTask(task: Task): TaskView {
   const { id, service, slot, attempt, node, desired, hostPorts: ports, createdAt, spec, status } = task
   const { state, ready, restarts, address, containerId, exitCode, startedAt, finishedAt } = status

@@ -1,48 +1,11 @@
 import { expect, test } from 'vitest'
+import { aContainer } from '../../../test/builders.ts'
+import { NO_LIMITS } from '../../core/manifest/normalize-limits.ts'
 import type { ContainerSpec, Limits } from '../../core/model/service.ts'
 import type { ContainerOrder } from '../../ports/runtime.ts'
 import { createJson } from './create-json.ts'
 
-const NO_LIMITS: Limits = {
-  cpuMillis: null,
-  memoryBytes: null,
-  memoryPercent: null,
-  memorySwapBytes: null,
-  kernelMemoryBytes: null,
-  memorySwappiness: null,
-  cpuShares: null,
-  cpusetCpus: null,
-  blkioWeight: null,
-}
-
-const BARE: ContainerSpec = {
-  image: 'web:1',
-  entrypoint: null,
-  command: null,
-  env: {},
-  ports: [],
-  mounts: [],
-  networkMode: 'bridge',
-  network: null,
-  dns: [],
-  extraHosts: [],
-  hostname: null,
-  user: null,
-  workingDir: null,
-  labels: {},
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  readOnly: false,
-  tmpfs: {},
-  ulimits: [],
-  devices: [],
-  logging: null,
-  limits: NO_LIMITS,
-  init: false,
-  stopSignal: null,
-  stopGraceMs: 10_000,
-}
+const BARE = aContainer({ image: 'web:1', stopGraceMs: 10_000 })
 
 const LABELS = {
   'gantry.cluster': 'c0ffee00c0ffee00',

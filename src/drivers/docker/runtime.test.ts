@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { aContainer } from '../../../test/builders.ts'
 import { type EngineCall, json, ScriptedEngine } from '../../../test/scripted-engine.ts'
 import type { ContainerOrder } from '../../ports/runtime.ts'
 import { createLog } from '../log.ts'
@@ -25,44 +26,7 @@ const ORDER: ContainerOrder = {
   specHash: 'abc',
   hostPorts: [],
   memoryBytes: null,
-  spec: {
-    image: 'web:1',
-    entrypoint: null,
-    command: null,
-    env: {},
-    ports: [],
-    mounts: [],
-    networkMode: 'bridge',
-    network: null,
-    dns: [],
-    extraHosts: [],
-    hostname: null,
-    user: null,
-    workingDir: null,
-    labels: {},
-    capAdd: [],
-    capDrop: [],
-    privileged: false,
-    readOnly: false,
-    tmpfs: {},
-    ulimits: [],
-    devices: [],
-    logging: null,
-    limits: {
-      cpuMillis: null,
-      memoryBytes: null,
-      memoryPercent: null,
-      memorySwapBytes: null,
-      kernelMemoryBytes: null,
-      memorySwappiness: null,
-      cpuShares: null,
-      cpusetCpus: null,
-      blkioWeight: null,
-    },
-    init: false,
-    stopSignal: null,
-    stopGraceMs: 10_000,
-  },
+  spec: aContainer({ image: 'web:1', stopGraceMs: 10_000 }),
 }
 
 type Script = Readonly<Record<string, (call: EngineCall, time: number) => void>>

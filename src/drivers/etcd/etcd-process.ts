@@ -43,6 +43,7 @@ export class EtcdProcess {
   #endings = 0
   #endedAt: Millis = 0
   #keeping: Promise<void> | null = null
+  #words: readonly string[] = []
   readonly #stopping = new AbortController()
 
   constructor(options: EtcdProcessOptions) {
@@ -113,9 +114,15 @@ export class EtcdProcess {
     log.info('etcd started', { program, run: last + 1 })
   }
 
-  /** Starts it again with these words whenever it ends, until it is stopped. */
+  /** Starts it again with these words whenever it ends, until it is stopped; one that runs with others is started anew soon. */
   keepRunning(words: readonly string[]): void {
-    this.#keeping ??= this.#keep(words)
+    this.#words = words
+    this.#keeping ??= this.#keep()
+  }
+
+  /** Whether it runs with the words that it is kept running with. */
+  isKept(): boolean {
+    return this.isRunning() && this.#runsWith(this.#words)
   }
 
   /** Stops it in an orderly way, and for good. */
@@ -142,16 +149,22 @@ export class EtcdProcess {
     }
   }
 
-  async #keep(words: readonly string[]): Promise<void> {
+  async #keep(): Promise<void> {
     const { signal } = this.#stopping
     const { clock, log } = this.#options
+    let known = this.#words
     while (!signal.aborted) {
-      if (!this.isRunning()) {
-        log.warn('etcd has ended', { endings: this.#endings, lastWords: await this.lastWords() })
-        await sleep(clock, this.restartDelayMs, signal).catch(() => undefined)
+      const hasEnded = !this.isRunning()
+      if (hasEnded || known !== this.#words) {
+        if (hasEnded) {
+          log.warn('etcd has ended', { endings: this.#endings, lastWords: await this.lastWords() })
+          await sleep(clock, this.restartDelayMs, signal).catch(() => undefined)
+        }
         if (signal.aborted) return
         try {
+          const words = this.#words
           await this.start(words)
+          known = words
         } catch (error) {
           if (!(error instanceof OperationalError)) throw error
           this.#endings++

@@ -1,6 +1,7 @@
 import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EtcdSetting } from '../../core/etcd/arguments.ts'
+import { sha256 } from '../backup-digest.ts'
 import { errorCode, replaceFile, syncDirectory } from '../durable-text.ts'
 import type { Authority } from '../pki/authority.ts'
 import { issueStoreCertificate } from '../pki/store-authority.ts'
@@ -12,30 +13,46 @@ export interface StoreCredentials {
   readonly key: string
 }
 
-export function storeFiles(dataDir: string): Pick<EtcdSetting, 'dataDir' | 'authorityFile' | 'memberFile'> {
+/**
+ * `trusted`: the authorities in the file of that name. While one follows the other, both are in a file of another name, which
+ * says which, so that etcd is started anew: it reads that file only then.
+ */
+export function storeFiles(
+  dataDir: string,
+  trusted: readonly Authority[] = [],
+): Pick<EtcdSetting, 'dataDir' | 'authorityFile' | 'memberFile'> {
   return {
     dataDir: join(dataDir, 'etcd'),
-    authorityFile: join(dataDir, 'etcd-run', 'authority.crt'),
+    authorityFile: join(dataDir, 'etcd-run', authorityName(trusted)),
     memberFile: join(dataDir, 'etcd-run', 'member.pem'),
   }
 }
 
 /**
  * Makes a new key and certificate for this server's etcd. Both are in one file, so that they change together: etcd reads it
- * again for every connection.
+ * again for every connection. `further`: authorities that are trusted beside the one that signs.
  */
 export async function writeStoreCredentials(
   dataDir: string,
   authority: Authority,
   host: string,
   now: number,
+  further: readonly Authority[] = [],
 ): Promise<StoreCredentials> {
-  const { authorityFile, memberFile } = storeFiles(dataDir)
+  const trusted = [authority, ...further]
+  const { authorityFile, memberFile } = storeFiles(dataDir, trusted)
+  const ca = trusted.map((one) => one.certificate).join('')
   const { key, certificate } = await issueStoreCertificate(authority, host, now)
   await mkdir(join(dataDir, 'etcd-run'), { recursive: true, mode: 0o700 })
-  await replaceFile(authorityFile, authority.certificate)
+  await replaceFile(authorityFile, ca)
   await replaceFile(memberFile, `${certificate}${key}`)
-  return { ca: authority.certificate, cert: certificate, key }
+  return { ca, cert: certificate, key }
+}
+
+function authorityName(trusted: readonly Authority[]): string {
+  if (trusted.length < 2) return 'authority.crt'
+  const whole = trusted.map(({ certificate }) => certificate).sort()
+  return `authorities-${sha256(whole.join('')).slice(0, 16)}.crt`
 }
 
 /** Whether etcd has run here: it knows a member by its log, and makes that in one step. */

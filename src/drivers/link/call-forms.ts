@@ -1,6 +1,7 @@
 import * as z from 'zod'
+import type { HostStats } from '../../core/model/host-stats.ts'
 import type { TaskSample } from '../../core/model/message.ts'
-import type { DockerRequest, HostStats } from '../../ports/host.ts'
+import type { DockerRequest } from '../../ports/host.ts'
 import type { Survey } from '../../ports/link.ts'
 import type { ExecRequest, LogLine, LogQuery } from '../../ports/runtime.ts'
 import { count, type Forms, positive, runtime, text, whole, word, wordMap, words } from './forms.ts'

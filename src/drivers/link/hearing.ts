@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Millis } from '../../core/model/ids.ts'
 import { GIVE_UP_AFTER_MS } from './heartbeat.ts'
 
-const LONGEST_LOOK_MS: Millis = 250
+const LONGEST_LOOK_MS: Millis = 500
 /** A heartbeat may be late by as much on a quiet day. Doubt costs a question, no more, so it may be early. */
 const LEAST_LATE_MS: Millis = 100
 /** Later than this it is late at any interval. */
@@ -19,28 +19,18 @@ export interface Listener {
   readonly onPace: (everyMs: Millis, taken: () => void) => void
 }
 
-/** An agent that is heard. */
-export interface Heart {
-  /** It has said that it is there. */
-  readonly beat: () => void
-  /** Nobody listens any more. */
-  readonly end: () => void
-}
-
 interface Heard extends Listener {
   readonly socket: Socket
-  /** When it was heard last, in time that was listened, and how many bytes had arrived then. */
-  at: Millis
   bytes: number
-  isDoubtful: boolean
+  quietMs: Millis
   /** Between two heartbeats, as it keeps to and as it was asked for. */
   everyMs: Millis
   askedMs: Millis
 }
 
 /**
- * Hears the heartbeats of all agents of a server: with one timer, so that an agent costs next to nothing between its
- * heartbeats. Time in which this process stood still itself does not count as silence.
+ * Hears the heartbeats of all agents of a server: with one timer, and by the bytes that arrived, so that an agent costs
+ * next to nothing between its heartbeats. Time in which this process stood still itself does not count as silence.
  */
 export class Hearing {
   readonly #heard = new Set<Heard>()
@@ -48,8 +38,6 @@ export class Hearing {
   #lookMs: Millis = LONGEST_LOOK_MS
   #timer: NodeJS.Timeout | undefined
   #lookedAt = 0
-  /** Time that was listened until then. */
-  #listenedMs: Millis = 0
 
   /** `heartbeatMs`: how often agents are to say that they are there; asked again and again. */
   constructor(heartbeatMs: () => Millis) {
@@ -61,26 +49,19 @@ export class Hearing {
     return this.#heard.size
   }
 
-  add(socket: Socket, listener: Listener): Heart {
-    if (this.#heard.size === 0) this.#begin()
+  /** Returns a function that ends it. */
+  add(socket: Socket, listener: Listener): () => void {
     const everyMs = this.#heartbeatMs()
-    const now = { at: this.#listened(), bytes: socket.bytesRead, isDoubtful: false }
-    const heard: Heard = { ...listener, ...now, socket, everyMs, askedMs: everyMs }
+    const heard: Heard = { ...listener, socket, bytes: socket.bytesRead, quietMs: 0, everyMs, askedMs: everyMs }
     this.#heard.add(heard)
-    return {
-      beat: () => {
-        heard.at = this.#listened()
-        heard.bytes = socket.bytesRead
-      },
-      end: () => {
-        this.#heard.delete(heard)
-        if (this.#heard.size === 0) clearTimeout(this.#timer)
-      },
+    if (this.#heard.size === 1) this.#begin()
+    return () => {
+      this.#heard.delete(heard)
+      if (this.#heard.size === 0) clearTimeout(this.#timer)
     }
   }
 
   #begin(): void {
-    clearTimeout(this.#timer)
     this.#lookedAt = performance.now()
     this.#next()
   }
@@ -91,18 +72,15 @@ export class Hearing {
     this.#timer = setTimeout(() => setImmediate(() => setImmediate(() => this.#look())), this.#lookMs)
   }
 
-  #listened(): Millis {
-    return this.#listenedMs + Math.min(performance.now() - this.#lookedAt, 2 * this.#lookMs)
-  }
-
   #look(): void {
     if (this.#heard.size === 0) return
-    this.#listenedMs = this.#listened()
-    this.#lookedAt = performance.now()
+    const now = performance.now()
+    const passedMs = Math.min(now - this.#lookedAt, 2 * this.#lookMs)
+    this.#lookedAt = now
     const everyMs = this.#heartbeatMs()
     let paced = 0
     for (const one of this.#heard) {
-      this.#judge(one)
+      this.#judge(one, passedMs)
       if (one.askedMs === everyMs || paced === MOST_PACED) continue
       paced += 1
       one.askedMs = everyMs
@@ -114,21 +92,16 @@ export class Hearing {
     this.#next()
   }
 
-  #judge(one: Heard): void {
-    const { everyMs, bytes, socket } = one
-    const isLate = this.#listenedMs - one.at > everyMs
-    if (!isLate && !one.isDoubtful) return
-    // A heartbeat may be behind something long that is still arriving.
-    if (isLate && socket.bytesRead !== bytes) {
-      one.bytes = socket.bytesRead
-      one.at = this.#listenedMs - everyMs
-    }
-    const quietMs = this.#listenedMs - one.at
-    const isDoubtful = quietMs >= everyMs + Math.min(Math.max(LEAST_LATE_MS, everyMs / 4), MOST_LATE_MS)
-    if (isDoubtful !== one.isDoubtful) {
-      one.isDoubtful = isDoubtful
-      one.onDoubt(isDoubtful)
-    }
-    if (quietMs >= everyMs + GIVE_UP_AFTER_MS) one.onSilence()
+  #judge(one: Heard, passedMs: Millis): void {
+    const { bytesRead } = one.socket
+    const { everyMs } = one
+    const before = one.quietMs
+    one.quietMs = bytesRead === one.bytes ? before + passedMs : 0
+    one.bytes = bytesRead
+    const doubtAfterMs = everyMs + Math.min(Math.max(LEAST_LATE_MS, everyMs / 4), MOST_LATE_MS)
+    const was = before >= doubtAfterMs
+    const is = one.quietMs >= doubtAfterMs
+    if (was !== is) one.onDoubt(is)
+    if (one.quietMs >= everyMs + GIVE_UP_AFTER_MS) one.onSilence()
   }
 }

@@ -10,6 +10,7 @@ import { networkFailure } from '../../lib/network-failure.ts'
 import { describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { certificateFault } from '../pki/judge-validity.ts'
+import { asClusterKeys } from '../pki/key-ring.ts'
 import { mutualTls } from '../pki/mutual-tls.ts'
 import { pinAuthority } from '../pki/pin-authority.ts'
 import { newKeyAndRequest } from '../pki/request.ts'
@@ -218,8 +219,8 @@ function shownBy(present: StoredIdentity | null): ConnectionOptions {
 }
 
 function joinedWith(key: string, { clusterId, nodeId, certificate, bundle, clusterKey }: Admitted): Joined {
-  const kept = clusterKey === null ? null : Buffer.from(clusterKey, 'hex')
-  return { clusterId, nodeId, identity: { key, certificate, bundle, clusterKey: kept } }
+  const keys = (clusterKey?.split('\n') ?? []).map((text) => Buffer.from(text, 'hex'))
+  return { clusterId, nodeId, identity: { key, certificate, bundle, ...asClusterKeys(keys) } }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { connect } from 'node:http2'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { OperationalError } from '../../core/errors.ts'
 import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
@@ -13,7 +13,6 @@ import { judgeValidity } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
 import { LINK_PROTOCOL } from './dial.ts'
 import { endWithCertificate } from './end-with-certificate.ts'
-import { HandshakeQueue } from './handshake-queue.ts'
 import { Hearing } from './hearing.ts'
 import { JOIN_PROTOCOL } from './join.ts'
 import { LinkSession } from './link-session.ts'
@@ -71,7 +70,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
   const open = new Set<Socket>()
   const hearing = new Hearing(options.heartbeatMs)
   const door: Door = { options, identity: options.identity, known: new Map(), hearing }
-  const tls = createTlsServer(
+  const server = createServer(
     {
       ...mutualTls(options.identity),
       // Who has no certificate yet may ask for one; who is let in to what is decided when it is known who it is.
@@ -79,19 +78,14 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
       ALPNProtocols: [LINK_PROTOCOL, ...Object.keys(protocols)],
       handshakeTimeout: BEGIN_WITHIN_MS,
     },
-    (socket) => {
-      handshakes.done(socket)
-      admit(socket, door)
-    },
+    (socket) => admit(socket, door),
   )
-  const handshakes = new HandshakeQueue((socket) => tls.emit('connection', socket))
-  const server = createServer((socket) => {
+  server.on('connection', (socket: Socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    if (count.admit(socket)) handshakes.add(socket)
-    else socket.destroy()
+    if (!count.admit(socket)) socket.destroy()
   })
-  tls.on('tlsClientError', (error, socket) => {
+  server.on('tlsClientError', (error, socket) => {
     log.debug('no TLS', { from: socket.remoteAddress ?? '', reason: error.message })
     socket.destroy()
   })
@@ -103,7 +97,7 @@ export async function listenForAgents(options: ListenOptions): Promise<LinkListe
     },
     renew: (identity) => {
       door.identity = identity
-      tls.setSecureContext(mutualTls(identity))
+      server.setSecureContext(mutualTls(identity))
     },
     judge: () => {
       const revoked = options.revoked()
@@ -194,13 +188,12 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
   const session = new LinkSession(http2, socket)
   let doubt: (isDoubtful: boolean) => void = () => undefined
-  const heart = door.hearing.add(socket, {
+  const endHearing = door.hearing.add(socket, {
     onDoubt: (isDoubtful) => doubt(isDoubtful),
     onSilence: () => session.end('the agent is silent'),
     onPace: (everyMs, taken) => askPace(session, everyMs, taken),
   })
-  http2.on('ping', heart.beat)
-  session.onEnd(heart.end)
+  session.onEnd(endHearing)
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
   endWithCertificate(session, certificate)
   if (barred === null) {

@@ -31,6 +31,8 @@ const MOST_TASKS = 100_000
 const MOST_REVOKED = 10_000
 /** One trusts two authorities at most, while one takes over from the other. */
 const MOST_TRUSTED = 10
+/** One more than a server ever has. */
+const MOST_KEYS = 3
 
 /** Kinds of messages of agents. */
 export const AGENT_KINDS: ReadonlySet<string> = new Set<AgentMessage['kind']>(['hello', 'report', 'renew'])
@@ -55,7 +57,11 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
     version: word,
     authority: authority.nullable(),
     trust: z
-      .object({ authorities: z.array(word).max(MOST_TRUSTED), signedBy: word } satisfies Forms<Trust>)
+      .object({
+        authorities: z.array(word).max(MOST_TRUSTED),
+        signedBy: word,
+        clusterKeys: z.array(word).max(MOST_KEYS).exactOptional(),
+      } satisfies Forms<Trust>)
       .exactOptional(),
     clock: count.exactOptional(),
   } satisfies Forms<Hello>),
@@ -109,6 +115,7 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     renewWithinMs: count,
     revokedServers: z.array(word).max(MOST_REVOKED),
     proof: incarnationProof.exactOptional(),
+    clusterKeys: z.array(word).max(MOST_KEYS).exactOptional(),
   } satisfies Forms<TrustUpdate>),
   z.object({
     kind: z.literal('renewed'),

@@ -4,10 +4,11 @@ import { aMachine, CLUSTER_ID, handshake, OTHER_CLUSTER_ID } from '../../../test
 import { crossChain, finishRotation, switchAuthority } from '../../core/identity/rotation.ts'
 import type { CertificateAuthority } from '../../core/model/identity.ts'
 import { AUTHORITY_KEY } from '../../core/model/objects.ts'
-import { newAuthorityRecord, openAuthority, prepareNextAuthority } from './authority-record.ts'
+import { newAuthorityRecord, openAuthority, prepareNextAuthority, resealAuthority } from './authority-record.ts'
 import type { StoredIdentity } from './identity-files.ts'
 import { mutualTls } from './mutual-tls.ts'
 import { newClusterKey } from './seal.ts'
+import { openClusterSecret, sealClusterSecret } from './stretched-secret.ts'
 
 const clusterKey = newClusterKey()
 const now = Date.now()
@@ -32,6 +33,26 @@ test('the private key of an authority opens only in its cluster, beside its cert
   expect(() => openAuthority(clusterKey, OTHER_CLUSTER_ID, record.signing)).toThrow('belongs elsewhere')
   expect(() => openAuthority(clusterKey, CLUSTER_ID, swapped)).toThrow('belongs elsewhere')
   expect(() => openAuthority(newClusterKey(), CLUSTER_ID, record.signing)).toThrow('another cluster key')
+})
+
+test('another cluster key opens all that an authority has sealed with it, and the old one nothing', async () => {
+  const stretched = { salt: '00', stretched: 'ab'.repeat(32) }
+  const clusterSecret = sealClusterSecret(clusterKey, CLUSTER_ID, stretched)
+  const prepared = { ...(await prepareNextAuthority(clusterKey, CLUSTER_ID, record, now)), clusterSecret }
+  const next = newClusterKey()
+  const resealed = resealAuthority(clusterKey, next, CLUSTER_ID, prepared)
+  if (prepared.rotation.kind !== 'prepared' || resealed.rotation.kind !== 'prepared') throw new Error('it is prepared')
+  for (const [before, after] of [
+    [prepared.signing, resealed.signing],
+    [prepared.rotation.next, resealed.rotation.next],
+  ] as const) {
+    expect(openAuthority(next, CLUSTER_ID, after)).toEqual(openAuthority(clusterKey, CLUSTER_ID, before))
+    expect(() => openAuthority(clusterKey, CLUSTER_ID, after)).toThrow('another cluster key')
+  }
+  expect(openClusterSecret(next, CLUSTER_ID, resealed.clusterSecret ?? clusterSecret).toString('hex')).toBe(
+    stretched.stretched,
+  )
+  expect(() => resealAuthority(clusterKey, next, CLUSTER_ID, resealed)).toThrow('another cluster key')
 })
 
 test('through a whole change of the authority, machines that are one step apart know each other', async () => {

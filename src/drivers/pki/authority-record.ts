@@ -4,6 +4,7 @@ import type { Millis } from '../../core/model/ids.ts'
 import { type Authority, createAuthority, crossSign } from './authority.ts'
 import { describeCertificate } from './describe-certificate.ts'
 import { type SealedPlace, seal, unseal } from './seal.ts'
+import { resealClusterSecret } from './stretched-secret.ts'
 
 /** Makes the authority of a new cluster, as the store keeps it. */
 export async function newAuthorityRecord(
@@ -31,6 +32,24 @@ export async function prepareNextAuthority(
 export function openAuthority(clusterKey: Buffer, clusterId: string, signing: SigningKey): Authority {
   const key = unseal(clusterKey, placeOf(clusterId, signing.certificate), signing.sealedKey)
   return { certificate: signing.certificate, key }
+}
+
+/** The same record, with all that is sealed in it sealed with another cluster key. Throws STORE_CORRUPT as `unseal` does. */
+export function resealAuthority(
+  from: Buffer,
+  to: Buffer,
+  clusterId: string,
+  record: CertificateAuthority,
+): CertificateAuthority {
+  const again = (signing: SigningKey): SigningKey =>
+    sealAuthority(to, clusterId, openAuthority(from, clusterId, signing))
+  const { rotation, clusterSecret } = record
+  return {
+    ...record,
+    signing: again(record.signing),
+    rotation: rotation.kind === 'prepared' ? { ...rotation, next: again(rotation.next) } : rotation,
+    clusterSecret: clusterSecret === null ? null : resealClusterSecret(from, to, clusterId, clusterSecret),
+  }
 }
 
 function sealAuthority(clusterKey: Buffer, clusterId: string, { certificate, key }: Authority): SigningKey {

@@ -58,6 +58,18 @@ test('a node that is no server keeps no cluster key', async () => {
   expect((await files.read())?.clusterKey).toBeNull()
 })
 
+test('two cluster keys are kept while one follows the other, and the one to go by is the first', async () => {
+  const files = new IdentityFiles(dataDir)
+  const otherKey = newClusterKey()
+  await files.write({ ...old, otherKey })
+  expect(await files.read()).toEqual({ ...old, otherKey })
+  expect(await files.readClusterKey()).toEqual(old.clusterKey)
+  await files.writeClusterKeys([otherKey])
+  expect(await files.read()).toEqual({ ...old, clusterKey: otherKey })
+  writeFileSync(path('cluster.key'), 'a'.repeat(63), { mode: 0o600 })
+  await expect(files.read()).rejects.toThrow('it does not hold 64 hex digits')
+})
+
 test('the trusted authorities are replaced alone', async () => {
   const files = new IdentityFiles(dataDir)
   await files.write(old)

@@ -4,22 +4,21 @@ import { join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import { errorCode, replaceFile, syncDirectory } from '../durable-text.ts'
 import { splitBundle } from './describe-certificate.ts'
+import { asClusterKeys, type ClusterKeys, listKeys } from './key-ring.ts'
 import { newClusterKey } from './seal.ts'
 
 /** Who a machine is, as its disk has it. All but the certificates is secret. */
-export interface StoredIdentity {
+export interface StoredIdentity extends ClusterKeys {
   /** The node's private key, in PEM. */
   readonly key: string
   /** The node's certificate, in PEM; a cross-signed authority may follow it. */
   readonly certificate: string
   /** The authorities that the node trusts, in PEM. */
   readonly bundle: string
-  /** 32 bytes; null on a node that is no server. */
-  readonly clusterKey: Buffer | null
 }
 
 const NEXT = '.next'
-const CLUSTER_KEY = /^[0-9a-f]{64}$/
+const CLUSTER_KEYS = /^[0-9a-f]{64}(\n[0-9a-f]{64})?$/
 
 /** The identity of a node in `<data directory>/identity`. */
 export class IdentityFiles {
@@ -42,7 +41,7 @@ export class IdentityFiles {
     }
     const key = await this.#keyOf(this.#certificate('node.crt', certificate))
     const bundle = await this.#bundle()
-    return { key, certificate, bundle, clusterKey: await this.#clusterKey() }
+    return { key, certificate, bundle, ...asClusterKeys(await this.clusterKeys()) }
   }
 
   /**
@@ -51,8 +50,9 @@ export class IdentityFiles {
    */
   async write(identity: StoredIdentity): Promise<void> {
     await replaceFile(this.#path('authority.crt'), identity.bundle)
-    if (identity.clusterKey === null) await rm(this.#path('cluster.key'), { force: true })
-    else await replaceFile(this.#path('cluster.key'), `${identity.clusterKey.toString('hex')}\n`)
+    const keys = listKeys(identity)
+    if (keys.length === 0) await rm(this.#path('cluster.key'), { force: true })
+    else await this.writeClusterKeys(keys)
     // With the certificate the identity changes over; its key waits beside the old one until then.
     await replaceFile(this.#path(`node.key${NEXT}`), identity.key)
     await replaceFile(this.#path('node.crt'), identity.certificate)
@@ -64,16 +64,29 @@ export class IdentityFiles {
    * durable before anything is sealed with it.
    */
   async foundingKey(): Promise<Buffer> {
-    const kept = await this.#clusterKey()
+    const kept = await this.readClusterKey()
     if (kept !== null) return kept
     const key = newClusterKey()
-    await replaceFile(this.#path('cluster.key'), `${key.toString('hex')}\n`)
+    await this.writeClusterKeys([key])
     return key
   }
 
   /** The cluster key alone, which may be there before the machine has an identity; null: there is none. */
-  readClusterKey(): Promise<Buffer | null> {
-    return this.#clusterKey()
+  async readClusterKey(): Promise<Buffer | null> {
+    return (await this.clusterKeys())[0] ?? null
+  }
+
+  /** The cluster keys alone: two while one follows the other, the one to go by first. */
+  async clusterKeys(): Promise<readonly Buffer[]> {
+    const text = (await this.#secret('cluster.key'))?.trim() ?? null
+    if (text === null) return []
+    if (!CLUSTER_KEYS.test(text)) throw damaged(this.#path('cluster.key'), 'it does not hold 64 hex digits')
+    return text.split('\n').map((line) => Buffer.from(line, 'hex'))
+  }
+
+  /** Replaces the cluster keys, and nothing else. */
+  async writeClusterKeys(keys: readonly Buffer[]): Promise<void> {
+    await replaceFile(this.#path('cluster.key'), keys.map((key) => `${key.toString('hex')}\n`).join(''))
   }
 
   /** Replaces the authorities that the node trusts, and nothing else. */
@@ -128,13 +141,6 @@ export class IdentityFiles {
       }
     }
     return bundle
-  }
-
-  async #clusterKey(): Promise<Buffer | null> {
-    const text = await this.#secret('cluster.key')
-    if (text === null) return null
-    if (!CLUSTER_KEY.test(text.trim())) throw damaged(this.#path('cluster.key'), 'it does not hold 64 hex digits')
-    return Buffer.from(text.trim(), 'hex')
   }
 
   async #secret(name: string): Promise<string | null> {

@@ -38,6 +38,17 @@ export function openClusterSecret(clusterKey: Buffer, clusterId: string, record:
   return Buffer.from(unseal(clusterKey, placeIn(clusterId), record.sealedKey), 'hex')
 }
 
+/** What the cluster keeps of it, sealed with another cluster key. Throws STORE_CORRUPT as `unseal` does. */
+export function resealClusterSecret(
+  from: Buffer,
+  to: Buffer,
+  clusterId: string,
+  record: ClusterSecretRecord,
+): ClusterSecretRecord {
+  const stretched = unseal(from, placeIn(clusterId), record.sealedKey)
+  return sealClusterSecret(to, clusterId, { salt: record.salt, stretched })
+}
+
 function placeIn(clusterId: string): SealedPlace {
   return { clusterId, kind: 'authority', id: 'cluster secret' }
 }

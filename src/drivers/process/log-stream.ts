@@ -32,6 +32,8 @@ export class LogStream {
   readonly previous: string
   /** Grows with each rotation. */
   generation = 0
+  /** Whether it had grown when it was looked at last. */
+  isGrowing = false
   readonly #directory: string
   #marks: Mark[] | null = null
 
@@ -48,7 +50,8 @@ export class LogStream {
     if (file === undefined) return 0
     this.#marks ??= readMarks(this.#marksPath)
     const marked = this.#marks.at(-1)?.size ?? 0
-    if (file.size === marked) return file.size
+    this.isGrowing = file.size !== marked
+    if (!this.isGrowing) return file.size
     // Somebody else has cut it off, or a rotation was cut short.
     if (file.size < marked) this.#marks = []
     const mark = { size: file.size, at: Math.floor(file.mtimeMs) }

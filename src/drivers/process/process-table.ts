@@ -14,9 +14,9 @@ import { removeDirectory, removeTrash, SupervisedProcess, TRASH_PREFIX } from '.
 import { TaskCgroup } from './task-cgroup.ts'
 import { containerIdOf, taskDirectory, taskIdOf } from './task-directory.ts'
 
-// Bounds how late the time of a line can be.
+// Bounds how late the time of a line can be, where one follows another.
 const TICK_MS: Millis = 250
-// Bounds how late the end of a program is seen whose shim was killed: a second.
+// A second. Bounds how late the first line after a silence can be, and the end of a program whose shim was killed.
 const LOOK_EVERY_TICKS = 4
 
 /** What stands in the directory: a process, or the reason why it cannot be one. */
@@ -218,8 +218,9 @@ export class ProcessTable {
     this.#cancelTick = clock.callAt(clock.now() + TICK_MS, () => {
       const processes = [...this.#entries.values()].flatMap((entry) => ('process' in entry ? [entry.process] : []))
       this.#ticks += 1
-      if (this.#ticks % LOOK_EVERY_TICKS === 0) for (const process of processes) process.lookForEnd()
-      Promise.all(processes.map((process) => process.tendLogs(largestLogBytes)))
+      const atAll = this.#ticks % LOOK_EVERY_TICKS === 0
+      if (atAll) for (const process of processes) process.lookForEnd()
+      Promise.all(processes.map((process) => process.tendLogs(largestLogBytes, atAll)))
         // A full disk, or a directory that is being removed: tried again at the next tick.
         .catch((error: unknown) => log.debug('the log of a process could not be kept', { error }))
         .finally(() => this.#tickLater())

@@ -124,10 +124,10 @@ export class SupervisedProcess {
     if (isOpen && this.#shim === null && !this.isRunning()) this.#announce()
   }
 
-  /** Notes how far its logs have grown, and rotates those that are too large. */
-  async tendLogs(largestLogBytes: number): Promise<void> {
+  /** Notes how far its logs have grown, those that are silent only `atAll`, and rotates those that are too large. */
+  async tendLogs(largestLogBytes: number, atAll: boolean): Promise<void> {
     if (this.#run === null || this.#closure !== null) return
-    const large = this.logs.filter((log) => log.mark() > largestLogBytes)
+    const large = this.logs.filter((log) => (atAll || log.isGrowing) && log.mark() > largestLogBytes)
     for (const log of large) await log.rotate(largestLogBytes)
   }
 

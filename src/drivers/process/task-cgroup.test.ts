@@ -8,11 +8,11 @@ import {
   exited,
   isGone,
   logTexts,
-  NO_LIMITS,
   ProcessBed,
   printed,
   startProcess,
 } from '../../../test/process-bed.ts'
+import { NO_LIMITS } from '../../core/manifest/normalize-limits.ts'
 import { openCgroupTree, removeCgroupTree } from './cgroup-tree.ts'
 import type { ProcessRuntime } from './runtime.ts'
 import { TaskCgroup } from './task-cgroup.ts'

@@ -1,7 +1,8 @@
 import { OperationalError } from '../../core/errors.ts'
 import { isServerThere } from '../../drivers/link/join.ts'
 import { IdentityFiles } from '../../drivers/pki/identity-files.ts'
-import { joinAndKeep, readIdentity } from '../identity.ts'
+import { listKeys } from '../../drivers/pki/key-ring.ts'
+import { type Identity, joinAndKeep, readIdentity } from '../identity.ts'
 import type { Progress } from './progress.ts'
 import type { ServerList } from './server-list.ts'
 
@@ -17,7 +18,8 @@ export interface BeginOptions {
 
 /** What a server starts with. */
 export interface Beginning {
-  readonly clusterKey: Buffer
+  /** The one to go by first; a second one while the cluster key is changed. */
+  readonly keys: readonly [Buffer, ...Buffer[]]
   /** It is the first of a cluster that is not there yet. */
   readonly mayFound: boolean
 }
@@ -31,17 +33,17 @@ const AGAIN_MS = 1_000
 export async function beginServer(options: BeginOptions, progress: Progress): Promise<Beginning> {
   for (;;) {
     const identity = await readIdentity(options.dataDir)
-    if (identity !== null) return { clusterKey: keyOf(identity), mayFound: false }
+    if (identity !== null) return { keys: keysOf(identity), mayFound: false }
     const waiting = options.list.isFirst ? await foundOrJoin(options) : await join(options)
     if (typeof waiting !== 'string') return waiting
     await progress.wait(waiting, AGAIN_MS)
   }
 }
 
-function keyOf(identity: Awaited<ReturnType<typeof readIdentity>>): Buffer {
-  const key = identity?.files.clusterKey ?? null
-  if (identity?.role === 'server' && key !== null) return key
-  throw new OperationalError('CONFIG_INVALID', `this machine is agent ${identity?.nodeId}, and no server`, {
+function keysOf({ role, nodeId, files }: Identity): Beginning['keys'] {
+  const [key, ...others] = listKeys(files)
+  if (role === 'server' && key !== undefined) return [key, ...others]
+  throw new OperationalError('CONFIG_INVALID', `this machine is agent ${nodeId}, and no server`, {
     hint: 'start it with `gantry agent`',
   })
 }
@@ -53,7 +55,7 @@ async function foundOrJoin(options: BeginOptions): Promise<Beginning | string> {
   if (there.includes(true)) return join(options)
   // A join token is made by a cluster: there is one, though nobody of it answers now.
   if (joinText()?.startsWith('GJT') === true) return `none of ${list.others.join(', ')} answers`
-  return { clusterKey: await new IdentityFiles(dataDir).foundingKey(), mayFound: true }
+  return { keys: [await new IdentityFiles(dataDir).foundingKey()], mayFound: true }
 }
 
 /** Resolves with what it waits for while it cannot. */

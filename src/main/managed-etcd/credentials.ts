@@ -9,7 +9,8 @@ import type { Log } from '../../ports/log.ts'
 
 export interface CredentialsDeps {
   readonly dataDir: string
-  readonly authority: Authority
+  /** The one that signs first; all of them are trusted. */
+  readonly authorities: readonly [Authority, ...Authority[]]
   readonly host: string
   readonly clock: Clock
   readonly rng: Rng
@@ -23,9 +24,10 @@ const LONGEST_WAIT_MS: Millis = 24 * 3_600_000
 
 /** Makes a new certificate for the store in the second half of the present one's life, until the signal aborts. */
 export async function keepCredentialsFresh(deps: CredentialsDeps, signal: AbortSignal): Promise<void> {
-  const { dataDir, authority, host, clock, rng, log } = deps
+  const { dataDir, authorities, host, clock, rng, log } = deps
+  const [authority, ...further] = authorities
   while (!signal.aborted) {
-    const credentials = await writeStoreCredentials(dataDir, authority, host, clock.now())
+    const credentials = await writeStoreCredentials(dataDir, authority, host, clock.now(), further)
     deps.take(credentials)
     const { notBefore, notAfter } = describeCertificate(credentials.cert)
     log.info('certificate for the store made', { until: notAfter })

@@ -3,12 +3,14 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import { clientUrlOf, type EtcdSetting, etcdArguments, peerUrlOf } from '../../core/etcd/arguments.ts'
+import { hasQuorum } from '../../core/etcd/members.ts'
 import { STABLE_NAME } from '../../core/identity/certificate-policy.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
 import {
   hasEtcdData,
   isUnfinished,
+  type KeptSetting,
   keepSetting,
   type StoreCredentials,
   storeFiles,
@@ -19,6 +21,7 @@ import type { Authority } from '../../drivers/pki/authority.ts'
 import { clusterKeyId } from '../../drivers/pki/seal.ts'
 import { storeAuthority } from '../../drivers/pki/store-authority.ts'
 import { systemRng } from '../../drivers/rng.ts'
+import { sleep } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { StoreMembers } from '../../ports/store-members.ts'
 import type { TlsText } from '../../store/etcd/endpoint.ts'
@@ -46,17 +49,17 @@ export interface OpenOptions {
 /** This server's share of the store that the servers keep themselves: its etcd, and what it knows of the others. */
 export class ManagedEtcd implements StoreMembers {
   readonly store: EtcdStore
-  readonly #etcd: EtcdProcess
-  readonly #members: EtcdMembers
+  readonly #parts: Parts
   readonly #watched: WatchedMembers
   readonly #ending = new AbortController()
-  #loops: Promise<unknown> = Promise.resolve()
+  #watching: Promise<unknown> = Promise.resolve()
+  #fresh: Promise<unknown> = Promise.resolve()
+  #endFresh: () => void = () => undefined
 
-  private constructor(store: EtcdStore, etcd: EtcdProcess, members: EtcdMembers, watched: WatchedMembers) {
+  private constructor(store: EtcdStore, parts: Parts) {
     this.store = store
-    this.#etcd = etcd
-    this.#members = members
-    this.#watched = watched
+    this.#parts = parts
+    this.#watched = parts.watched
   }
 
   /**
@@ -75,12 +78,15 @@ export class ManagedEtcd implements StoreMembers {
       const progress = new Progress(clock, say, signal)
       try {
         const begin = { dataDir, name, host, list, joinText: options.joinText }
-        const { clusterKey, mayFound } = await beginServer(begin, progress)
-        const setting = settingOf(options, link, host, clusterKeyId(clusterKey))
+        const { keys, mayFound } = await beginServer(begin, progress)
+        const authorities = await authoritiesOf(keys)
+        const token = `gantry-${clusterKeyId(keys[0])}`
+        const setting = { ...settingOf(options, link, host), ...storeFiles(dataDir, authorities), token }
         const addresses = list.hosts.map((one) => addressOf(clientUrlOf({ host: one, clientPort: store.clientPort })))
-        await keepSetting(dataDir, { setting, program: store.program, namespace: store.namespace, addresses })
-        const authority = await storeAuthority(clusterKey)
-        const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now()))
+        const kept = { setting, program: store.program, namespace: store.namespace, addresses }
+        await keepSetting(dataDir, kept)
+        const [authority, ...further] = authorities
+        const tls = tlsOf(await writeStoreCredentials(dataDir, authority, host, clock.now(), further))
         const members = new EtcdMembers(clock, tls)
         await etcd.endUnlessWith(etcdArguments(setting, []))
         const looking = new EtcdMembers(clock, tls, true)
@@ -91,9 +97,9 @@ export class ManagedEtcd implements StoreMembers {
         const opened = await openStore(store, own, tls, progress)
         const watched = new WatchedMembers({ members, own, ownPeerUrl: peerUrlOf(setting), addresses, clock, log })
         await watched.look()
-        const managed = new ManagedEtcd(opened, etcd, members, watched)
+        const managed = new ManagedEtcd(opened, { etcd, members, watched, kept, dataDir, log })
         etcd.keepRunning(etcdArguments(setting, []))
-        managed.#begin(dataDir, authority, host, log)
+        managed.#begin(authorities)
         return managed
       } catch (error) {
         await etcd.stop()
@@ -118,26 +124,76 @@ export class ManagedEtcd implements StoreMembers {
     return this.#watched.remove(word)
   }
 
-  /** Stops this server's etcd. The store must be closed before. */
-  async close(): Promise<void> {
-    this.#ending.abort(new Error('the server ends'))
-    await this.#loops
-    this.#members.close()
-    await this.#etcd.stop()
+  /**
+   * Has the store trust those who have one of these cluster keys, and shows a certificate of the first of them. Resolves when
+   * etcd, which is started anew where it is to trust others than before, takes part again. Throws UNAVAILABLE at the end.
+   */
+  async takeKeys(keys: readonly Buffer[]): Promise<void> {
+    const { etcd, members, dataDir, log } = this.#parts
+    const [first, ...others] = keys
+    if (first === undefined) return
+    const authorities = await authoritiesOf([first, ...others])
+    this.#endFresh()
+    await this.#fresh
+    const kept = { ...this.#parts.kept, setting: { ...this.#parts.kept.setting, ...storeFiles(dataDir, authorities) } }
+    await keepSetting(dataDir, kept)
+    await this.#keepFresh(authorities)
+    etcd.keepRunning(etcdArguments(kept.setting, []))
+    log.info('the store trusts other cluster keys', { keys: keys.map(clusterKeyId) })
+    const own = addressOf(clientUrlOf(kept.setting))
+    for (;;) {
+      const seen = etcd.isKept() ? await members.lookAt([own]) : null
+      if (seen !== null && hasQuorum(seen)) return
+      await sleep(systemClock(), 200, this.#ending.signal)
+    }
   }
 
-  #begin(dataDir: string, authority: Authority, host: string, log: Log): void {
-    const { signal } = this.#ending
+  /** Stops this server's etcd. The store must be closed before. */
+  async close(): Promise<void> {
+    const { etcd, members } = this.#parts
+    this.#ending.abort(new OperationalError('UNAVAILABLE', 'the server ends'))
+    await Promise.all([this.#watching, this.#fresh])
+    members.close()
+    await etcd.stop()
+  }
+
+  #begin(authorities: Authorities): void {
+    this.#watching = this.#watched.watch(this.#ending.signal)
+    void this.#keepFresh(authorities)
+  }
+
+  /** Resolves when the first certificate is in use. */
+  #keepFresh(authorities: Authorities): Promise<unknown> {
+    const { members, kept, dataDir, log } = this.#parts
+    const ending = new AbortController()
+    this.#endFresh = () => ending.abort(new Error('other authorities'))
+    const made = Promise.withResolvers<void>()
     const take = (credentials: StoreCredentials): void => {
       this.store.renewTls(tlsOf(credentials))
-      this.#members.renew(tlsOf(credentials))
+      members.renew(tlsOf(credentials))
+      made.resolve()
     }
-    const fresh = keepCredentialsFresh(
-      { dataDir, authority, host, clock: systemClock(), rng: systemRng(), log, take },
-      signal,
-    )
-    this.#loops = Promise.all([this.#watched.watch(signal), fresh])
+    const { host } = kept.setting
+    const deps = { dataDir, authorities, host, clock: systemClock(), rng: systemRng(), log, take }
+    this.#fresh = keepCredentialsFresh(deps, AbortSignal.any([this.#ending.signal, ending.signal]))
+    return Promise.race([made.promise, this.#fresh])
   }
+}
+
+type Authorities = readonly [Authority, ...Authority[]]
+
+/** What a server's share of the store is made of. */
+interface Parts {
+  readonly etcd: EtcdProcess
+  readonly members: EtcdMembers
+  readonly watched: WatchedMembers
+  readonly kept: KeptSetting
+  readonly dataDir: string
+  readonly log: Log
+}
+
+async function authoritiesOf([first, ...others]: readonly [Buffer, ...Buffer[]]): Promise<Authorities> {
+  return [await storeAuthority(first), ...(await Promise.all(others.map(storeAuthority)))]
 }
 
 function reachedAt({ link }: OpenOptions): { readonly link: LinkOptions; readonly host: string } {
@@ -157,10 +213,13 @@ async function requireReady({ dataDir, store }: OpenOptions, { isFirst }: Server
   })
 }
 
-function settingOf({ store, name, dataDir }: OpenOptions, link: LinkOptions, host: string, keyId: string): EtcdSetting {
-  const { clientPort, peerPort } = store
+function settingOf(
+  { store: { clientPort, peerPort }, name }: OpenOptions,
+  link: LinkOptions,
+  host: string,
+): Omit<EtcdSetting, 'token' | keyof ReturnType<typeof storeFiles>> {
   const listenHost = isIP(link.host) === 0 ? '0.0.0.0' : link.host
-  return { name, host, listenHost, clientPort, peerPort, token: `gantry-${keyId}`, ...storeFiles(dataDir) }
+  return { name, host, listenHost, clientPort, peerPort }
 }
 
 function tlsOf(credentials: StoreCredentials): TlsText {

@@ -12,6 +12,7 @@ import type { Gate } from './auth.ts'
 import { checkInput } from './check-input.ts'
 import { asOperational, errorAnswer } from './error-answer.ts'
 import { errorForm, failureAnswer } from './error-forms.ts'
+import { ASKED_AT_HEADER } from './forward.ts'
 import type { RequestCounter } from './metrics.ts'
 import { MAX_HEADERS } from './new-server.ts'
 import { readOff } from './read-off.ts'
@@ -143,7 +144,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
 }
 
 function inputOf(route: Route, request: FastifyRequest, signal: AbortSignal): RouteRequest<unknown, unknown, unknown> {
-  const lastEventId = request.headers['last-event-id']
+  const { 'last-event-id': lastEventId, [ASKED_AT_HEADER]: at } = request.headers
   const stream = route.answer.kind === 'events' && request.headers.accept?.includes('text/event-stream')
   const query = stream ? { ...(request.query as object), follow: 'true' } : request.query
   return {
@@ -152,6 +153,7 @@ function inputOf(route: Route, request: FastifyRequest, signal: AbortSignal): Ro
     body: route.body === null ? null : checkInput(route.body, request.body === undefined ? {} : request.body, 'body'),
     caller: callerOf(request),
     signal,
+    at: typeof at === 'string' && at !== '' ? at.slice(0, 200) : null,
     lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId.slice(0, 200) : null,
   }
 }

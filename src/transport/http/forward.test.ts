@@ -10,7 +10,7 @@ import { type DialLeader, forwardRequest } from './forward.ts'
 async function aFollower(dial: DialLeader, onLeft: () => void = () => undefined): Promise<string> {
   const server = createServer((request, response) => {
     response.once('close', onLeft)
-    void forwardRequest(request, response, { by: 'user', dial, requestId: 'r', otherwise: null })
+    void forwardRequest(request, response, { by: 'user', at: 's2', dial, requestId: 'r', otherwise: null })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())

@@ -11,10 +11,15 @@ export type DialLeader = () => Promise<Duplex>
 /** Says who asks, to a server that trusts the one that passes the request on. */
 export const ASKED_BY_HEADER = 'gantry-asked-by'
 
+/** Says which server was asked, to the one that answers instead of it. */
+export const ASKED_AT_HEADER = 'gantry-asked-at'
+
 /** What is to become of a request that is passed on. */
 export interface Passing {
   /** Who asks. */
   readonly by: string
+  /** Name of the server that was asked. */
+  readonly at: string
   readonly dial: DialLeader
   readonly requestId: string
   /** Answers it here, where that can be done without the leader; null: it cannot. */
@@ -25,7 +30,7 @@ export interface Passing {
 export async function forwardRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  { by, dial, requestId, otherwise }: Passing,
+  { by, at, dial, requestId, otherwise }: Passing,
 ): Promise<void> {
   // From the moment that the leader may have it, a change may have been made.
   let sent = false
@@ -48,7 +53,7 @@ export async function forwardRequest(
       return
     }
     sent = true
-    const onward = passOn(request, by, socket)
+    const onward = passOn(request, { by, at }, socket)
     onward.once('error', fail)
     onward.once('response', (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
@@ -68,7 +73,7 @@ export async function forwardUpgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  { by, dial, requestId }: Omit<Passing, 'otherwise'>,
+  { by, at, dial, requestId }: Omit<Passing, 'otherwise'>,
 ): Promise<void> {
   try {
     const leader = await dial()
@@ -76,7 +81,7 @@ export async function forwardUpgrade(
       leader.destroy()
       return
     }
-    const onward = passOn(request, by, leader)
+    const onward = passOn(request, { by, at }, leader)
     onward.once('error', () => socket.destroy())
     socket.once('close', () => onward.destroy())
     onward.once('response', (answer) => {
@@ -105,13 +110,13 @@ export async function forwardUpgrade(
   }
 }
 
-function passOn(request: IncomingMessage, by: string, socket: Duplex): ClientRequest {
+function passOn(request: IncomingMessage, { by, at }: Pick<Passing, 'by' | 'at'>, socket: Duplex): ClientRequest {
   const { [ASKED_BY_HEADER]: _, ...headers } = request.headers
   return httpRequest({
     createConnection: () => socket,
     method: request.method,
     path: request.url,
-    headers: { ...headers, [ASKED_BY_HEADER]: by },
+    headers: { ...headers, [ASKED_BY_HEADER]: by, [ASKED_AT_HEADER]: at },
   })
 }
 

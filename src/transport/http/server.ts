@@ -225,7 +225,10 @@ async function newInnerServer(
 }
 
 /** Answers by this server, or by the leader where that is another. Who asks is found out here either way. */
-function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, gate, ofItself }: Listening): Serving {
+function orElsewhere(
+  { elsewhere, serverName: at = '' }: HttpOptions,
+  { exec, local, nodeOf, serve, gate, ofItself }: Listening,
+): Serving {
   const asked = (request: IncomingMessage): string | null => {
     const by = local.get(request)
     if (by !== undefined) return by
@@ -244,14 +247,14 @@ function orElsewhere({ elsewhere }: HttpOptions, { exec, local, nodeOf, serve, g
       else {
         // Without a leader the last known state is worth more than an error.
         const otherwise = request.method === 'GET' ? () => serve(request, response) : null
-        void forwardRequest(request, response, { by, dial, requestId: newRequestId(), otherwise })
+        void forwardRequest(request, response, { by, at, dial, requestId: newRequestId(), otherwise })
       }
     },
     upgrade: (request, socket, head) => {
       const dial = here()
       const by = dial === null ? null : whoOrNull(() => asked(request))
       if (dial === null || by === null) upgradeHere(exec)(request, socket, head)
-      else void forwardUpgrade(request, socket, head, { by, dial, requestId: newRequestId() })
+      else void forwardUpgrade(request, socket, head, { by, at, dial, requestId: newRequestId() })
     },
   }
 }

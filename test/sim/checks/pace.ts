@@ -1,6 +1,3 @@
-import type { Leadership } from '../../../src/core/model/cluster.ts'
-import type { TaskId } from '../../../src/core/model/ids.ts'
-import { LEADERSHIP_KEY } from '../../../src/core/model/objects.ts'
 import { isTerminal, type Task } from '../../../src/core/model/task.ts'
 import { retryDelayMs } from '../../../src/lib/backoff.ts'
 import type { ContainerOrder } from '../../../src/ports/runtime.ts'
@@ -40,9 +37,6 @@ interface Slot {
   /** Ends of its own in a row. */
   failures: number
   endedAt: number
-  /** By how much the clock of the server that led then was ahead, and what ended. */
-  endedAheadMs: number
-  endedTask: TaskId
   /** A user ended the last attempt, so the next one need not wait. */
   excused: boolean
 }
@@ -59,12 +53,9 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
   const unanswered = new Set<string>()
   /** What is leased, runs, and was asked to stop. */
   const asked = new Set<SimContainer>()
-  /** By how much the clock of the server that leads is ahead. */
-  let aheadMs = 0
   return {
     onCommit: (written) => {
       for (const { key, before, after } of written) {
-        if (key === LEADERSHIP_KEY && after !== null) aheadMs = (after as Leadership).since - now()
         if (!key.startsWith('task/')) continue
         if (before === null && after !== null) lines.set((after as Task).id, lineOf(after as Task, lines, shadow))
         forgive(before as Task | null, after as Task | null, slots, lines, shadow)
@@ -92,14 +83,10 @@ export function retriesBackOff({ shadow, broken, now, isGivenUp }: CheckContext)
         slot.excused = false
         slot.failures += 1
         slot.endedAt = now()
-        slot.endedAheadMs = aheadMs
-        slot.endedTask = order.taskId
         return
       }
       const pause = retryDelayMs(slot.failures)
-      // The next attempt is up to the leader, to whom more time has passed where its clock is ahead of that of the one before.
-      const gainedMs = order.taskId === slot.endedTask ? 0 : Math.max(0, aheadMs - slot.endedAheadMs)
-      if (slot.excused || slot.failures <= 1 || now() - slot.endedAt + gainedMs >= pause) return
+      if (slot.excused || slot.failures <= 1 || now() - slot.endedAt >= pause) return
       // The first of two calls may only now have been carried out, and the second right after it.
       if (unanswered.delete(order.taskId)) return
       broken(`${order.taskId} started ${now() - slot.endedAt} ms after failure ${slot.failures}, not ${pause} ms`)
@@ -133,7 +120,7 @@ function slotOf(
   const place = lines.get(taskId) ?? `${service}.${slot}`
   const known = slots.get(place)
   if (known?.specHash === specHash) return known
-  const fresh = { specHash, failures: 0, endedAt: 0, endedAheadMs: 0, endedTask: taskId, excused: false }
+  const fresh = { specHash, failures: 0, endedAt: 0, excused: false }
   slots.set(place, fresh)
   return fresh
 }

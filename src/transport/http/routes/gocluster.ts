@@ -30,7 +30,7 @@ import {
 } from '../schemas/gocluster.ts'
 import { goclusterBackupRoutes } from './gocluster-backups.ts'
 import { flag, wholeText } from './params.ts'
-import { jsonRoute, type Route, streamRoute } from './route.ts'
+import { jsonRoute, type Route, type RouteRequest, streamRoute } from './route.ts'
 
 const RECENT_LOGS = 100
 
@@ -39,31 +39,30 @@ const RECENT_LOGS = 100
  * the leader, where there is only one server.
  */
 export function goclusterRoutes(serverName: string | null): readonly Route[] {
-  const look = (api: Api): GoclusterView => goclusterView(api, serverName)
+  const look: Look = (api, { at }) => goclusterView(api, at ?? serverName)
   return [...statusRoutes(look), ...figureRoutes(look), ...goclusterBackupRoutes].map((route) => ({
     ...route,
     errors: 'gocluster',
   }))
 }
 
-type Look = (api: Api) => GoclusterView
+type Look = (api: Api, asked: Pick<RouteRequest<unknown, unknown, unknown>, 'at'>) => GoclusterView
 
 function statusRoutes(look: Look): readonly Route[] {
   return [
     jsonRoute({
       method: 'GET',
       path: '/api/status',
-      ofItself: true,
       summary: 'The cluster as this server sees it.',
       response: goclusterStatusForm,
-      handle: (api) => envelope(goclusterStatus(look(api))),
+      handle: (api, asked) => envelope(goclusterStatus(look(api, asked))),
     }),
     jsonRoute({
       method: 'GET',
       path: '/api/nodes',
       summary: 'All nodes, by id and as a list.',
       response: goclusterNodesForm,
-      handle: (api) => envelope(goclusterNodes(look(api))),
+      handle: (api, asked) => envelope(goclusterNodes(look(api, asked))),
     }),
     jsonRoute({
       method: 'GET',
@@ -71,24 +70,22 @@ function statusRoutes(look: Look): readonly Route[] {
       summary: 'One node.',
       query: z.strictObject({ id: z.string().min(1).max(300).describe('Its name or its number.') }),
       response: goclusterNodeForm,
-      handle: (api, { query }) => envelope(oneNode(look(api), query.id)),
+      handle: (api, asked) => envelope(oneNode(look(api, asked), asked.query.id)),
     }),
     jsonRoute({
       method: 'GET',
       path: '/api/leader',
-      ofItself: true,
       summary: 'The leader.',
       response: goclusterLeaderForm,
-      handle: (api) => envelope(goclusterLeader(look(api))),
+      handle: (api, asked) => envelope(goclusterLeader(look(api, asked))),
     }),
     jsonRoute({
       method: 'GET',
       path: '/api/health',
-      ofItself: true,
       summary: 'Whether the server answers.',
       response: goclusterHealthForm,
-      handle: (api) => {
-        const { iso, now, self } = look(api)
+      handle: (api, asked) => {
+        const { iso, now, self } = look(api, asked)
         return envelope({ status: 'healthy' as const, timestamp: iso(now), node_id: self })
       },
     }),
@@ -98,7 +95,7 @@ function statusRoutes(look: Look): readonly Route[] {
       summary: 'How the cluster is: at once, when nodes or the leader change, and every five seconds.',
       kind: 'pulses',
       response: goclusterPulseForm,
-      handle: (api, { signal }) => pulses(api, () => look(api), signal),
+      handle: (api, asked) => pulses(api, () => look(api, asked), asked.signal),
     }),
   ]
 }
@@ -111,7 +108,7 @@ function figureRoutes(look: Look): readonly Route[] {
       summary: 'Nodes, operators and operations in figures.',
       response: goclusterMetricsForm,
       // There are no operators yet.
-      handle: (api) => envelope(goclusterMetrics(look(api), { count: 0, operations: [] })),
+      handle: (api, asked) => envelope(goclusterMetrics(look(api, asked), { count: 0, operations: [] })),
     })
   return [
     metrics('/api/cluster/metrics'),
@@ -131,7 +128,7 @@ function figureRoutes(look: Look): readonly Route[] {
       path: '/api/config',
       summary: 'What is configured, as names and values.',
       response: goclusterConfigForm,
-      handle: (api) => envelope(goclusterConfig(look(api), api.config())),
+      handle: (api, asked) => envelope(goclusterConfig(look(api, asked), api.config())),
     }),
     jsonRoute({
       method: 'POST',
@@ -139,9 +136,10 @@ function figureRoutes(look: Look): readonly Route[] {
       summary: 'Changes a setting of the whole cluster.',
       body: settingChange,
       response: goclusterConfigForm,
-      handle: async (api, { body, caller }) => {
+      handle: async (api, asked) => {
+        const { body, caller } = asked
         const settings = await api.setConfig(body.key, body.value, caller)
-        return envelope(goclusterConfig(look(api), settings))
+        return envelope(goclusterConfig(look(api, asked), settings))
       },
     }),
     ...logRoutes(look),
@@ -167,9 +165,10 @@ function logRoutes(look: Look): readonly Route[] {
       }),
       query: logsQuery,
       response: goclusterLinesForm,
-      handle: (api, { params, query, signal }): AsyncIterable<string> | Enveloped<readonly string[]> => {
+      handle: (api, asked): AsyncIterable<string> | Enveloped<readonly string[]> => {
+        const { params, query, signal } = asked
         const name = params.node === 'leader' ? api.cluster().leadership.holder : params.node
-        const node = nodeCalled(look(api), name)
+        const node = nodeCalled(look(api, asked), name)
         return query.follow ? followLines(api, node, query.lines, signal) : envelope(linesOf(api, node, query.lines))
       },
     }),

@@ -16,6 +16,8 @@ export interface RouteRequest<P, Q, B> {
   readonly query: Q
   readonly body: B
   readonly caller: Caller
+  /** The server that was asked, which has passed this on; null: this one was. */
+  readonly at: string | null
   /** Aborts when the client is gone or the server closes. */
   readonly signal: AbortSignal
   /** The last event that a resumed stream has seen; null: none. */

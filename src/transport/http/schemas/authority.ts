@@ -11,6 +11,14 @@ export const authorityView: z.ZodType<AuthorityView> = named(
     since: instant.nullable(),
     waitsFor: z.array(positive).describe('Nodes without which the change does not go on.'),
     revoked: count.describe('Certificates that are not believed although they have not expired.'),
+    clusterKey: z.strictObject({
+      id: text.describe('Names the cluster key without telling anything of it.'),
+      change: z.enum(['none', 'prepared', 'switched']),
+      since: instant.nullable(),
+      waitsFor: z
+        .array(positive)
+        .describe('Servers that do not hold yet what they are to hold, or still hold an old key.'),
+    }),
     nodes: z.array(
       z.strictObject({
         nodeId: positive,

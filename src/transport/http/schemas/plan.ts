@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { LABEL_NAME, LABEL_NAME_RULE, whyNoPlacementName } from '../../../core/manifest/names.ts'
+import { LABEL_NAME, LABEL_NAME_RULE, whyNoAddress, whyNoPlacementName } from '../../../core/manifest/names.ts'
 import { AVAILABILITIES } from '../../../core/model/node.ts'
 import {
   ACTION_KINDS,
@@ -21,7 +21,10 @@ const nodeSet: z.ZodType<NodeSet> = z.strictObject({
     .exactOptional()
     .describe('null takes a label away.'),
   placement: text.refine((name) => whyNoPlacementName(name) === null, 'is not the name of a placement').exactOptional(),
-  publicAddress: text.min(1).max(253).exactOptional(),
+  publicAddress: text
+    .max(253)
+    .refine((address) => whyNoAddress(address) === null, 'is not an address')
+    .exactOptional(),
   region: label.min(1).nullable().exactOptional(),
   zone: label.min(1).nullable().exactOptional(),
 })
@@ -65,7 +68,7 @@ export const changeRequest: z.ZodType<ChangeRequest> = named(
       node: positive,
       with: positive.nullable().default(null).describe('null: the next machine that joins takes its place.'),
     }),
-    z.strictObject({ kind: z.literal('rotate-authority') }),
+    z.strictObject({ kind: z.enum(['rotate-authority', 'rotate-cluster-key']) }),
   ]),
   'What a user asks to be changed.',
 )
