@@ -90,7 +90,7 @@ function doneText(change: NodeChange): string {
       return `Node ${node} is given up. Try: \`gantry node replace ${node}\` or \`gantry node rm ${node}\``
     case 'replace-node':
       return change.with === null
-        ? `Node ${node} is the next machine that joins. Try: \`gantry join-token create\` for it`
+        ? `Node ${node} waits for a machine: the next one that joins. Try: \`gantry join-token create\` for it`
         : `Node ${node} is the machine that was node ${change.with}.`
     case 'node':
       return `Node ${node} is changed.`

@@ -36,7 +36,10 @@ function remote(): Remote {
 }
 
 const warned = (): string[] =>
-  bed.api.cluster().conditions.map(({ kind, severity, message }) => `${kind}, ${severity}: ${message}`)
+  bed.api
+    .cluster()
+    .conditions.filter(({ kind }) => kind === 'agent too eager')
+    .map(({ kind, severity, message }) => `${kind}, ${severity}: ${message}`)
 
 const TOO_EAGER =
   'agent too eager, warning: the agent of node 1 (a:7946) connects or says hello too often, and is sent away'

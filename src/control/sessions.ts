@@ -274,15 +274,8 @@ export class Sessions {
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
     const aheadMs = clock === undefined ? null : clock - this.#deps.pass.clock.now()
-    const fresh = {
-      connection,
-      machineId,
-      told: null,
-      life: {},
-      hasSettled: false,
-      assigned: new WeakMap(),
-      toldKeys: '',
-    }
+    const said = { told: null, life: {}, hasSettled: false, toldKeys: '' }
+    const fresh = { connection, machineId, ...said, assigned: new WeakMap() }
     const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
     this.#byNode.set(id, session)
     this.#tellTrust(id, session, this.#deps.trust())

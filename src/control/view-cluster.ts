@@ -1,6 +1,8 @@
 import { CLUSTER_KEY, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import type { ClusterView, NodeView } from '../core/model/view.ts'
-import { clusterConditions } from '../core/node/conditions.ts'
+import { clockConditions } from '../core/node/clock-conditions.ts'
+import { leaderConditions } from '../core/node/leader-condition.ts'
+import { presenceConditions } from '../core/node/presence-conditions.ts'
 import { invariant } from '../lib/assert.ts'
 import type { ServerApiDeps } from './server-api.ts'
 
@@ -21,8 +23,10 @@ export function viewCluster(
     store: storeKind,
     servers: storeMembers?.servers() ?? [],
     conditions: [
+      ...leaderConditions(leadership, hasQuorum && isLed()),
       ...kept,
-      ...clusterConditions(leadership, hasQuorum && isLed(), world.nodes(), term()?.sessions ?? null),
+      ...presenceConditions(world.nodes()),
+      ...clockConditions(world.nodes(), (node) => term()?.sessions.aheadOf(node) ?? null),
       ...(term()?.sessions.pace.conditions(world.nodes()) ?? []),
     ],
     storeRevision: world.mirror.revision,

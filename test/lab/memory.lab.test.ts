@@ -7,6 +7,9 @@ import { WEB } from '../system/machines.ts'
 import type { Host } from './host.ts'
 import { labTests } from './lab-tests.ts'
 
+/** Machines share the processors of this one. */
+const SEEN_WITHIN_MS = 60_000
+
 labTests((start) => {
   test('servers with the state in their memories: who loses the leader follows the lowest id that is there, agents stay, nothing may run', async () => {
     const lab = await start({ hosts: 4 })
@@ -63,6 +66,7 @@ async function allSay(servers: readonly Host[], leader: Host, nodes: readonly st
     await until(
       () => standing(server),
       (seen) => seen === [leader.name, ...nodes].join(' '),
+      SEEN_WITHIN_MS,
     )
 }
 

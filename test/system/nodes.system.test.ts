@@ -74,7 +74,11 @@ test('a plan of a node is kept, refused when the world moved, and carried out by
 })
 
 test.each([
-  { words: ['node', 'rm', '1', '--yes'], code: 4, said: '`gantry node drain 1` first, so that nothing is lost' },
+  {
+    words: ['node', 'rm', '1', '--yes'],
+    code: 4,
+    said: 'node 1 is the only server; `gantry uninstall` there ends the cluster',
+  },
   {
     words: ['node', 'fence', '1', '--yes', '--confirm-dead'],
     code: 4,
