@@ -6,6 +6,7 @@ import { AUTHORITY_KEY, CLUSTER_KEY, keyOf, LEADERSHIP_KEY } from '../core/model
 import { type Vigilance, vigilanceIn } from '../core/node/vigilance.ts'
 import type { Strategy } from '../core/schedule/strategy.ts'
 import { levelRefusal } from '../core/upgrade/level-refusal.ts'
+import { aborted } from '../lib/aborted.ts'
 import type { Rng } from '../lib/rng.ts'
 import type { Certifier } from '../ports/certifier.ts'
 import { type Clock, sleep } from '../ports/clock.ts'
@@ -392,11 +393,4 @@ export class Server {
   #tellWaiting(tell: (waiter: Waiter) => void): void {
     for (const waiter of this.#waiting.splice(0)) tell(waiter)
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
