@@ -10,18 +10,18 @@ import { SILENT } from './silent-log.ts'
 /** The cluster of every server that is made here. */
 export const BED_CLUSTER = '0123456789abcdef'
 
-/** A server that has begun to lead; every machine answers it. */
+/** A server that has begun to lead; every machine answers it, unless `deps` say otherwise. */
 export async function aLeader(
-  deps: Pick<ServerDeps, 'store' | 'clock' | 'certifier'>,
+  deps: Pick<ServerDeps, 'store' | 'clock' | 'certifier'> & Partial<Pick<ServerDeps, 'reach'>>,
   strategy: Strategy,
   cluster: Partial<Cluster> = {},
 ): Promise<Server> {
   const { clock } = deps
   const server = new Server({
+    reach: { answers: async () => true, knock: async () => 'open' },
     ...deps,
     rng: createRng(1),
     log: SILENT,
-    reach: { answers: async () => true, knock: async () => 'open' },
     backups: backupTools(),
     config: {
       ...{ name: 'test', address: null, strategy, preferRegion: null, version: '0.1.0', level: LEVEL },

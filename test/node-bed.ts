@@ -5,6 +5,7 @@ import type { Cluster } from '../src/core/model/cluster.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
+import type { Reach } from '../src/ports/reach.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { aLeader } from './bed-server.ts'
 import { plainCertifier } from './plain-certifier.ts'
@@ -18,6 +19,8 @@ export interface NodeBed {
   readonly clock: VirtualClock
   readonly api: Api
   readonly server: Server
+  /** Who gets an answer from machines; everybody, at first. */
+  readonly network: { reachedByServer: boolean; reachedByOthers: boolean }
   /** A machine says hello; as itself, with what is given beside that. */
   join(machine: string, says?: Partial<Hello>): Promise<SimpleAgent>
   pass(ms: number): Promise<void>
@@ -32,16 +35,20 @@ export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeB
   const clock = new VirtualClock({ guarded: false })
   const store = new MemoryStore()
   const certifier = plainCertifier()
-  const server = await aLeader({ store, clock, certifier: () => certifier }, 'spread', cluster)
+  const network = { reachedByServer: true, reachedByOthers: true }
+  const reach: Reach = { answers: async () => network.reachedByServer, knock: async () => 'open' }
+  const server = await aLeader({ store, clock, certifier: () => certifier, reach }, 'spread', cluster)
   const { api } = server
   const pass = (ms: number): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
   return {
     clock,
     api,
     server,
+    network,
     pass,
     join: async (machine, says = {}) => {
-      const agent = simpleAgent(clock, { machineId: machine, name: `${machine}:7946`, hostname: machine, ...says })
+      const hello = { machineId: machine, name: `${machine}:7946`, hostname: machine, ...says }
+      const agent = simpleAgent(clock, hello, () => network.reachedByOthers)
       server.accept(agent)
       await pass(500)
       return agent

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
-import { aTask } from '../../test/builders.ts'
+import { aService, aTask } from '../../test/builders.ts'
 import { VirtualClock } from '../../test/sim/clock.ts'
+import { OperationalError } from '../core/errors.ts'
 import type { AgentMessage, Assignment, Authority, ServerMessage } from '../core/model/message.ts'
 import { createRng } from '../lib/rng.ts'
 import type { Host } from '../ports/host.ts'
+import type { Link } from '../ports/link.ts'
 import type { Container, Runtime } from '../ports/runtime.ts'
 import { Agent } from './agent.ts'
 
@@ -11,6 +13,8 @@ const AUTHORITY: Authority = { clusterId: 'c1', incarnation: 1, epoch: 1, revisi
 
 interface Bed {
   tell(order: Partial<Assignment>): Promise<void>
+  /** The machine starts anew: what ran has ended, and no server is there until `tell`. */
+  reboot(): Promise<void>
   readonly running: () => string[]
   readonly errors: readonly string[]
   /** How many containers there were each time that the agent said that nothing unknown is left. */
@@ -33,46 +37,68 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
     onClose: () => undefined,
     close: () => undefined,
   }
+  let isServed = true
+  const connect: Link['connect'] = async () => {
+    if (!isServed) throw new OperationalError('UNAVAILABLE', 'no server is there')
+    return { ...connection, onMessage: (handle) => (send = handle) }
+  }
   let text: string | null = null
-  const agent = new Agent({
-    clock,
-    rng: createRng(1),
-    log: { ...silent, error: (message) => errors.push(message) },
-    host: aHost(),
-    link: { connect: async () => ({ ...connection, onMessage: (handle) => (send = handle) }), prefer: () => undefined },
-    reach: { answers: async () => true, knock: async () => 'open' },
-    watchdog: { uptime: () => clock.now(), arm: async () => undefined, armed: async () => new Map() },
-    runtimes: [aRuntime(present)],
-    cache: {
-      read: async () => text,
-      write: async (next) => {
-        text = next
+  const newAgent = (): Agent =>
+    new Agent({
+      clock,
+      rng: createRng(1),
+      log: { ...silent, error: (message) => errors.push(message) },
+      host: aHost(),
+      link: { connect, prefer: () => undefined },
+      reach: { answers: async () => true, knock: async () => 'open' },
+      watchdog: { uptime: () => clock.now(), arm: async () => undefined, armed: async () => new Map() },
+      runtimes: [aRuntime(present)],
+      cache: {
+        read: async () => text,
+        write: async (next) => {
+          text = next
+        },
       },
-    },
-    trusts,
-    config: {
-      name: 'a',
-      nodeId: 1,
-      placement: 'default',
-      address: null,
-      publicAddress: null,
-      region: null,
-      zone: null,
-      labels: {},
-      version: '1',
-      level: 1,
-    },
-  })
+      trusts,
+      config: {
+        name: 'a',
+        nodeId: 1,
+        placement: 'default',
+        address: null,
+        publicAddress: null,
+        region: null,
+        zone: null,
+        labels: {},
+        version: '1',
+        level: 1,
+      },
+    })
+  let agent = newAgent()
   await agent.start()
-  const pass = (): Promise<void> => clock.runUntil(clock.now() + 5_000, () => true)
+  const pass = (ms = 5_000): Promise<void> => clock.runUntil(clock.now() + ms, () => true)
   await pass()
   const tell = async (order: Partial<Assignment>): Promise<void> => {
+    // Long enough for one that has tried in vain for a while.
+    if (!isServed) {
+      isServed = true
+      await pass(30_000)
+    }
     send({ kind: 'assignment', authority: AUTHORITY, nodeId: 1, tasks: [], ...order })
+    await pass()
+  }
+  const reboot = async (): Promise<void> => {
+    await agent.stop({ park: false })
+    for (const [id, container] of present) present.set(id, { ...container, state: 'exited', exitCode: 137 })
+    isServed = false
+    agent = newAgent()
+    await agent.start()
     await pass()
   }
   const tasks = containers.map((id) => taskOf(id))
   await tell({ tasks })
-  return { tell, errors, settledWith, running: () => [...present.values()].map(({ taskId }) => taskId) }
+  const running = (): string[] =>
+    [...present.values()].filter(({ state }) => state === 'running').map(({ taskId }) => taskId)
+  return { tell, reboot, errors, settledWith, running }
 }
 
 function taskOf(id: string): Assignment['tasks'][number] {
@@ -93,6 +119,10 @@ function aRuntime(present: Map<string, Container>): Runtime {
     list: async () => [...present.values()],
     inspect: async (id) => present.get(id) ?? null,
     watch: () => () => undefined,
+    start: async (id) => {
+      const container = present.get(id)
+      if (container !== undefined) present.set(id, { ...container, state: 'running', exitCode: null })
+    },
     remove: async (id) => {
       // No engine is done at once.
       await Promise.resolve()
@@ -146,4 +176,14 @@ test('an incarnation that no trusted authority has signed changes nothing, and p
   // Who is believed already goes on being believed.
   await tell({ authority: { ...AUTHORITY, revision: 11 }, tasks: [] })
   expect(running()).toEqual([])
+})
+
+test('after its machine has started anew an exclusive task waits for a word of a leader, and no other one does', async () => {
+  const tasks = [{ ...taskOf('db.1.1'), spec: aService({ name: 'db', exclusive: true }) }, taskOf('web.1.1')]
+  const { tell, reboot, running } = await anAgent(['db.1.1', 'web.1.1'], () => true)
+  await tell({ authority: { ...AUTHORITY, revision: 11 }, tasks })
+  await reboot()
+  expect(running()).toEqual(['web.1.1'])
+  await tell({ authority: { ...AUTHORITY, revision: 12 }, tasks })
+  expect(running()).toEqual(['db.1.1', 'web.1.1'])
 })
