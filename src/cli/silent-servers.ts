@@ -1,6 +1,5 @@
 import { OperationalError } from '../core/errors.ts'
 import type { StoreCondition } from '../core/model/view.ts'
-
 import { createClient, type Servers, type Target } from '../transport/client.ts'
 
 const HINT = 'start it, or correct the list of servers; commands go to those that answer'

@@ -14,17 +14,11 @@ import { commitPart, type PassDeps } from './pass.ts'
 export async function settle(caller: Caller, deps: AcceptDeps): Promise<boolean> {
   const held = deps.world.mirror.get(CLUSTER_KEY)
   if (held === null || held.value.keepsUnknown !== true) return false
-  const { keepsUnknown: _, ...settled } = held.value
+  const { keepsUnknown: _, ...rest } = held.value
   const nodes = deps.world.nodes().map(({ id }) => id)
-  const value: Cluster = nodes.length === 0 ? settled : { ...settled, settling: nodes }
-  const event: EventDraft = {
-    kind: 'cluster.settled',
-    object: CLUSTER_KEY,
-    service: null,
-    message: 'the state that was put back is the one to go by: tasks that it does not know are removed',
-    by: caller.by,
-    at: deps.clock.now(),
-  }
+  const value: Cluster = nodes.length === 0 ? rest : { ...rest, settling: nodes }
+  const message = 'the state that was put back is the one to go by: tasks that it does not know are removed'
+  const event = settled(message, caller.by, deps.clock.now())
   const expect = [{ key: CLUSTER_KEY, revision: held.revision }]
   const commit = { epoch: null, expect, writes: [{ put: CLUSTER_KEY, value }], events: [event] }
   if ((await commitOnce(commit, deps)) !== null) return true
@@ -33,21 +27,21 @@ export async function settle(caller: Caller, deps: AcceptDeps): Promise<boolean>
 
 /** Notes which nodes run nothing any more that a settled state does not know: what must never run twice waits for all of them. */
 export async function noteSettled(deps: PassDeps, hasSettled: (node: NodeId) => boolean): Promise<Millis | null> {
-  const { settling, ...rest } = deps.world.mirror.get(CLUSTER_KEY)?.value ?? {}
-  if (settling === undefined || !('id' in rest)) return null
+  const cluster = deps.world.mirror.get(CLUSTER_KEY)?.value
+  if (cluster?.settling === undefined) return null
+  const { settling, ...rest } = cluster
   const known = new Set(deps.world.nodes().map(({ id }) => id))
   const left = settling.filter((node) => known.has(node) && !hasSettled(node))
   if (left.length === settling.length) return null
   const value: Cluster = left.length === 0 ? rest : { ...rest, settling: left }
   const message =
-    left.length === 0 ? 'what the settled state does not know is gone' : `nodes ${left.join(', ')} are still settling`
-  const event: EventDraft = {
-    kind: 'cluster.settled',
-    object: CLUSTER_KEY,
-    service: null,
-    message,
-    by: 'control',
-    at: deps.clock.now(),
-  }
+    left.length === 0
+      ? 'what the settled state does not know is gone'
+      : `${left.length === 1 ? '1 node is' : `${left.length} nodes are`} still settling`
+  const event = settled(message, 'control', deps.clock.now())
   return commitPart(deps, [], [{ writes: [{ put: CLUSTER_KEY, value }], events: [event] }], null)
+}
+
+function settled(message: string, by: string, at: Millis): EventDraft {
+  return { kind: 'cluster.settled', object: CLUSTER_KEY, service: null, message, by, at }
 }

@@ -8,6 +8,7 @@ import type { TaskId } from '../core/model/ids.ts'
 import type { Manifest } from '../core/model/manifest.ts'
 import type { ServiceView } from '../core/model/view.ts'
 import { createLog } from '../drivers/log.ts'
+import { aborted } from '../lib/aborted.ts'
 import type { Log, LogLevel } from '../ports/log.ts'
 import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
@@ -94,11 +95,9 @@ async function dismissal({ dismissed }: NodeProcess): Promise<never> {
 }
 
 /** Rejects when the cluster has come to a level that this version does not know. */
-function refusal({ refused }: Server): Promise<never> {
-  return new Promise((_, reject) => {
-    if (refused.aborted) reject(refused.reason)
-    else refused.addEventListener('abort', () => reject(refused.reason), { once: true })
-  })
+async function refusal({ refused }: Server): Promise<never> {
+  await aborted(refused)
+  throw refused.reason
 }
 
 /** The API, and behind it those of gokube's workers. */

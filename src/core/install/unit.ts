@@ -9,7 +9,8 @@ export interface UnitInput {
 
 /**
  * The unit of a node. Stopping it leaves tasks alone (KillMode=process): the next start adopts them. It keeps privileges that
- * tasks need: engines are asked over a socket, but process tasks are children of this unit and are confined with it.
+ * tasks need: engines are asked over a socket, but process tasks are children of this unit and are confined with it. One that was
+ * sent away (exit code 6) stays ended: it would be refused again.
  */
 export function unitText({ program, command, settingsFile, volume }: UnitInput): string {
   const words = [...program, command, '--config', settingsFile]

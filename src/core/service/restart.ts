@@ -15,14 +15,14 @@ export type RetryVerdict =
 /**
  * Decides about the next attempt in a slot. `last` is the newest ended attempt of the same spec, null when there was
  * none. `retryAt`: attempts that ended before it may be tried again even if the policy would leave them. `endedAt`: from when
- * the pause of the last one counts.
+ * the pause of the last one counts; left out where only its being left matters.
  */
 export function retryVerdict(
   spec: ServiceSpec,
   last: Task | null,
   retryAt: Millis | null,
   now: Millis,
-  endedAt: Millis = last === null ? 0 : endOf(last),
+  endedAt: Millis = 0,
 ): RetryVerdict {
   if (last === null) return { kind: 'now', because: 'the slot is empty' }
   const { status } = last
