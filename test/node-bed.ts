@@ -19,8 +19,8 @@ export interface NodeBed {
   readonly clock: VirtualClock
   readonly api: Api
   readonly server: Server
-  /** Who gets an answer from machines; everybody, at first. */
-  readonly network: { reachedByServer: boolean; reachedByOthers: boolean }
+  /** Who gets an answer from machines, and whether agents answer over their connections; all of it, at first. */
+  readonly network: { reachedByServer: boolean; reachedByOthers: boolean; agentsAnswer: boolean }
   /** A machine says hello; as itself, with what is given beside that. */
   join(machine: string, says?: Partial<Hello>): Promise<SimpleAgent>
   pass(ms: number): Promise<void>
@@ -35,7 +35,7 @@ export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeB
   const clock = new VirtualClock({ guarded: false })
   const store = new MemoryStore()
   const certifier = plainCertifier()
-  const network = { reachedByServer: true, reachedByOthers: true }
+  const network = { reachedByServer: true, reachedByOthers: true, agentsAnswer: true }
   const reach: Reach = { answers: async () => network.reachedByServer, knock: async () => 'open' }
   const server = await aLeader({ store, clock, certifier: () => certifier, reach }, 'spread', cluster)
   const { api } = server
@@ -48,7 +48,9 @@ export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeB
     pass,
     join: async (machine, says = {}) => {
       const hello = { machineId: machine, name: `${machine}:7946`, hostname: machine, ...says }
-      const agent = simpleAgent(clock, hello, () => network.reachedByOthers)
+      const reaches = async (): Promise<boolean> =>
+        network.agentsAnswer ? network.reachedByOthers : new Promise<never>(() => undefined)
+      const agent = simpleAgent(clock, hello, reaches)
       server.accept(agent)
       await pass(500)
       return agent

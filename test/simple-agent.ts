@@ -13,7 +13,11 @@ export interface SimpleAgent extends AgentConnection {
 }
 
 /** An agent that runs whatever it is told to, at once and without a machine. `reaches`: whether it reaches other machines. */
-export function simpleAgent(clock: Clock, says: Partial<Hello> = {}, reaches = (): boolean => true): SimpleAgent {
+export function simpleAgent(
+  clock: Clock,
+  says: Partial<Hello> = {},
+  reaches = async (): Promise<boolean> => true,
+): SimpleAgent {
   const held = new Map<string, TaskStatus>()
   const heard: ServerMessage[] = []
   let tell: (message: AgentMessage) => void = () => undefined
@@ -68,7 +72,7 @@ function nextStatus(task: Task, status: TaskStatus, now: number): TaskStatus {
   return { ...status, ...begun, state: 'running' }
 }
 
-function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock, reaches: () => boolean): AgentCalls {
+function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock, reaches: () => Promise<boolean>): AgentCalls {
   return {
     logs: async function* (taskId, { follow, tail }, signal) {
       const lines: LogLine[] = [1, 2, 3].map((n) => ({ stream: 'stdout', at: n, text: `${taskId} says ${n}` }))
@@ -82,7 +86,7 @@ function calls(held: ReadonlyMap<string, TaskStatus>, clock: Clock, reaches: () 
     survey: async (images) => ({ runtimes: aNode().runtimes, presentImages: images }),
     samples: async () =>
       [...held].map(([taskId]) => ({ taskId, cpuMillis: 1.5, memoryBytes: 1_000_000, at: clock.now() })),
-    answers: async () => reaches(),
+    answers: () => reaches(),
     hostStats: async () => ({
       memoryTotalBytes: 8 * 1024 ** 3,
       memoryAvailableBytes: 4 * 1024 ** 3,

@@ -46,3 +46,26 @@ test('a node that was lost and is back is given as much time as any other when i
   expect(statusOf(2)).toBe('ready')
   expect(bed.where()).toContain('web.3.1 running on 2')
 })
+
+test('a machine that is cut off as soon as its agent has said hello is lost', async () => {
+  await join('a')
+  bed.network.reachedByServer = false
+  bed.network.reachedByOthers = false
+  bed.network.agentsAnswer = false
+  const cutOff = await join('b')
+  cutOff.leave()
+  await bed.pass(5_000)
+  expect(statusOf(2)).toBe('unreachable')
+})
+
+test('nothing follows from the silence of a machine that answered nobody while its agent was there', async () => {
+  await join('a')
+  bed.network.reachedByServer = false
+  bed.network.reachedByOthers = false
+  const walled = await join('b')
+  walled.leave()
+  await bed.pass(10_000)
+  expect(statusOf(2)).toBe('ready')
+  await bed.pass(10_000)
+  expect(statusOf(2)).toBe('unreachable')
+})

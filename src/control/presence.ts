@@ -42,8 +42,8 @@ export interface PresenceDeps {
 
 /** An agent that was started anew, or lost a connection, is back before. */
 const AWAY_AFTER_MS: Millis = 2_000
-/** When an agent says hello its machine has so long to show that it answers. */
-const FIRST_ANSWER_MS: Millis = 1_000
+/** When an agent says hello its machine has so long to show that it answers: two packets may be lost. */
+const FIRST_ANSWER_MS: Millis = 3_500
 /** Machines that are asked at once: thousands are away when a new leader begins, and nearly all of them come back. */
 const MOST_ASKED = 64
 /** A machine that answers is asked less often: it is its agent that is away. */
@@ -91,11 +91,22 @@ export class Presence {
     this.#silence.delete(id)
     this.#evicted.delete(id)
     this.#spared.delete(id)
-    if (address === null) return
-    void this.#deps.reach.answers(address, FIRST_ANSWER_MS).then((answers) => {
-      if (answers) this.#mute.delete(id)
-      else this.#mute.add(id)
-    })
+    if (address !== null) void this.#findMute(id, address)
+  }
+
+  async #findMute(id: NodeId, address: string): Promise<void> {
+    const connection = this.#deps.connection(id)
+    if (await this.#deps.reach.answers(address, FIRST_ANSWER_MS)) {
+      this.#mute.delete(id)
+      return
+    }
+    // It may have been cut off since it said hello: mute is only a machine whose agent answers after that.
+    const agent = connection?.calls.answers(address, FIRST_ANSWER_MS)
+    const isHeard = await agent?.then(
+      () => true,
+      () => false,
+    )
+    if (isHeard === true && this.#deps.connection(id) === connection) this.#mute.add(id)
   }
 
   /** Whether its agent has been gone long enough that new tasks had better go elsewhere. */

@@ -27,7 +27,7 @@ services:
       - sh
       - -c
       - '${TERM}; mkdir -p /tmp/www; echo yes >/tmp/www/well; httpd -p 80 -h /tmp/www; echo up; ${SERVE}'
-    health_check: { ${check}, interval: 100ms, timeout: 1s, retries: 2 }
+    health_check: { ${check}, interval: 100ms, timeout: 1s, retries: 2, start_period: 10s }
     ${repair}
 `
 

@@ -63,6 +63,16 @@ test('a container whose image is there costs one call, and its start another', a
   expect(engine.asked).toEqual(['POST /containers/create', `POST /containers/${ID}/start`])
 })
 
+test('a container is created while the engine takes its time to say what it is', async () => {
+  const { runtime } = await scripted({
+    'GET /info': (call, time) => (time === 0 ? json(call, 200, {}) : undefined),
+    'POST /containers/create': (call) => json(call, 201, { Id: ID }),
+  })
+  await runtime.describe()
+  void runtime.describe()
+  expect(await create(runtime)).toBe(ID)
+})
+
 test('an image that is missing is pulled once, and the container created then', async () => {
   const { runtime, engine } = await scripted({
     'POST /containers/create': (call, time) =>

@@ -56,7 +56,8 @@ export class DockerRuntime implements Runtime {
   readonly #networks: Networks
   readonly #events: EventFeed
   readonly #stats: Stats
-  #description: Promise<RuntimeDescription> | null = null
+  /** The last description that was any. */
+  #known: RuntimeDescription | null = null
 
   constructor({ clusterId, dataDir, host, log }: DockerRuntimeOptions) {
     this.#clusterId = clusterId
@@ -70,9 +71,9 @@ export class DockerRuntime implements Runtime {
     this.#stats = new Stats(connection)
   }
 
-  describe(): Promise<RuntimeDescription> {
-    const description = describeEngine(this.#connection)
-    this.#description = description
+  async describe(): Promise<RuntimeDescription> {
+    const description = await describeEngine(this.#connection)
+    if (description.available) this.#known = description
     return description
   }
 
@@ -94,7 +95,8 @@ export class DockerRuntime implements Runtime {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const { unsupported } = await this.#described()
+    // The engine is not asked again: one whose swarm has no leader takes 20 s to say what it is.
+    const { unsupported } = this.#known ?? (await this.describe())
     const context = { clusterId: this.#clusterId, dataDir: this.#dataDir, unsupported }
     const deps = {
       connection: this.#connection,
@@ -174,12 +176,6 @@ export class DockerRuntime implements Runtime {
     const container = await this.#containers.find(containerId)
     if (container !== null) return container
     throw new OperationalError('NOT_FOUND', `there is no container ${containerId}`)
-  }
-
-  /** The last description that was any. */
-  async #described(): Promise<RuntimeDescription> {
-    const last = this.#description === null ? null : await this.#description
-    return last?.available ? last : this.describe()
   }
 
   /** Somebody else is removing it already. */
