@@ -111,7 +111,7 @@ etcdTests(() => {
       expect(said).toMatchObject({ code: 3, stdout: 'hello\n' })
       expect(await machine.run('destroy', '--yes')).toMatchObject({ code: 0 })
     }
-  }, 120_000)
+  })
 
   test('a command of Docker runs where it is to, each line with its node, and is on record without its secrets', async () => {
     const { leader, follower, worker } = await aCluster()
@@ -145,5 +145,5 @@ etcdTests(() => {
     const { code, stderr } = await worker.run('nodes')
     expect(code).toBe(7)
     expect(stderr).toContain('no server can be reached from this machine')
-  }, 60_000)
+  })
 })

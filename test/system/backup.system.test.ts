@@ -63,7 +63,6 @@ async function attached({ server, agent }: Cluster, incarnation: number): Promis
   await until(
     async () => [server.gantry, agent].map(obeyed),
     (found) => found.every((one) => one === incarnation),
-    40_000,
   )
 }
 

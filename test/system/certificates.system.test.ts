@@ -34,7 +34,6 @@ async function lose(agent: Gantry, node: number, server: ServerMachine): Promise
   await until(
     () => server.gantry.json<NodeView>('nodes', String(node)),
     ({ status }) => status === 'unreachable',
-    40_000,
   )
 }
 
@@ -69,7 +68,7 @@ test('a removed machine that comes back is told so, stops what it runs, and ends
   // It ends by itself only when nothing is left, and is refused again each time.
   const again = await lastWords(agent)
   expect(again).toMatchObject({ code: 6, stderr: expect.stringContaining('was removed') })
-}, 120_000)
+})
 
 test('another machine takes the id of a dead one, and the old certificate opens nothing any more', async () => {
   const server = await aServer('s', [])
@@ -83,7 +82,7 @@ test('another machine takes the id of a dead one, and the old certificate opens 
   expect(code).toBe(6)
   expect(stderr).toContain('node 2 (old) was replaced by another machine')
   expect(await server.gantry.json<NodeView>('nodes', '2')).toMatchObject({ name: 'new', status: 'ready' })
-}, 120_000)
+})
 
 test('a machine that has joined already takes the id of a dead one, with a certificate for that', async () => {
   const server = await aServer('s', [])
@@ -111,7 +110,7 @@ test('a machine that has joined already takes the id of a dead one, with a certi
     (names) => names.includes('new'),
   )
   expect(await lastWords(dead)).toMatchObject({ code: 6, stderr: expect.stringContaining('was replaced') })
-}, 120_000)
+})
 
 etcdTests(() => {
   let etcd: TestEtcd
@@ -178,5 +177,5 @@ etcdTests(() => {
     expect(await second.gantry.run('authority', 'rotate', '--yes')).toMatchObject({ code: 0 })
     expect((await second.gantry.json<AuthorityView>('authority', 'show')).trusted).not.toContain(now.signing)
     expect(await second.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 180_000)
+  })
 })

@@ -100,7 +100,6 @@ export async function expectMembers(server: Gantry, expected: readonly string[])
   await until(
     () => membersOf(server),
     (members) => members.join() === expected.join(),
-    30_000,
   )
 }
 

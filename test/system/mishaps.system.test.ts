@@ -152,12 +152,12 @@ services:
       const query = { follow: true, tail: null, since: null }
       for await (const { text } of cluster.client.serviceLogs('phoenix', query, stop.signal)) seen.push(text.trim())
     })()
-    await expect.poll(() => seen.toSorted(), { timeout: 10_000 }).toEqual(['up 1', 'up 2'])
+    await expect.poll(() => seen.toSorted(), { timeout: 60_000 }).toEqual(['up 1', 'up 2'])
     for (const restarts of [1, 2]) {
       process.kill((await cluster.container(tasks[0])).State.Pid, 'SIGKILL')
       await cluster.untilTasks('phoenix', ([first]) => first?.restarts === restarts && first.ready)
     }
-    await expect.poll(() => seen, { timeout: 10_000 }).toHaveLength(4)
+    await expect.poll(() => seen, { timeout: 60_000 }).toHaveLength(4)
     expect(seen.toSorted()).toEqual(['up 1', 'up 1', 'up 1', 'up 2'])
     stop.abort()
     await following

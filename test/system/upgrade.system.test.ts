@@ -84,5 +84,5 @@ etcdTests(() => {
     second.gantry.program = next
     await second.gantry.up('--name', 'b', '--link', second.link, ...store)
     expect(await second.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 120_000)
+  })
 })
