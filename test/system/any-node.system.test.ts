@@ -137,7 +137,7 @@ etcdTests(() => {
     expect(all).toMatchObject({ code: 4, stdout: '[c] ran: ps --all\n' })
     expect(all.stderr).toContain('[a] Error: this node does not run Docker for the cluster')
     expect(await gantry.run('docker', '--nodes', 'nobody', 'ps')).toMatchObject({ code: 1 })
-    expect(await gantry.run('docker', '--timeout', '1s', 'wait')).toMatchObject({ code: 143 })
+    expect(await gantry.run('docker', '--timeout', '5s', 'wait')).toMatchObject({ code: 143 })
 
     // Without any server the machine says so.
     await follower.gantry.end('SIGKILL')

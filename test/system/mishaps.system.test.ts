@@ -13,7 +13,7 @@ services:
     replicas: 2
     ports: [80]
     stop_signal: SIGQUIT
-    health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 2s }
+    health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 20s, start_period: 60s }
 `
 
 engineTests(() => {
