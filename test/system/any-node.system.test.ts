@@ -1,10 +1,9 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Event } from '../../src/core/model/event.ts'
 import type { TaskView } from '../../src/core/model/view.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { type Gantry, tokenOf, until } from './gantry.ts'
 import { aMachine, aServer, aToken, readyNodes, type ServerMachine, WEB } from './machines.ts'
 
@@ -30,16 +29,12 @@ function fakeDocker(machine: Gantry): void {
 }
 
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   let namespaces = 0
   /** A server that leads, one that follows, and a machine that is no server. */
   async function aCluster(): Promise<{ leader: ServerMachine; follower: ServerMachine; worker: Gantry }> {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
     store.push('--backend-namespace', `any${++namespaces}`)
     const leader = await aServer('a', store)
     const joining = ['--servers', leader.link, '--join-token-file', await aToken(leader.gantry, '--role', 'server')]

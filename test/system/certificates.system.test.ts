@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AuthorityView, NodeView, TaskView } from '../../src/core/model/view.ts'
 import { describeCertificate } from '../../src/drivers/pki/describe-certificate.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
 import { aMachine, apply, aServer, aToken, readyNodes, type ServerMachine } from './machines.ts'
 
@@ -113,14 +112,10 @@ test('a machine that has joined already takes the id of a dead one, with a certi
 })
 
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   test('the authority is changed under two servers and an agent, and nothing is restarted', async () => {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--backend-namespace', 'rotation']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--backend-namespace', 'rotation']
     const first = await aServer('a', store)
     const token = await aToken(first.gantry, '--role', 'server')
     const second = await aServer('b', store, '--servers', first.link, '--join-token-file', token)

@@ -2,25 +2,20 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { JoinTokenView, TaskView } from '../../src/core/model/view.ts'
 import { freePort } from '../free-port.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { tokenOf, until } from './gantry.ts'
 import { aMachine, aServer, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 
 /** Machines of one cluster that are processes of this one: everything but the network between them is real. */
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   let namespaces = 0
   const aStore = (): string[] => {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
     return [...store, '--backend-namespace', `machines${++namespaces}`]
   }
 
