@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../free-port.ts'
+import { removeRemains } from './remove-remains.ts'
 
 /** The built program, as users run it from a checkout. */
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
@@ -88,7 +89,7 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
       if (child !== null) await run(['destroy', '--yes', '--timeout', '30'], gantry)
       await gantry.end('SIGINT')
       clearTimeout(killer)
-      rmSync(dataDir, { recursive: true, force: true })
+      await removeRemains(dataDir)
     },
   }
   return gantry
