@@ -99,6 +99,18 @@ test('what users set of a node outlives a new hello', async () => {
   })
 })
 
+test('what users set of a node is taken back to what its agent says, at once and for good', async () => {
+  const agent = await bed.join('a', { placement: 'core', publicAddress: '10.0.0.1', region: 'us', zone: null })
+  await bed.change(set(1, { placement: 'edge', publicAddress: '192.0.2.7', region: '', zone: 'b' }))
+  expect(bed.api.node(1)).toMatchObject({ placement: 'edge', publicAddress: '192.0.2.7', region: null, zone: 'b' })
+  await bed.change(set(1, { placement: null, publicAddress: null, region: null, zone: null }))
+  const said = { placement: 'core', publicAddress: '10.0.0.1', region: 'us', zone: null }
+  expect(bed.api.node(1)).toMatchObject(said)
+  agent.leave()
+  await bed.join('a', { ...said, zone: 'c', nodeId: 1 })
+  expect(bed.api.node(1)).toMatchObject({ ...said, zone: 'c' })
+})
+
 test('an agent hears of tasks as the placement and the address of its node ask for', async () => {
   const { ports, limits, resources, seeds } = { ...web, ...web.container }
   const port = { container: 80, host: null, protocol: 'tcp' as const }

@@ -72,12 +72,12 @@ test.each<{ name: string; node: Partial<Node>; tasks?: Task[]; summary: string; 
     name: 'one whose engine is silent and that users have set',
     node: {
       runtimes: [{ kind: 'docker', available: false, version: '', message: 'no socket', unsupported: {} }],
-      settings: { placement: 'edge', publicAddress: null, labels: { disk: 'ssd' } },
+      settings: { placement: null, publicAddress: '192.0.2.7', zone: null, labels: { disk: 'ssd' } },
     },
     summary: 'node 1 (node-1:7946) is ready, takes tasks, with no task',
     reasons: [
       'its runtime docker does not answer: no socket',
-      'users set its placement, label disk; that wins over the options of its agent',
+      'users set its public address, zone, label disk; that wins over the options of its agent; `gantry node set 1 --reset public-address` takes that back',
     ],
   },
 ])('a node is explained: $name', ({ node, tasks = [], summary, reasons }) => {

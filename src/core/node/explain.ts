@@ -1,5 +1,5 @@
 import type { Event } from '../model/event.ts'
-import type { Node } from '../model/node.ts'
+import { isSetByUser, NODE_FACTS, type Node, type NodeFact } from '../model/node.ts'
 import { isAlive, type Task } from '../model/task.ts'
 import type { Explanation } from '../model/view.ts'
 import { isHeldWhereItWas } from '../schedule/need.ts'
@@ -61,12 +61,19 @@ function whyLeft({ id, service, slot, attempt, desired, because }: Task, tasks: 
   return `${id} goes on until ${next.id} has taken over, which ${state}${why === '' ? '' : `: ${why}`}`
 }
 
-function settingsOf({ settings }: Node): string[] {
+function settingsOf({ id, settings }: Node): string[] {
   const labels = Object.keys(settings?.labels ?? {}).map((name) => `label ${name}`)
-  const set = [
-    ...(settings?.placement == null ? [] : ['placement']),
-    ...(settings?.publicAddress == null ? [] : ['public address']),
-    ...labels,
-  ]
-  return set.length === 0 ? [] : [`users set its ${set.join(', ')}; that wins over the options of its agent`]
+  const facts = NODE_FACTS.filter((fact) => isSetByUser(fact, settings)).map((fact) => OPTIONS[fact])
+  const set = [...facts.map((fact) => fact.replace('-', ' ')), ...labels]
+  if (set.length === 0) return []
+  const [first] = facts
+  const back = first === undefined ? '' : `; \`gantry node set ${id} --reset ${first}\` takes that back`
+  return [`users set its ${set.join(', ')}; that wins over the options of its agent${back}`]
+}
+
+const OPTIONS: Readonly<Record<NodeFact, string>> = {
+  placement: 'placement',
+  publicAddress: 'public-address',
+  region: 'region',
+  zone: 'zone',
 }

@@ -24,6 +24,13 @@ const runtime = z.strictObject({
   unsupported: textMap,
 })
 
+const facts = z.strictObject({
+  placement: text,
+  publicAddress: text.nullable(),
+  region: text.nullable(),
+  zone: text.nullable(),
+})
+
 const settings = z.strictObject({
   placement: text.nullable(),
   publicAddress: text.nullable(),
@@ -49,6 +56,7 @@ export const node: z.ZodType<NodeView> = named(
     zone: text.nullable(),
     labels: textMap,
     settings: settings.describe('What users set; it wins over what the agent says.'),
+    said: facts.exactOptional().describe('What its agent said when it connected last, whatever users set.'),
     capacity: resources,
     runtimes: z.array(runtime),
     version: text,
