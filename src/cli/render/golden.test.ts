@@ -294,7 +294,7 @@ const FAILURE = new OperationalError('SPEC_INVALID', 'the manifest has problems'
     problem({}),
     problem({
       path: 'services.web.replcas',
-      message: 'unknown key replcas',
+      message: 'unknown key',
       hint: 'did you mean replicas?',
       line: 5,
       column: 5,

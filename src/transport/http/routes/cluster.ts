@@ -76,7 +76,8 @@ export function clusterRoutes(version: string): readonly Route[] {
       response: event,
       handle: (api, { query: { follow, ...query }, lastEventId, signal }) => {
         const after = lastEventId ?? query.after
-        if (after !== null && !EVENT_ID.test(after)) throw new OperationalError('USAGE', `Last-Event-ID is no event`)
+        if (after !== null && !EVENT_ID.test(after))
+          throw new OperationalError('USAGE', 'the header Last-Event-ID must be the id of an event')
         const wanted = { ...query, after }
         return follow ? api.watchEvents(wanted, signal) : api.events(wanted)
       },

@@ -14,6 +14,12 @@ import { count, named, positive, text, textMap } from './named.ts'
 const serviceName = text.min(1).max(200)
 const label = text.max(256)
 
+/** What refuses a text for the reason that is found, if there is one. */
+function accepted(whyNot: (text: string) => string | null) {
+  const error = ({ input }: { readonly input?: unknown }): string => whyNot(String(input)) ?? ''
+  return [(text: string): boolean => whyNot(text) === null, { error }] as const
+}
+
 const AS_SAID = 'null: as the node’s agent says.'
 
 const nodeSet: z.ZodType<NodeSet> = z.strictObject({
@@ -23,13 +29,13 @@ const nodeSet: z.ZodType<NodeSet> = z.strictObject({
     .exactOptional()
     .describe('null takes a label away.'),
   placement: text
-    .refine((name) => whyNoPlacementName(name) === null, 'is not the name of a placement')
+    .refine(...accepted(whyNoPlacementName))
     .nullable()
     .exactOptional()
     .describe(AS_SAID),
   publicAddress: text
     .max(253)
-    .refine((address) => whyNoAddress(address) === null, 'is not an address')
+    .refine(...accepted(whyNoAddress))
     .nullable()
     .exactOptional()
     .describe(AS_SAID),
