@@ -97,9 +97,9 @@ const serverRoutes: readonly Route[] = [
   jsonRoute({
     method: 'GET',
     path: '/servers',
-    summary: 'The servers that keep the store themselves; none with any other store.',
+    summary: 'The servers that keep the store themselves, as they are now; none with any other store.',
     response: listOf(server),
-    handle: (api) => api.cluster().servers,
+    handle: (api) => api.servers(),
   }),
   jsonRoute({
     method: 'POST',

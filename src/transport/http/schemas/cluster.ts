@@ -3,7 +3,13 @@ import { EVENT_KINDS, type Event } from '../../../core/model/event.ts'
 import type { HostStats } from '../../../core/model/host-stats.ts'
 import { AVAILABILITIES, NODE_STATUSES } from '../../../core/model/node.ts'
 import { RUNTIME_KINDS } from '../../../core/model/service.ts'
-import type { ClusterView, Explanation, NodeView, ServerView } from '../../../core/model/view.ts'
+import {
+  type ClusterView,
+  type Explanation,
+  NODE_ROLES,
+  type NodeView,
+  type ServerView,
+} from '../../../core/model/view.ts'
 import { STRATEGIES } from '../../../core/schedule/strategy.ts'
 import { SETTING_KEYS, type SettingView } from '../../../core/settings/settings.ts'
 import type { Health, WireMetric } from '../../wire.ts'
@@ -61,6 +67,7 @@ export const node: z.ZodType<NodeView> = named(
     runtimes: z.array(runtime),
     version: text,
     joinedAt: instant,
+    role: z.enum(NODE_ROLES).describe('As far as the server knows that answers.'),
     tasks: count.describe('Tasks there that have not ended.'),
   }),
   'A machine that runs the agent.',
