@@ -85,7 +85,7 @@ test('the drain of the only node is refused with its reasons, and by force leave
   ])
   expect(bed.api.node(1)).toMatchObject({ status: 'draining', tasks: 2 })
   expect(bed.api.explain('node/1').reasons).toContain(
-    'web.1.1 goes on until web.1.2 has taken over, which has no node: draining (1 node)',
+    'web.1.1 goes on until web.1.2 is ready; web.1.2 has no node: draining (1 node)',
   )
 })
 
