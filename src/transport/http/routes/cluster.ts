@@ -134,6 +134,7 @@ const nodeRoutes: readonly Route[] = [
     method: 'GET',
     path: '/nodes/:id/stats',
     summary: 'Memory, disk, CPU time and load of a node, now.',
+    access: 'node',
     params: byId,
     response: hostStats,
     handle: (api, { params }) => api.hostStats(findNode(api, params.id).id),
