@@ -116,5 +116,6 @@ function fieldsOf(from: Node, to: Node): NodeAction['fields'] {
 }
 
 function labelOf({ labels }: Node, name: string): string | null {
-  return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null
+  if (!Object.hasOwn(labels, name)) return null
+  return labels[name] === '' ? '""' : (labels[name] ?? null)
 }
