@@ -18,6 +18,7 @@ import { type HttpServer, type ListenAddress, startHttp } from '../transport/htt
 import { becomeReady } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
+import { keepName } from './kept-name.ts'
 import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
 
@@ -49,6 +50,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const first = options.first === null ? null : readFirst(options.first)
   if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log, say)
+  await keepName(options.dataDir, nodeName(options))
   const apis: HttpServer[] = []
   let endReady = (): Promise<void> => Promise.resolve()
   const close = async (park: boolean): Promise<readonly TaskId[]> => {

@@ -139,7 +139,7 @@ test('validate needs no server: all problems with their places, and 3', async ()
   const wrong = file('wrong.yaml', 'services:\n  web:\n    imagine: nginx\n    replicas: three\n')
   const { code, stderr } = await gantry.run('validate', wrong, '--socket', '/no/such.sock')
   expect(code).toBe(3)
-  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key imagine\n    did you mean image?`)
+  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key\n    did you mean image?`)
   expect(stderr).toContain(`${wrong}:4:15: services.web.replicas: `)
   const right = file('right.yaml', WEB('hello'))
   expect(await gantry.run('validate', right)).toEqual({
@@ -160,7 +160,7 @@ test('a manifest with problems is told by the server in the same words, and chan
   const wrong = file('wrong.yaml', 'services:\n  web:\n    imagine: nginx\n')
   const { code, stdout, stderr } = await gantry.run('apply', '--config', wrong, '--yes')
   expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
-  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key imagine`)
+  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key`)
   expect(await gantry.json<unknown[]>('services')).toEqual([])
 })
 
