@@ -34,7 +34,7 @@ etcdTests(() => {
   let namespaces = 0
   /** A server that leads, one that follows, and a machine that is no server. */
   async function aCluster(): Promise<{ leader: ServerMachine; follower: ServerMachine; worker: Gantry }> {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '6s']
     store.push('--backend-namespace', `any${++namespaces}`)
     const leader = await aServer('a', store)
     const joining = ['--servers', leader.link, '--join-token-file', await aToken(leader.gantry, '--role', 'server')]
