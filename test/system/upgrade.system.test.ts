@@ -61,7 +61,7 @@ etcdTests(() => {
       (names) => names.length === 3,
     )
     expect(await leaderOf(first.gantry)).toBe('a')
-    expect(await upgrade('--wait', '--yes', '--timeout', '30s')).toMatchObject({
+    expect(await upgrade('--wait', '--yes', '--timeout', '90s')).toMatchObject({
       code: 0,
       stderr: expect.stringContaining('The cluster is at level 2'),
     })
