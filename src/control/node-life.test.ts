@@ -223,6 +223,24 @@ test('the next machine that joins takes the place of a replaced one, with all th
   expect(bed.where()).toEqual(['logs.1.1 running on 1', 'logs.2.2 running on 2'])
 })
 
+test.each<readonly [string, NodeChange]>([
+  ['in the place of another', { kind: 'replace-node', node: 2, with: null }],
+  ['with the id of a removed one', remove(2, true)],
+])('a new machine %s is not asked what became of tasks that it never had', async (_, change) => {
+  await bed.join('a')
+  const old = await bed.join('b')
+  await bed.run(web)
+  old.leave()
+  await bed.pass(AWAY_MS)
+  await bed.change({ kind: 'fence-node', node: 2, confirmDead: true })
+  await bed.change(change)
+  await bed.join('fresh')
+  await bed.pass(2_000)
+  expect(bed.api.node(2).hostname).toBe('fresh')
+  const told = bed.api.events({ after: null, service: 'web', object: 'task/web.2.1', limit: null })
+  expect(told.at(-1)).toMatchObject({ message: expect.stringContaining('web.2.1 is lost') })
+})
+
 test('a node that has just joined takes the place of another, and its own id is free', async () => {
   await bed.join('a')
   const old = await bed.join('b')

@@ -223,11 +223,11 @@ test('an apply that is not reached in time goes on, and the next one supersedes 
   await waiting.ended
   // The very same manifest again makes no revision, so nothing is waited for.
   expect(JSON.parse(waiting.printed.stdout)).toMatchObject({ revision: null })
+  const newest = async (): Promise<number | undefined> =>
+    (await gantry.json<{ number: number }[]>('revisions'))[0]?.number
+  const before = await newest()
   const restarted = start(['service', 'restart', 'slow', '--json'])
-  await until(
-    async () => (await gantry.json<{ state: string }[]>('revisions'))[0]?.state,
-    (state) => state === 'progressing',
-  )
+  await until(newest, (number) => number !== before)
   await gantry.run('destroy', '--yes')
   expect(await restarted.ended).toBe(5)
   expect((JSON.parse(restarted.printed.stdout) as RevisionProgress).revision.state).toBe('superseded')

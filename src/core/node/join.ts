@@ -89,6 +89,14 @@ export function smallestFree(nodes: readonly Node[]): NodeId {
   return id
 }
 
+/** The hello with a name that no other node has, for commands take names: its own one so far, else one with its id. */
+export function withOwnName(hello: Hello, id: NodeId, nodes: readonly Node[]): Hello {
+  const others = new Set(nodes.filter((node) => node.id !== id).map(({ name }) => name))
+  const before = nodes.find((node) => node.id === id)?.name ?? hello.name
+  const free = [hello.name, before].find((name) => !others.has(name))
+  return { ...hello, name: free ?? `${hello.name}-${id}` }
+}
+
 /** The record of a node from what its agent says and what is known of it. What users set wins. */
 export function joinedNode(hello: Hello, id: NodeId, present: Node | null, status: NodeStatus, now: Millis): Node {
   const settings = present?.settings ?? NO_SETTINGS

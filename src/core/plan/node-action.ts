@@ -136,5 +136,6 @@ const FACT_NAMES: Readonly<Record<NodeFact, string>> = {
 }
 
 function labelOf({ labels }: Node, name: string): string | null {
-  return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null
+  if (!Object.hasOwn(labels, name)) return null
+  return labels[name] === '' ? '""' : (labels[name] ?? null)
 }

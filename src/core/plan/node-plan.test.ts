@@ -262,6 +262,14 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     lines: ['change node 2 | region us → '],
   },
   {
+    name: 'a label without a value is told from no label',
+    situation: {
+      change: set({ labels: { disk: '' } }),
+      nodes: [aNode({ id: 2 })],
+    },
+    lines: ['change node 2 | label disk  → ""'],
+  },
+  {
     name: 'another placement moves what may not be there any more, and brings what now may',
     situation: {
       change: set({ placement: 'core' }),
