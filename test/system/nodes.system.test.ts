@@ -61,6 +61,18 @@ test('what is set of a node outlives a new start with other options', async () =
   expect(node).toMatchObject({ placement: 'edge', zone: 'a', labels: { disk: 'ssd', rack: 'a' } })
 })
 
+test('what was set of a node is taken back to what its agent says', async () => {
+  const { code, stderr } = await gantry.run('node', 'set', '1', '--reset', 'placement', '--reset', 'zone', '--yes')
+  expect(code).toBe(0)
+  expect(stderr).toContain('placement: edge → core (as its agent says)')
+  expect(stderr).toContain('zone: a → none (as its agent says)')
+  expect(await gantry.json<NodeView>('nodes', '1')).toMatchObject({ role: 'leader', placement: 'core', zone: null })
+  expect(await gantry.run('node', 'set', '1', '--zone', 'b', '--reset', 'zone')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('zone is either set or reset'),
+  })
+})
+
 test('a plan of a node is kept, refused when the world moved, and carried out by apply', async () => {
   const plan = join(gantry.dataDir, 'pause.plan')
   expect((await gantry.run('node', 'pause', '1', '-o', plan)).stdout).toContain('Plan: node 1 changes')
