@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { basename, join, relative } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Api } from '../control/api.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
@@ -36,6 +37,8 @@ export interface UpOptions extends NodeOptions {
 
 /** What has not come up by then is for `gantry services` to show. */
 const SHOWN_MS = 60_000
+/** How long the API waits until the others know its token. */
+const TOLD_MS = 3_000
 
 /** Runs server and agent in the foreground until a signal ends them. Returns the exit code. */
 export async function runUp(options: UpOptions): Promise<number> {
@@ -111,8 +114,8 @@ async function startApis(
 ): Promise<readonly [HttpServer, ...HttpServer[]]> {
   const { auth, version } = options
   const own = await apiToken(token)
-  // The others let in whoever has it too; a cluster of one has nobody to tell.
-  if (options.link !== null) await node.server.allow(own)
+  // The others let in whoever has it too; a cluster of one has nobody to tell. A store that is not there does not keep the API away.
+  if (options.link !== null) await Promise.race([node.server.allow(own), pause(TOLD_MS, undefined, { ref: false })])
   const common = {
     api: node.server.api,
     log,

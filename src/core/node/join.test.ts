@@ -167,6 +167,17 @@ test('region and zone are as the agent says, until a user sets one, be it to non
   expect(joinedNode(says, 1, present, 'ready', 0)).toMatchObject({ region: null, zone: 'a' })
   // An agent of an older version says nothing of them.
   expect(joinedNode(hello, 1, aNode({ region: 'us' }), 'ready', 0)).toMatchObject({ region: 'us', zone: null })
+  const none = { ...hello, region: null, zone: null }
+  expect(joinedNode(none, 1, aNode({ region: 'us' }), 'ready', 0)).toMatchObject({ region: null, zone: null })
+})
+
+test('what an agent says is kept beside what users set', () => {
+  const settings = { placement: 'core', publicAddress: '198.51.100.1', region: 'eu', zone: null, labels: {} }
+  const present = aNode({ ...settings, labels: {}, settings })
+  expect(joinedNode({ ...hello, region: null, zone: 'a' }, 1, present, 'ready', 0)).toMatchObject({
+    ...{ placement: 'core', publicAddress: '198.51.100.1', region: 'eu', zone: null },
+    said: { placement: 'edge', publicAddress: '192.0.2.7', region: null, zone: 'a' },
+  })
 })
 
 test.each<{ name: string; nodes: Node[]; is: string }>([
