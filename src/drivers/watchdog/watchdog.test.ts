@@ -44,7 +44,7 @@ test('forgets a deadline that has passed two minutes ago', async () => {
   const ended = once(program, 'exit')
   await watchdog.arm([{ kind: 'process', containerId: 'db.1.1', at: watchdog.uptime() - 130_000 }])
   await ended
-  await expect.poll(() => watchdog.armed(), { timeout: 10_000 }).toEqual([])
+  await expect.poll(async () => (await watchdog.armed()).size, { timeout: 10_000 }).toBe(0)
 }, 30_000)
 
 test('lets a program run whose deadline is moved, and goes on when the one who armed it is gone', async () => {
