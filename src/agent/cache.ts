@@ -1,6 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
 import type { Authority } from '../core/model/message.ts'
+import type { ServiceSpec } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
 import type { TaskRecord } from '../core/node/record.ts'
 import type { DurableText } from '../ports/host.ts'
@@ -35,18 +36,23 @@ export function writeState(file: DurableText, state: AgentState): Promise<void> 
 }
 
 /** Tasks and records are replaced, never changed, and a change is mostly of one: the others keep their text. */
-const printed = new WeakMap<Task | TaskRecord, string>()
+const printed = new WeakMap<Task | TaskRecord | ServiceSpec, string>()
 
 function printAll(items: readonly (Task | TaskRecord)[]): string {
   return `[${items.map(print).join(',')}]`
 }
 
-function print(item: Task | TaskRecord): string {
+function print(item: Task | TaskRecord | ServiceSpec): string {
   const known = printed.get(item)
   if (known !== undefined) return known
-  const text = JSON.stringify(item)
+  const text = 'spec' in item ? printTask(item) : JSON.stringify(item)
   printed.set(item, text)
   return text
+}
+
+/** The spec is most of a task, and goes on when the task is replaced: it keeps its text, too. */
+function printTask(task: Task): string {
+  return `${JSON.stringify({ ...task, spec: undefined }).slice(0, -1)},"spec":${print(task.spec)}}`
 }
 
 interface Stored extends Omit<AgentState, 'records'> {
