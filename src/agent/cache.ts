@@ -32,14 +32,24 @@ export async function readState(file: DurableText): Promise<AgentState | null> {
 export function writeState(file: DurableText, state: AgentState): Promise<void> {
   const { nodeId, machineId, authority, tasks, records } = state
   const head = JSON.stringify({ format: FORMAT, nodeId, machineId, authority }).slice(0, -1)
-  return file.write(`${head},"tasks":${printAll(tasks)},"records":${printAll([...records.values()])}}`)
+  const text = [head, ',"tasks":[']
+  addAll(tasks, text)
+  text.push('],"records":[')
+  addAll(records.values(), text)
+  text.push(']}')
+  return file.write(text.join(''))
 }
 
 /** Tasks and records are replaced, never changed, and a change is mostly of one: the others keep their text. */
 const printed = new WeakMap<Task | TaskRecord | ServiceSpec, string>()
 
-function printAll(items: readonly (Task | TaskRecord)[]): string {
-  return `[${items.map(print).join(',')}]`
+/** All parts are put together at once: the text is long, and each step in between would copy it. */
+function addAll(items: Iterable<Task | TaskRecord>, text: string[]): void {
+  let comma = ''
+  for (const item of items) {
+    text.push(comma, print(item))
+    comma = ','
+  }
 }
 
 function print(item: Task | TaskRecord | ServiceSpec): string {
