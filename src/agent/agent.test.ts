@@ -33,6 +33,7 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
     if (message.kind === 'report' && message.settled === true) settledWith.push(present.size)
   }
   const connection = {
+    address: null,
     send: hear,
     onClose: () => undefined,
     close: () => undefined,

@@ -27,7 +27,7 @@ export interface AgentConfig {
   /** The id that its certificate says; null: the server gives one. */
   readonly nodeId: NodeId | null
   readonly placement: string
-  /** Where servers reach this machine; null: the server is on it. */
+  /** Where servers reach this machine; null: at the address that its connection to them has. */
   readonly address: string | null
   readonly publicAddress: string | null
   readonly region: string | null
@@ -132,7 +132,7 @@ export class Agent {
       log,
       link,
       calls,
-      hello: () => this.#hello(),
+      hello: (address) => this.#hello(address),
       onAssignment: (assignment) => this.#receive(assignment),
       onTrust: (update) => void this.#learn(update),
       onRefused: (refusal) => this.#refused(refusal),
@@ -181,7 +181,7 @@ export class Agent {
     return left
   }
 
-  #hello(): Hello {
+  #hello(address: string | null): Hello {
     const { clock, config, host, identity } = this.#deps
     const trust = identity?.trust() ?? null
     return {
@@ -192,7 +192,7 @@ export class Agent {
       name: config.name,
       hostname: host.hostname,
       placement: config.placement,
-      address: config.address,
+      address: config.address ?? address,
       publicAddress: config.publicAddress,
       region: config.region,
       zone: config.zone,

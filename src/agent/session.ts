@@ -13,7 +13,8 @@ export interface SessionDeps {
   readonly log: Log
   readonly link: Link
   readonly calls: AgentCalls
-  readonly hello: () => Hello
+  /** Who this is, for a server that is reached from this address. */
+  readonly hello: (address: string | null) => Hello
   readonly onAssignment: (assignment: Assignment) => void
   readonly onTrust: (update: TrustUpdate) => void
   readonly onRefused: (refusal: Refused) => void
@@ -71,7 +72,11 @@ export class Session {
 
   /** Says again who we are: a runtime came or went, or the node's facts changed. */
   introduce(): void {
-    this.#connection?.send(this.#deps.hello())
+    this.#say(this.#connection)
+  }
+
+  #say(connection: ServerConnection | null): void {
+    connection?.send(this.#deps.hello(connection.address))
   }
 
   async #connect(): Promise<void> {
@@ -86,7 +91,7 @@ export class Session {
         this.#connection = null
         this.#retry('the connection was closed')
       })
-      connection.send(this.#deps.hello())
+      this.#say(connection)
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error
       this.#retry(error.message)

@@ -32,7 +32,7 @@ export function localLink(accept: (connection: AgentConnection) => void): Link {
       // Within one process nobody is in doubt about the other.
       const onDoubt = (): void => undefined
       accept({ send: down.send, onMessage: up.listen, onClose, onDoubt, close, calls, peer: null })
-      return { send: up.send, onMessage: down.listen, onClose, close }
+      return { address: null, send: up.send, onMessage: down.listen, onClose, close }
     },
     prefer: () => undefined,
   }

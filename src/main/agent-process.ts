@@ -6,7 +6,6 @@ import type { RuntimeDescription } from '../core/model/node.ts'
 import { VIGILANCES } from '../core/node/vigilance.ts'
 import { dialLink } from '../drivers/link/dial.ts'
 import { renewIdentity } from '../drivers/link/join.ts'
-import { sourceAddress } from '../drivers/link/source-address.ts'
 import { isIncarnationProven } from '../drivers/pki/incarnation-proof.ts'
 import { systemRng } from '../drivers/rng.ts'
 import type { IncarnationTrust } from '../ports/incarnation-trust.ts'
@@ -73,7 +72,7 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
   const dismissed = Promise.withResolvers<string>()
   const trusts: IncarnationTrust = (cluster, incarnation, proof) =>
     isIncarnationProven(machine.present.files.bundle, { clusterId: cluster, incarnation }, proof)
-  const address = options.address ?? (await sourceAddress(servers))
+  const { address } = options
   const who = { clusterId, nodeId, address, identity: machine, onDismissed: dismissed.resolve, trusts }
   const started = await startAgent(options, who, link, log)
   agent = started.agent

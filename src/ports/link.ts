@@ -47,6 +47,11 @@ export interface AgentConnection {
 
 /** The agent's end of its connection to a server. */
 export interface ServerConnection {
+  /**
+   * The address of this machine that the connection has, by which servers reach it too unless addresses are translated in
+   * between; null: none that means something to other machines.
+   */
+  readonly address: string | null
   send(message: AgentMessage): void
   onMessage(handle: (message: ServerMessage) => void): void
   onClose(handle: () => void): void

@@ -197,6 +197,7 @@ export class SimConnection {
   /** The agent's end. */
   forAgent(): ServerConnection {
     return {
+      address: this.#deps.node,
       send: (message) => {
         if (this.#atAgent.closed) return
         const { observe, node } = this.#deps

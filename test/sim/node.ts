@@ -161,7 +161,7 @@ export class SimNode {
         name: `${this.name}:7946`,
         nodeId: null,
         placement: this.#placement,
-        address: this.name,
+        address: null,
         publicAddress: null,
         region: null,
         zone: null,

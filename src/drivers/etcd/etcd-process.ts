@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
+import { lastWordsOf } from '../../core/etcd/last-words.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { retryDelayMs } from '../../lib/backoff.ts'
 import { type Clock, sleep } from '../../ports/clock.ts'
@@ -138,11 +139,10 @@ export class EtcdProcess {
     await this.#keeping
   }
 
-  /** The last lines that it wrote; empty: none. */
+  /** Why it has ended, as it said itself; empty: it said nothing. */
   async lastWords(): Promise<string> {
     try {
-      const text = await readFile(join(this.#logs, 'stderr.log'), 'utf8')
-      return text.trim().split('\n').slice(-1).join().slice(-600)
+      return lastWordsOf(await readFile(join(this.#logs, 'stderr.log'), 'utf8'))
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return ''
       throw error

@@ -12,3 +12,8 @@ export function hostAndPort(text: string): { readonly host: string; readonly por
     throw new OperationalError('USAGE', `${text} is no address of a server`, { hint: 'use HOST or HOST:PORT' })
   return { host, port }
 }
+
+/** Whether other machines may find this one by the address: not one that is good on this machine, or on one link, only. */
+export function meansSomethingToOthers(address: string): boolean {
+  return address !== '' && !/^(127\.|::1$|::ffff:127\.|fe80:|169\.254\.)/.test(address)
+}

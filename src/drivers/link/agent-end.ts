@@ -68,6 +68,7 @@ function connectionOver(
     write: (message) => message,
   })
   return {
+    address: session.ownAddress,
     send: (message) => messages.send(message),
     onMessage: (handle) => messages.onMessage(handle),
     onClose: (handle) => session.onEnd(handle),

@@ -1,10 +1,13 @@
 import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
+import { meansSomethingToOthers } from './address.ts'
 
 /** One end of a connection between an agent and a server, from the first byte of HTTP/2 on. It ends once, with a reason. */
 export class LinkSession<S extends Http2Session = Http2Session> {
   readonly http2: S
+  /** The address of this machine that it has, if that means something to other machines. */
+  readonly ownAddress: string | null
   readonly #socket: Socket
   readonly #onEnd: (() => void)[] = []
   #reason: string | null = null
@@ -12,6 +15,8 @@ export class LinkSession<S extends Http2Session = Http2Session> {
   constructor(http2: S, socket: Socket) {
     this.http2 = http2
     this.#socket = socket
+    const { localAddress = '' } = socket
+    this.ownAddress = meansSomethingToOthers(localAddress) ? localAddress : null
     const broke = (error: NodeJS.ErrnoException): void =>
       this.end(`the connection broke: ${error.code ?? error.message}`)
     http2.on('error', broke)

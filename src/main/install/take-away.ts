@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AgentState, readState } from '../../agent/cache.ts'
 import { OperationalError } from '../../core/errors.ts'
+import { nodeThatStays } from '../../core/install/node-that-stays.ts'
 import type { InstallRecord } from '../../core/install/record.ts'
 import { LINK_PORT } from '../../core/install/seeds.ts'
 import type { NodeSection } from '../../core/manifest/agent-sections.ts'
@@ -116,11 +117,14 @@ async function removeTasks(
   return gone
 }
 
-async function removeContainers(runtime: Runtime): Promise<void> {
-  for (const { id, state } of await runtime.list()) {
+/** All at once: each may take as long as its grace. Throws what went wrong first, when nothing is under way any more. */
+export async function removeContainers(runtime: Pick<Runtime, 'list' | 'stop' | 'remove'>): Promise<void> {
+  const removals = (await runtime.list()).map(async ({ id, state }) => {
     if (state === 'running') await runtime.stop(id, { signal: null, graceMs: GRACE_MS })
     await runtime.remove(id)
-  }
+  })
+  const failed = (await Promise.allSettled(removals)).find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 function isAway(error: unknown): boolean {
@@ -143,9 +147,8 @@ async function leaveAll(
   try {
     await leaveCluster(servers, files, machineId)
   } catch (error) {
-    left(
-      `node ${nodeId} in the cluster: ${reasonOf(error)}; \`gantry node rm ${nodeId} --force\` on a server removes it`,
-    )
+    if (!(error instanceof OperationalError)) throw error
+    left(nodeThatStays(nodeId, error))
   }
 }
 
