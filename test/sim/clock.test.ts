@@ -62,3 +62,24 @@ test('ends early, and with the error, when a check after an event fails', async 
   await expect(clock.runUntil(clock.now() + 100, check)).rejects.toThrow('three is too many')
   expect(ran).toBe(3)
 })
+
+test('a promise that is rejected in an event is reported before the next event, even if that handles it', async () => {
+  const clock = new VirtualClock({ guarded: false })
+  const told: string[] = []
+  const onRejection = (error: unknown): void => void told.push(String(error))
+  const others = process.listeners('unhandledRejection')
+  process.removeAllListeners('unhandledRejection')
+  process.on('unhandledRejection', onRejection)
+  let failed: Promise<void> | null = null
+  clock.after(1, () => {
+    failed = Promise.reject(new Error('nobody listens'))
+  })
+  clock.after(2, () => {
+    told.push('second')
+    failed?.catch(() => undefined)
+  })
+  await clock.runUntil(clock.now() + 10, () => true)
+  process.off('unhandledRejection', onRejection)
+  for (const other of others) process.on('unhandledRejection', other)
+  expect(told).toEqual(['Error: nobody listens', 'second'])
+})

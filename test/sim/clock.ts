@@ -6,11 +6,14 @@ import { EventQueue } from './event-queue.ts'
 /** Every life begins at this time. */
 const BEGIN: Millis = 1_800_000_000_000
 
+/** So many events run in one phase of the event loop, before others get a turn. */
+const BATCH = 256
+
 /**
- * Events run in the same phase of the event loop, each with all promises that it settles, until so many have run.
- * Measured: alone they cost 1.2 µs each, in batches of 64 0.5 µs, and more do not help.
+ * Runs all promises that are settled, and reports those that were rejected and that nobody handles: what Node does after
+ * every callback of its own. Measured: an event with a promise costs 0.37 µs when each is a callback of Node's, 0.18 µs so.
  */
-const BATCH = 64
+const settlePromises = (process as unknown as { readonly _tickCallback: () => void })._tickCallback
 
 /** Time that passes only from one event to the next, so that a life of minutes takes milliseconds and can be repeated. */
 export class VirtualClock implements Clock {
@@ -49,7 +52,6 @@ export class VirtualClock implements Clock {
         finish()
       }
       const step = (): void => {
-        if (ended) return
         try {
           const event = check() ? this.#queue.next(until) : null
           if (event === null) {
@@ -64,17 +66,16 @@ export class VirtualClock implements Clock {
           end(() => reject(error as Error))
         }
       }
-      // Immediates of one phase run one after the other, with nothing between them but the promises that each settled.
       const batch = (): void => {
-        if (ended) return
-        setImmediate(() => this.#guard?.enter())
-        for (let i = 0; i < BATCH; i++) setImmediate(step)
-        setImmediate(() => {
-          this.#guard?.leave()
-          batch()
-        })
+        this.#guard?.enter()
+        for (let i = 0; i < BATCH && !ended; i++) {
+          step()
+          if (!ended) settlePromises()
+        }
+        this.#guard?.leave()
+        if (!ended) setImmediate(batch)
       }
-      batch()
+      setImmediate(batch)
     })
   }
 }

@@ -33,15 +33,7 @@ export function sortSlots(
       slots.set(slot, alone(only, inSlot, isCurrent))
       continue
     }
-    const newestFirst = [...inSlot].sort((a, b) => b.attempt - a.attempt)
-    const wanted = newestFirst.filter(isWanted)
-    slots.set(slot, {
-      slot,
-      current: wanted.filter(isCurrent).sort((a, b) => Number(b.status.ready) - Number(a.status.ready)),
-      outdated: wanted.filter((task) => !isCurrent(task)),
-      stopping: newestFirst.filter((task) => isAlive(task) && task.desired === 'stopped'),
-      ended: newestFirst.filter((task) => !isAlive(task)),
-    })
+    slots.set(slot, several(slot, inSlot, isCurrent))
   }
   return slots
 }
@@ -57,6 +49,22 @@ function alone(task: Task, tasks: readonly Task[], isCurrent: (task: Task) => bo
     stopping: alive && !wanted ? tasks : NONE,
     ended: alive ? NONE : tasks,
   }
+}
+
+/** One look at each task: services whose tasks often end have many of them. */
+function several(slot: Slot, tasks: readonly Task[], isCurrent: (task: Task) => boolean): SlotTasks {
+  const current: Task[] = []
+  const outdated: Task[] = []
+  const stopping: Task[] = []
+  const ended: Task[] = []
+  for (const task of [...tasks].sort((a, b) => b.attempt - a.attempt)) {
+    if (!isAlive(task)) ended.push(task)
+    else if (task.desired === 'stopped') stopping.push(task)
+    else if (isCurrent(task)) current.push(task)
+    else outdated.push(task)
+  }
+  if (current.length > 1) current.sort((a, b) => Number(b.status.ready) - Number(a.status.ready))
+  return { slot, current, outdated, stopping, ended }
 }
 
 /** The attempt that the next one of this spec follows: null when there was none, or another spec had the slot since. */

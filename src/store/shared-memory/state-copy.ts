@@ -1,6 +1,7 @@
 import type { HeldState } from '../../core/replica/take-over.ts'
 import type { DurableText } from '../../ports/host.ts'
 import type { Log } from '../../ports/log.ts'
+import type { StoreRecord } from '../../ports/store.ts'
 
 const FORMAT = 1
 /** Of all events; the newest. */
@@ -47,7 +48,7 @@ export class StateCopy {
       const state = this.#next()
       this.#next = null
       try {
-        await this.#file.write(JSON.stringify({ format: FORMAT, ...withoutOldEvents(state) }))
+        await this.#file.write(print(state))
       } catch (error) {
         this.#log.warn('cannot write the copy of the state', { reason: String(error) })
       }
@@ -55,10 +56,27 @@ export class StateCopy {
   }
 }
 
-function withoutOldEvents({ tenures, revision, records }: HeldState): HeldState {
+/** Records are replaced, never changed, and a change is mostly of one: the others keep their text. */
+const printed = new WeakMap<StoreRecord, string>()
+
+function print({ tenures, revision, records }: HeldState): string {
+  const head = JSON.stringify({ format: FORMAT, tenures, revision }).slice(0, -1)
+  return `${head},"records":[${withoutOldEvents(records).map(printRecord).join(',')}]}`
+}
+
+function printRecord(record: StoreRecord): string {
+  const known = printed.get(record)
+  if (known !== undefined) return known
+  const text = JSON.stringify(record)
+  printed.set(record, text)
+  return text
+}
+
+function withoutOldEvents(records: readonly StoreRecord[]): readonly StoreRecord[] {
   const events = records.filter(({ key }) => key.startsWith('event/'))
+  if (events.length <= KEPT_EVENTS) return records
   const dropped = new Set(events.slice(0, -KEPT_EVENTS).map(({ key }) => key))
-  return { tenures, revision, records: records.filter(({ key }) => !dropped.has(key)) }
+  return records.filter(({ key }) => !dropped.has(key))
 }
 
 function parse(text: string): HeldState {

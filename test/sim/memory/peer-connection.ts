@@ -1,4 +1,4 @@
-import type { Millis } from '../../../src/core/model/ids.ts'
+import type { Millis, NodeId } from '../../../src/core/model/ids.ts'
 import type { Peer, PeerMessage } from '../../../src/ports/peers.ts'
 import type { Mortal } from '../mortal.ts'
 import type { Surroundings } from '../surroundings.ts'
@@ -53,6 +53,13 @@ export class PeerConnection {
     return this.#endOf(member)?.isOpen === true
   }
 
+  /** Whether it is an open connection of that member to the server with this id. */
+  leadsTo(member: Member, id: NodeId): boolean {
+    const [a, b] = this.#ends
+    if (a.member === member) return a.isOpen && b.member.id === id
+    return b.member === member && b.isOpen && a.member.id === id
+  }
+
   /** Since when that process has been connected here to a server with a lower id; null: it is not. */
   seesLowerSince(user: Mortal): Millis | null {
     const end = this.#ends.find(({ member }) => member.user === user)
@@ -97,7 +104,8 @@ export class PeerConnection {
   }
 
   #endOf(member: Member): End | undefined {
-    return this.#ends.find((end) => end.member === member)
+    const [a, b] = this.#ends
+    return a.member === member ? a : b.member === member ? b : undefined
   }
 
   #hears({ member, other }: End): boolean {

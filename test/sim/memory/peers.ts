@@ -62,8 +62,8 @@ export class SimPeers {
     const dial = (): void => {
       if (!member.user.alive) return
       clock.after(DIAL_EVERY_MS + rng.below(DIAL_EVERY_MS), dial)
-      const isKnown = this.#of(member).some((one) => one.isOpenAt(member) && one.ends.some((end) => end.id === id))
-      if (!isKnown && !member.user.isPaused) clock.after(rng.below(20), () => this.#connect(member, id))
+      if (!this.#isKnown(member, id) && !member.user.isPaused)
+        clock.after(rng.below(20), () => this.#connect(member, id))
     }
     clock.after(rng.below(20), dial)
   }
@@ -82,6 +82,12 @@ export class SimPeers {
     )
     this.#connections.add(connection)
     connection.open()
+  }
+
+  /** Asked at every dial, so nothing is made for it. */
+  #isKnown(member: Member, id: NodeId): boolean {
+    for (const one of this.#connections) if (one.leadsTo(member, id)) return true
+    return false
   }
 
   #of(member: Member): PeerConnection[] {
