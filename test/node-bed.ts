@@ -19,6 +19,7 @@ export interface NodeBed {
   readonly clock: VirtualClock
   readonly api: Api
   readonly server: Server
+  readonly store: MemoryStore
   /** Who gets an answer from machines, and whether agents answer over their connections; all of it, at first. */
   readonly network: { reachedByServer: boolean; reachedByOthers: boolean; agentsAnswer: boolean }
   /** A machine says hello; as itself, with what is given beside that. */
@@ -44,6 +45,7 @@ export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeB
     clock,
     api,
     server,
+    store,
     network,
     pass,
     join: async (machine, says = {}) => {

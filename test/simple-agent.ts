@@ -64,7 +64,7 @@ export function simpleAgent(
 }
 
 function nextStatus(task: Task, status: TaskStatus, now: number): TaskStatus {
-  if (isTerminal(status.state)) return status
+  if (isTerminal(status.state) && status.state !== 'lost') return status
   if (task.desired === 'stopped') return { ...status, state: 'stopped', ready: false, finishedAt: now }
   if (task.desired === 'prepared') return { ...status, state: 'preparing', prepared: true }
   if (status.state === 'running') return status

@@ -35,7 +35,7 @@ export interface AgentFlags {
 /** Gives a command the options of `AgentFlags`. */
 export function withAgentFlags(command: Command): Command {
   return command
-    .option('--name <name>', 'name of this node (default: <hostname>:7946)', nodeNameWord)
+    .option('--name <name>', 'name of this node (default: as before, at first <hostname>:7946)', nodeNameWord)
     .option('--placement <name>', 'role of this node (default: default)', placementWord)
     .option('--public-address <address>', 'address of this node for the outside', addressWord)
     .option('--region <name>', 'region that this node is in', placeWord)
@@ -70,10 +70,11 @@ export async function agentOptions(
   context: Context,
 ): Promise<AgentOptions> {
   const { parseRuntimes } = await import('../main/node-process.ts')
+  const { keptName } = await import('../main/kept-name.ts')
   const { env, version } = context
   return {
     dataDir,
-    name: nodeName(flags.name ?? node.name ?? named),
+    name: nodeName(flags.name ?? node.name ?? named ?? (await keptName(dataDir))),
     placement: flags.placement ?? node.placement ?? 'default',
     publicAddress: flags.publicAddress ?? node.public_address ?? null,
     region: flags.region ?? node.region ?? null,

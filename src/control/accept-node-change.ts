@@ -57,9 +57,17 @@ async function commitAll(change: NodeChange, caller: Caller, requestHash: string
   const { world, clock } = deps
   const dismissed = [...world.mirror.list('dismissed')].map(({ value }) => value)
   const target = nodeTarget(change, world.nodes(), dismissed)
-  const lost = target.losesTasks ? [...world.mirror.tasksOn(change.node)].map(({ value }) => value).filter(isAlive) : []
+  const there = target.losesTasks ? [...world.mirror.tasksOn(change.node)].map(({ value }) => value) : []
+  // A machine that is sent away hears so itself, and the next one with its id has no word on what ran there.
+  const gone = target.dismisses !== null
+  const lost = there.filter((task) => isAlive(task) || (gone && task.status.state === 'lost' && !task.gone))
   const because = nodeChangeWords(change, target)
-  const lose = (tasks: readonly Task[]): Part[] => tasks.map((task) => loseTask(task, because, caller.by, clock.now()))
+  const lose = (tasks: readonly Task[]): Part[] =>
+    tasks.map((task) =>
+      isAlive(task)
+        ? loseTask({ ...task, gone }, because, caller.by, clock.now())
+        : { writes: [{ put: keyOf('task', task.id), value: { ...task, gone } }], events: [] },
+    )
   while (lost.length > PART) {
     if (!(await commitParts(lose(lost.splice(0, PART)), deps))) return false
   }

@@ -119,6 +119,8 @@ export interface Api {
   setClusterSecret(secret: StretchedSecret | null, caller: Caller): Promise<void>
   /** The certificate authority. UNSUPPORTED while the cluster takes no other machines. */
   authority(): AuthorityView
+  /** The servers that keep the store themselves, looked at now; none with any other store. */
+  servers(): Promise<readonly ServerView[]>
   /**
    * Takes a server out of a store that the servers keep themselves, by name, address or id. GUARD_BLOCKED when the rest
    * would be no majority; UNSUPPORTED with any other store.

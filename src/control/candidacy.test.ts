@@ -78,6 +78,23 @@ test('a leader whose process is gone is taken over from although its lease still
   expect([reign(two), two.leads, one.leads]).toEqual(['two 2', true, false])
 })
 
+test('what a node is to its cluster is the same on every server, whoever leads', async () => {
+  const [one, two] = [await start('one'), await start('two')]
+  for (const [id, name] of ['one', 'two', 'w'].entries()) await addNode(id + 1, name)
+  const roles = (): string[] =>
+    [one, two].map(({ api }) =>
+      api
+        .nodes()
+        .map(({ role }) => role)
+        .join(' '),
+    )
+  expect(roles()).toEqual(['leader server agent', 'leader server agent'])
+  expect(one.api.node(2).role).toBe('server')
+  doors['one:7947'] = 'refused'
+  await pass(1_000)
+  expect(roles()).toEqual(['server leader agent', 'server leader agent'])
+})
+
 test('the one that was taken over from does not take the lead back', async () => {
   const [one, two] = [await start('one'), await start('two')]
   doors['one:7947'] = 'refused'

@@ -95,9 +95,9 @@ export function findDispatch(id: string, deps: Pick<AcceptDeps, 'world'>): Dispa
   return dispatch
 }
 
-/** Names may repeat, ids do not: the service name of a dispatch carries both. */
+/** Names may repeat, ids do not: the service name of a dispatch carries both. The beginnings of ids may be all the same. */
 function serviceNameOf(name: string, id: string): string {
-  return `${name}-${id.replaceAll('-', '').slice(0, 8)}`
+  return `${name}-${contentHash(id).slice(0, 12)}`
 }
 
 function draft(kind: EventKind, dispatch: Dispatch, message: string, caller: Caller, deps: AcceptDeps): EventDraft {

@@ -85,7 +85,7 @@ test('the drain of the only node is refused with its reasons, and by force leave
   ])
   expect(bed.api.node(1)).toMatchObject({ status: 'draining', tasks: 2 })
   expect(bed.api.explain('node/1').reasons).toContain(
-    'web.1.1 goes on until web.1.2 has taken over, which has no node: draining (1 node)',
+    'web.1.1 goes on until web.1.2 is ready; web.1.2 has no node: draining (1 node)',
   )
 })
 
@@ -97,6 +97,18 @@ test('what users set of a node outlives a new hello', async () => {
   expect(bed.api.node(1)).toMatchObject({
     ...{ placement: 'edge', region: 'eu', publicAddress: '192.0.2.7', labels: { disk: 'ssd', rack: 'a' } },
   })
+})
+
+test('what users set of a node is taken back to what its agent says, at once and for good', async () => {
+  const agent = await bed.join('a', { placement: 'core', publicAddress: '10.0.0.1', region: 'us', zone: null })
+  await bed.change(set(1, { placement: 'edge', publicAddress: '192.0.2.7', region: '', zone: 'b' }))
+  expect(bed.api.node(1)).toMatchObject({ placement: 'edge', publicAddress: '192.0.2.7', region: null, zone: 'b' })
+  await bed.change(set(1, { placement: null, publicAddress: null, region: null, zone: null }))
+  const said = { placement: 'core', publicAddress: '10.0.0.1', region: 'us', zone: null }
+  expect(bed.api.node(1)).toMatchObject(said)
+  agent.leave()
+  await bed.join('a', { ...said, zone: 'c', nodeId: 1 })
+  expect(bed.api.node(1)).toMatchObject({ ...said, zone: 'c' })
 })
 
 test('an agent hears of tasks as the placement and the address of its node ask for', async () => {
@@ -209,6 +221,24 @@ test('the next machine that joins takes the place of a replaced one, with all th
     message: expect.stringContaining('was replaced by another machine by ann'),
   })
   expect(bed.where()).toEqual(['logs.1.1 running on 1', 'logs.2.2 running on 2'])
+})
+
+test.each<readonly [string, NodeChange]>([
+  ['in the place of another', { kind: 'replace-node', node: 2, with: null }],
+  ['with the id of a removed one', remove(2, true)],
+])('a new machine %s is not asked what became of tasks that it never had', async (_, change) => {
+  await bed.join('a')
+  const old = await bed.join('b')
+  await bed.run(web)
+  old.leave()
+  await bed.pass(AWAY_MS)
+  await bed.change({ kind: 'fence-node', node: 2, confirmDead: true })
+  await bed.change(change)
+  await bed.join('fresh')
+  await bed.pass(2_000)
+  expect(bed.api.node(2).hostname).toBe('fresh')
+  const told = bed.api.events({ after: null, service: 'web', object: 'task/web.2.1', limit: null })
+  expect(told.at(-1)).toMatchObject({ message: expect.stringContaining('web.2.1 is lost') })
 })
 
 test('a node that has just joined takes the place of another, and its own id is free', async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { aService } from '../../test/builders.ts'
+import { aNode, aService } from '../../test/builders.ts'
 import { type NodeBed, openNodeBed } from '../../test/node-bed.ts'
 import type { SimpleAgent } from '../../test/simple-agent.ts'
+import { keyOf } from '../core/model/objects.ts'
 
 let bed: NodeBed
 
@@ -68,4 +69,16 @@ test('nothing follows from the silence of a machine that answered nobody while i
   expect(statusOf(2)).toBe('ready')
   await bed.pass(10_000)
   expect(statusOf(2)).toBe('unreachable')
+})
+
+test('a node whose absence is noted while it is already connected again is ready', async () => {
+  await join('a')
+  await join('b')
+  const node = bed.api.node(2)
+  const unreachable = aNode({ ...node, status: 'unreachable' })
+  const writes = [{ put: keyOf('node', 2), value: unreachable }]
+  await bed.store.commit({ epoch: null, expect: [], writes, events: [] })
+  expect(statusOf(2)).toBe('unreachable')
+  await bed.pass(1_000)
+  expect(statusOf(2)).toBe('ready')
 })

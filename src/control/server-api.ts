@@ -5,6 +5,7 @@ import type { StretchedSecret } from '../core/model/identity.ts'
 import type { NodeId, ServiceName, TaskId } from '../core/model/ids.ts'
 import type { Dispatch, ManifestRevision } from '../core/model/manifest.ts'
 import type { TaskSample } from '../core/model/message.ts'
+import type { Node } from '../core/model/node.ts'
 import { keyOf, LEADERSHIP_KEY } from '../core/model/objects.ts'
 import { type Change, isAuthorityChange, isNodeChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
@@ -55,7 +56,7 @@ import type { Sessions } from './sessions.ts'
 import { settle } from './settle.ts'
 import { serviceLogs, taskLogs } from './task-logs.ts'
 import type { Term } from './term.ts'
-import { viewCluster } from './view-cluster.ts'
+import { leaderName, roleOf, viewCluster } from './view-cluster.ts'
 import type { World } from './world.ts'
 
 export interface ServerApiDeps {
@@ -200,14 +201,21 @@ export class ServerApi implements Api {
   }
 
   nodes(): readonly NodeView[] {
-    return this.#deps.world.nodes().map(({ id }) => this.node(id))
+    const leader = leaderName(this.#deps)
+    return this.#deps.world.nodes().map((node) => this.#viewNode(node, leader))
   }
 
   node(id: NodeId): NodeView {
     const { mirror } = this.#deps.world
     const node = mirror.get(keyOf('node', id))?.value
     if (node === undefined) throw new OperationalError('NOT_FOUND', `there is no node ${id}`)
-    return { ...node, tasks: mirror.tasksOn(id).filter(({ value }) => isAlive(value)).length }
+    return this.#viewNode(node, leaderName(this.#deps))
+  }
+
+  #viewNode(node: Node, leader: string | null): NodeView {
+    const { mirror } = this.#deps.world
+    const tasks = mirror.tasksOn(node.id).filter(({ value }) => isAlive(value)).length
+    return { ...node, role: roleOf(node, leader, this.#deps), tasks }
   }
 
   hostStats(id: NodeId): Promise<HostStats> {
@@ -282,6 +290,11 @@ export class ServerApi implements Api {
   authority(): AuthorityView {
     const deps = this.#leading()
     return viewAuthority({ ...deps, ...deps.admission() })
+  }
+
+  async servers(): Promise<readonly ServerView[]> {
+    await this.#deps.storeMembers?.look()
+    return this.cluster().servers
   }
 
   removeServer(word: string, caller: Caller): Promise<ServerView> {

@@ -13,7 +13,7 @@ import { type Clock, sleep } from '../ports/clock.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import type { Log } from '../ports/log.ts'
 import type { Reach } from '../ports/reach.ts'
-import type { Store, Write } from '../ports/store.ts'
+import type { Commit, Store, Write } from '../ports/store.ts'
 import type { StoreMembers } from '../ports/store-members.ts'
 import { Mirror } from '../store/mirror.ts'
 import {
@@ -27,6 +27,7 @@ import {
 import type { Api } from './api.ts'
 import type { BackupTools } from './backups.ts'
 import { Candidacy, isIn, machinesBeside, type Turn } from './candidacy.ts'
+import { insist } from './insist.ts'
 import { requirePresent, takeEpoch } from './lead.ts'
 import { leave } from './leave.ts'
 import { registerServer } from './register-server.ts'
@@ -135,7 +136,8 @@ export class Server {
       isVolatile: config.isVolatile === true,
     })
     const standing = standingOf(this.#world.mirror, this.#revoked, this.#deps.serial ?? (() => null))
-    this.#campaigning = Promise.all([this.#campaign(this.#world, standing), this.#register(this.#world, standing)])
+    const registering = this.#untilStopped(this.#register(this.#world, standing))
+    this.#campaigning = Promise.all([this.#campaign(this.#world, standing), registering])
   }
 
   /** Aborts, with the reason, when the cluster has come to a level that this version does not know: it must end. */
@@ -253,20 +255,27 @@ export class Server {
     return (this.#world?.mirror.list('access') ?? []).map(({ value }) => value)
   }
 
-  /** Makes a token for the API good on every server. A token that is there already changes nothing. */
+  /** Makes a token for the API good on every server. Without a store it waits for one, and no longer than this server runs. */
   async allow({ id, sha256 }: Pick<AccessToken, 'id' | 'sha256'>): Promise<void> {
     const { store, clock, config } = this.#deps
     const key = keyOf('access', id)
     const by = config.name
-    const value = { id, sha256, createdBy: by, createdAt: clock.now() }
-    const message = `token ${id} may use the API`
-    const outcome = await store.commit({
-      epoch: null,
-      expect: [{ key, revision: 0 }],
-      writes: [{ put: key, value }],
-      events: [{ kind: 'token.created', object: key, service: null, message, by, at: clock.now() }],
+    const token = (): Commit | null => {
+      if (this.accessTokens.some((known) => known.id === id)) return null
+      const at = clock.now()
+      const value = { id, sha256, createdBy: by, createdAt: at }
+      const message = `token ${id} may use the API`
+      const event = { kind: 'token.created', object: key, service: null, message, by, at } as const
+      return { epoch: null, expect: [{ key, revision: 0 }], writes: [{ put: key, value }], events: [event] }
+    }
+    await this.#untilStopped(insist(token, { store, clock }, this.#stop.signal))
+  }
+
+  /** Its end by `stop` is no failure. */
+  #untilStopped(work: Promise<void>): Promise<void> {
+    return work.catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) throw error
     })
-    if (outcome.kind === 'unknown') throw new OperationalError('UNAVAILABLE', 'the store does not answer')
   }
 
   #admission(): AdmissionDeps {
@@ -302,14 +311,8 @@ export class Server {
   async #register({ mirror }: World, standing: Standing): Promise<void> {
     const { store, clock, config } = this.#deps
     const { name, address, version, level } = config
-    const stopped = this.#stop.signal
-    try {
-      await this.#untilBelieved(standing)
-      await registerServer({ name, address, version, level }, { store, mirror, clock }, stopped)
-    } catch (error) {
-      // Its end by `stop` is no failure.
-      if (!stopped.aborted) throw error
-    }
+    await this.#untilBelieved(standing)
+    await registerServer({ name, address, version, level }, { store, mirror, clock }, this.#stop.signal)
   }
 
   /** A server whose word is worth nothing is none: nobody would connect to it, and whoever could lead would wait for it. */

@@ -8,7 +8,7 @@ import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
 import { assignedTask } from '../core/node/assigned-task.ts'
 import { judgeAuthority } from '../core/node/fence.ts'
-import { type Certified, joinedNode, judgeJoin, statusWhenThere } from '../core/node/join.ts'
+import { type Certified, joinedNode, judgeJoin, statusWhenThere, withOwnName } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { AgentPace } from './agent-pace.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
@@ -237,7 +237,7 @@ export class Sessions {
     const id = join.node
     const present = mirror.get(keyOf('node', id))?.value ?? null
     const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
-    const node = joinedNode(hello, id, present, status, deps.clock.now())
+    const node = joinedNode(withOwnName(hello, id, deps.world.nodes()), id, present, status, deps.clock.now())
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
         kind: present === null ? 'node.joined' : 'node.changed',

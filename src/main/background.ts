@@ -15,22 +15,26 @@ const INTERRUPTED = 130
 
 /**
  * Runs this very command in the background, where `run` is what it does: whoever started that process waits at the other end
- * of its channel. Resolves with the exit code.
+ * of its channel. `input`: what this process read from standard input; that one finds it there too, and nowhere else, for
+ * it may be a secret. Resolves with the exit code.
  */
-export function inBackground(dataDir: string, run: () => Promise<number>): Promise<number> {
-  return process.send === undefined ? startInBackground(dataDir) : run()
+export function inBackground(dataDir: string, run: () => Promise<number>, input: string | null): Promise<number> {
+  return process.send === undefined ? startInBackground(dataDir, input) : run()
 }
 
 /**
  * Starts this very command once more, and shows what it says until it is ready or ends. Its log and the file with its
  * pid are in the data directory. Returns the exit code: 0, or the one that it ended with instead.
  */
-async function startInBackground(dataDir: string): Promise<number> {
+async function startInBackground(dataDir: string, input: string | null): Promise<number> {
   makeDataDir(dataDir)
   const path = join(dataDir, 'gantry.log')
   await using log = await openLog(path)
   const [program = '', ...words] = [...programWords(), ...process.argv.slice(2)]
-  const child = spawn(program, words, { detached: true, stdio: ['ignore', log.file.fd, log.file.fd, 'ipc'] })
+  const stdin = input === null ? 'ignore' : 'pipe'
+  const child = spawn(program, words, { detached: true, stdio: [stdin, log.file.fd, log.file.fd, 'ipc'] })
+  // One that ends without reading it says itself why.
+  child.stdin?.on('error', () => child.stdin?.destroy()).end(input)
   let interrupted = false
   const ending = (): void => {
     interrupted = true

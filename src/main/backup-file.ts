@@ -22,21 +22,7 @@ export async function clusterKeyIn(dataDir: string): Promise<Buffer | null> {
   return new IdentityFiles(dataDir).readClusterKey()
 }
 
-/**
- * The cluster key for a state that is put back here: this machine's own, or a copy in `file`. Throws as `clusterKeyIn`,
- * CONFIG_INVALID for a file that holds none, CONFLICT where this machine has another one.
- */
-export async function clusterKeyFor(dataDir: string, file: string | null): Promise<Buffer | null> {
-  const own = await clusterKeyIn(dataDir)
-  if (file === null) return own
-  const key = keyInCopy(file)
-  if (own === null || own.equals(key)) return key
-  throw new OperationalError('CONFLICT', `${file} is another key than that in ${dataDir}/identity`, {
-    hint: 'leave --cluster-key-file out, or name an empty data directory with --data',
-  })
-}
-
-/** The cluster keys for a restore: the one that the backup's cluster had, and the one that it goes on with here. Throws as `clusterKeyFor` does. */
+/** The cluster keys for a restore: the one that the backup's cluster had, and the one that it goes on with here. Throws as `clusterKeyIn` and `keyInCopy` do. */
 export async function restoreKeys(
   dataDir: string,
   file: string | null,
@@ -46,7 +32,8 @@ export async function restoreKeys(
   return { before, after: own ?? before }
 }
 
-function keyInCopy(file: string): Buffer {
+/** The cluster key in a copy of a server’s file. Throws CONFIG_INVALID for one that holds none. */
+export function keyInCopy(file: string): Buffer {
   // Of a copy from the middle of a change the first is the one that sealed.
   const [given = ''] = readSecret(file, 'the cluster key').split('\n')
   if (/^[0-9a-f]{64}$/.test(given)) return Buffer.from(given, 'hex')
@@ -67,7 +54,8 @@ export async function readBackupFile(path: string, clusterKey: Buffer | null): P
 const HINTS = {
   truncated: 'take another backup; this one was not written or copied to its end',
   damaged: 'take another backup; what this one says cannot be believed',
-  foreign: 'take a backup of this cluster, with its identity/cluster.key in the data directory',
+  foreign:
+    'take a backup of this cluster; the key that made it belongs into identity/cluster.key of the data directory, or its copy is named with --cluster-key-file',
   newer: 'use the newer Gantry',
 } as const
 

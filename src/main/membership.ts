@@ -148,6 +148,7 @@ export class Membership {
         hint: 'join it with --join-token-file and --servers; `gantry join-token create --role server` makes a token',
       })
     }
+    requireOwnName(this.#options.name, this.nodeId, server)
     if (this.#identity === null || server.leader === null) await server.untilLeading()
   }
 
@@ -317,6 +318,15 @@ function isWildcard(host: string): boolean {
 
 function hostOf({ advertise }: LinkOptions): string {
   return hostAndPort(advertise).host
+}
+
+/** Servers know the leader by its name, so two must not have the same. */
+function requireOwnName(name: string, nodeId: NodeId | null, server: Server): void {
+  const other = server.api.nodes().find((node) => node.name === name && node.id !== nodeId)
+  if (nodeId === null || other === undefined) return
+  throw new OperationalError('CONFLICT', `this machine is node ${nodeId}, and node ${other.id} is called ${name}`, {
+    hint: 'give another --name',
+  })
 }
 
 /** The id that this server's own agent was given. */

@@ -4,6 +4,8 @@ import { type AgentProcessOptions, startAgentProcess } from './agent-process.ts'
 import { becomeReady } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
+import { keepName } from './kept-name.ts'
+import { nodeName } from './node-process.ts'
 
 export interface RunAgentOptions extends AgentProcessOptions {
   /** Ctrl-C leaves the tasks running instead of stopping them. */
@@ -16,6 +18,7 @@ export async function runAgent(options: RunAgentOptions): Promise<number> {
   const log = createLog({ level: options.logLevel, destination: process.stderr, pretty: process.stderr.isTTY })
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   const agent = await startAgentProcess(options, log)
+  await keepName(options.dataDir, nodeName(options))
   const signal = nextSignal()
   for (const line of agent.runtimes().map(describeRuntime)) say(line)
   const { nodeId, clusterId } = agent.identity

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { basename, join, relative } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Api } from '../control/api.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
@@ -17,6 +18,7 @@ import { type HttpServer, type ListenAddress, startHttp } from '../transport/htt
 import { becomeReady } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
+import { keepName } from './kept-name.ts'
 import { type NodeOptions, type NodeProcess, nodeName, startNode } from './node-process.ts'
 import { apiToken } from './token.ts'
 
@@ -35,6 +37,8 @@ export interface UpOptions extends NodeOptions {
 
 /** What has not come up by then is for `gantry services` to show. */
 const SHOWN_MS = 60_000
+/** How long the API waits until the others know its token. */
+const TOLD_MS = 3_000
 
 /** Runs server and agent in the foreground until a signal ends them. Returns the exit code. */
 export async function runUp(options: UpOptions): Promise<number> {
@@ -46,6 +50,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const first = options.first === null ? null : readFirst(options.first)
   if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log, say)
+  await keepName(options.dataDir, nodeName(options))
   const apis: HttpServer[] = []
   let endReady = (): Promise<void> => Promise.resolve()
   const close = async (park: boolean): Promise<readonly TaskId[]> => {
@@ -109,8 +114,8 @@ async function startApis(
 ): Promise<readonly [HttpServer, ...HttpServer[]]> {
   const { auth, version } = options
   const own = await apiToken(token)
-  // The others let in whoever has it too; a cluster of one has nobody to tell.
-  if (options.link !== null) await node.server.allow(own)
+  // The others let in whoever has it too; a cluster of one has nobody to tell. A store that is not there does not keep the API away.
+  if (options.link !== null) await Promise.race([node.server.allow(own), pause(TOLD_MS, undefined, { ref: false })])
   const common = {
     api: node.server.api,
     log,

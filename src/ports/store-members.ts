@@ -5,6 +5,8 @@ export interface StoreMembers {
   /** As they were seen last. */
   servers(): readonly ServerView[]
   conditions(): readonly StoreCondition[]
+  /** Looks at them, beginning after it was called; those who ask meanwhile share one look. */
+  look(): Promise<void>
   /** Takes a server out, by name, address or id. Throws NOT_FOUND, GUARD_BLOCKED with why not, UNAVAILABLE. */
   remove(word: string): Promise<ServerView>
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const ROOT = '/sys/fs/cgroup'
-const REMOVAL_MS = 10_000
+const REMOVAL_MS = 60_000
 
 /** Where the kernel lists the processes of groups: the one hierarchy of version 2, or one of version 1. */
 export function processHierarchy(): string {

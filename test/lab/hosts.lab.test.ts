@@ -66,6 +66,8 @@ labTests((start) => {
     const bootId = ['cat', '/proc/sys/kernel/random/boot_id']
     const before = await rebooted.run(bootId)
     expect(rebooted.processes('sleep')).toHaveLength(2)
+    // Also what stands still has ended with its machine.
+    await left.signal('SIGSTOP')
 
     await rebooted.reboot()
     expect(await left.ended).toMatchObject({ signal: 'SIGKILL' })

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processStat } from '../../src/drivers/process/proc.ts'
 
-const SPOKEN_MS = 60_000
-const STOPPED_MS = 2_000
+const SPOKEN_MS = 120_000
+const STOPPED_MS = 20_000
 const LAST_WORDS_MS = 100
 
 /** How a program ended: with a code, or by a signal. */
@@ -73,10 +73,14 @@ export class LabProcess {
   async signal(signal: NodeJS.Signals): Promise<void> {
     if (!this.isRunning) return
     sendSignal(this.pid, signal)
-    // nsenter stops with its child, and takes note of nothing until it goes on.
     if (signal === 'SIGSTOP') await this.#entryStopped()
-    if (signal === 'SIGCONT' || signal === 'SIGKILL') this.#entry.kill('SIGCONT')
+    if (signal === 'SIGCONT' || signal === 'SIGKILL') this.letGo()
     if (signal === 'SIGKILL') await this.ended
+  }
+
+  /** Lets nsenter go on, which stops with its child and takes note of nothing until then, of the child's end neither. */
+  letGo(): void {
+    this.#entry.kill('SIGCONT')
   }
 
   /** Asks it to end, and kills it when it does not in time. */

@@ -5,7 +5,7 @@ import { runProgram } from '../engine/run-program.ts'
 import type { Ended } from '../system/gantry.ts'
 import { LabProcess, sendSignal } from './lab-process.ts'
 
-const LONGEST_MS = 60_000
+const LONGEST_MS = 120_000
 
 /**
  * First process of a machine. It lives as long as somebody holds its standard input, so no machine outlives the process
@@ -50,6 +50,7 @@ export class Machine {
   readonly namespace: string
   /** Variables of what is run here. */
   readonly env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: '/root', NO_COLOR: '1' }
+  readonly #programs = new Set<LabProcess>()
   #entry: ChildProcess | null = null
   #init = 0
 
@@ -94,16 +95,21 @@ export class Machine {
     if (entry === null) return
     this.#entry = null
     const ended = once(entry, 'exit')
-    // The kernel kills all others before it lets the first process go.
+    // The kernel kills all others before it lets the first process go, and waits until the nsenters have taken note of their ends.
     if (entry.exitCode === null && entry.signalCode === null) {
       sendSignal(this.#init, 'SIGKILL')
+      for (const program of this.#programs) program.letGo()
       await ended
     }
+    this.#programs.clear()
   }
 
   /** Starts a program that goes on until it ends or is ended. */
-  spawn(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<LabProcess> {
-    return LabProcess.start(this.#entering(argv), { ...this.env, ...env })
+  async spawn(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<LabProcess> {
+    const started = await LabProcess.start(this.#entering(argv), { ...this.env, ...env })
+    this.#programs.add(started)
+    void started.ended.then(() => this.#programs.delete(started))
+    return started
   }
 
   /** Runs a program to its end. */

@@ -8,8 +8,8 @@ import { runsOf } from './runs.ts'
 import type { Fault, Verdict, WatchedCluster } from './watched-cluster.ts'
 import { isUnwritten, WEB_REPLICAS } from './watched-manifest.ts'
 
-const TAKEN_OVER_MS = 30_000
-const MOVED_MS = 60_000
+const TAKEN_OVER_MS = 60_000
+const MOVED_MS = 120_000
 
 /** The leader is killed with signal 9, and started again. */
 export function leaderKilled(bed: WatchedCluster): Promise<Verdict> {

@@ -10,7 +10,7 @@ import { type ContainerWatch, watchContainers } from './watch-containers.ts'
 import { isUnwritten, WATCHED_MANIFEST, WEB_REPLICAS } from './watched-manifest.ts'
 import { type Acknowledged, Writer } from './writer.ts'
 
-const SETTLED_WITHIN_MS = 90_000
+const SETTLED_WITHIN_MS = 180_000
 /** Older manifest revisions are forgotten; so many are kept at least. */
 const REMEMBERED = 45
 

@@ -110,7 +110,8 @@ export class NodeUser {
     if (draw < 5) return { availability: 'pause' }
     if (draw < 8) return { availability: 'active' }
     if (draw < 9) return { labels: { disk: rng.chance(0.5) ? 'ssd' : null } }
-    return { placement: rng.pick(['default', 'edge']), region: 'eu' }
+    const placement = rng.pick(['default', 'edge', null])
+    return { placement, region: placement === null ? null : 'eu' }
   }
 
   /** A machine goes for good. Another one takes its place, or it is removed; sometimes it comes back all the same. */

@@ -219,6 +219,7 @@ export class Workload {
     await api.backups()
     for await (const line of api.backUp()) if (line === '') return
     await api.samples()
+    await api.servers()
     // Here the servers share a store that somebody else keeps.
     if (this.#rng.chance(0.1)) await api.removeServer('server-1', { by: 'user', idempotencyKey: null })
     for (const node of api.nodes()) await api.hostStats(node.id)

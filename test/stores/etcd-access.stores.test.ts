@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Store } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { base64, TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { base64 } from './etcd.ts'
+import { anEtcd, etcdTests } from './etcd-tests.ts'
 
 function putDesired(store: Store, revision: number): ReturnType<Store['commit']> {
   return store.commit({ epoch: null, expect: [], writes: [{ put: 'desired/self', value: { revision } }], events: [] })
@@ -56,7 +56,7 @@ etcdTests(() => {
     authority.sign('client')
     const files = ['--cert-file', authority.path('server.pem'), '--key-file', authority.path('server.key')]
     const args = [...files, '--trusted-ca-file', authority.path('ca.pem'), '--client-cert-auth']
-    const etcd = await TestEtcd.start(args, 'https')
+    const etcd = await anEtcd(args, 'https')
     const ca = authority.text('ca.pem')
     const tls = { ca, cert: authority.text('client.pem'), key: authority.text('client.key'), serverName: 'etcd.test' }
 
@@ -79,11 +79,10 @@ etcdTests(() => {
     await expect(etcd.open(short)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     stranger.remove()
     authority.remove()
-    await etcd.stop()
   })
 
   test('a user of etcd may do what its role allows, also when etcd has forgotten its token', async () => {
-    const etcd = await TestEtcd.start()
+    const etcd = await anEtcd()
     const options = etcd.options({ user: { ...GANTRY }, requestTimeoutMs: 4_000 })
     await etcd.call('auth/user/add', { name: 'root', password: 'root' })
     await etcd.call('auth/role/add', { name: 'root' })
@@ -129,6 +128,5 @@ etcdTests(() => {
     await expect(EtcdStore.open({ ...options, user: wrong })).rejects.toMatchObject(refused)
     const { user: _, ...nobody } = options
     await expect(EtcdStore.open(nobody)).rejects.toMatchObject(refused)
-    await etcd.stop()
   })
 })

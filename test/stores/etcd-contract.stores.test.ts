@@ -1,16 +1,8 @@
-import { afterAll, beforeAll } from 'vitest'
 import { storeContract } from '../contract/store.contract.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { etcdTests, sharedEtcd } from './etcd-tests.ts'
 
 etcdTests(() => {
-  let etcd: TestEtcd
+  const etcd = sharedEtcd()
 
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-
-  afterAll(() => etcd.stop())
-
-  storeContract('etcd', async () => ({ store: await etcd.open(), dispose: async () => undefined }))
+  storeContract('etcd', async () => ({ store: await etcd().open(), dispose: async () => undefined }))
 })

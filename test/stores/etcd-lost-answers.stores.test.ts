@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Store, Write } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
 import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { anEtcd, etcdTests } from './etcd-tests.ts'
 import { LossyLink } from './lossy-link.ts'
 
 const POLL_MS = 10
@@ -16,7 +16,7 @@ function commit(store: Store, n: number, expected: number): ReturnType<Store['co
 
 etcdTests(() => {
   test('a commit that landed while its answer was lost is acknowledged once, after another has followed it too', async () => {
-    const etcd = await TestEtcd.start()
+    const etcd = await anEtcd()
     const link = await LossyLink.to(etcd.address)
     const options = etcd.options()
     const direct = await EtcdStore.open(options)
@@ -38,11 +38,10 @@ etcdTests(() => {
     await store.close()
     await direct.close()
     await link.close()
-    await etcd.stop()
   })
 
   test('a commit whose answer never comes is of unknown outcome, and the next read tells', async () => {
-    const etcd = await TestEtcd.start()
+    const etcd = await anEtcd()
     const link = await LossyLink.to(etcd.address)
     const store = await etcd.open({ endpoints: [link.address], requestTimeoutMs: 1_000 })
     link.loseAnswers()
@@ -52,7 +51,6 @@ etcdTests(() => {
     expect(await commit(store, 2, 0)).toEqual({ kind: 'conflict', keys: ['desired/self'] })
     await store.close()
     await link.close()
-    await etcd.stop()
   })
 
   test('with three members the death or the silence of the one in use is bridged, and the lease is kept', async () => {

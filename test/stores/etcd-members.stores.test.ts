@@ -5,8 +5,7 @@ import { etcdArguments, peerUrlOf } from '../../src/core/etcd/arguments.ts'
 import { systemClock } from '../../src/drivers/clock.ts'
 import { hasEtcdData, writeStoreCredentials } from '../../src/drivers/etcd/store-files.ts'
 import { EtcdMembers } from '../../src/store/etcd/members.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { anEtcd, etcdTests } from './etcd-tests.ts'
 import { managedEtcd, openStore, processOf } from './managed-etcd.ts'
 
 etcdTests(() => {
@@ -71,8 +70,7 @@ etcdTests(() => {
   })
 
   test('a full etcd makes room by itself and takes changes again', async () => {
-    const etcd = await TestEtcd.start(['--quota-backend-bytes', String(4 * 1024 * 1024)])
-    onTestFinished(() => etcd.stop())
+    const etcd = await anEtcd(['--quota-backend-bytes', String(4 * 1024 * 1024)])
     const members = new EtcdMembers(systemClock(), null)
     onTestFinished(() => members.close())
     const fill = async (): Promise<void> => {

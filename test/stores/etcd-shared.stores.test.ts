@@ -1,18 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { EventDraft } from '../../src/core/model/event.ts'
 import type { ChangeBatch, Commit, Store, Write } from '../../src/ports/store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { etcdTests, sharedEtcd } from './etcd-tests.ts'
 
 etcdTests(() => {
-  let etcd: TestEtcd
-
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   const putDesired = (revision: number): Write => ({ put: 'desired/self', value: { revision } })
   const putService = (name: string, attemptFloor: number): Write => {
@@ -46,7 +39,7 @@ etcdTests(() => {
   }
 
   async function openTogether(count: number): Promise<readonly EtcdStore[]> {
-    const options = etcd.options()
+    const options = etcd().options()
     return Promise.all(Array.from({ length: count }, () => EtcdStore.open(options)))
   }
 
@@ -137,7 +130,7 @@ etcdTests(() => {
   })
 
   test('a change of many megabytes in one history arrives whole on another server', async () => {
-    const options = etcd.options()
+    const options = etcd().options()
     const here = await EtcdStore.open(options)
     const body = 'x'.repeat(400_000)
     for (let i = 1; i <= 12; i++) {
@@ -182,11 +175,11 @@ etcdTests(() => {
   })
 
   test('a lease whose key is deleted by hand is lost', async () => {
-    const options = etcd.options()
+    const options = etcd().options()
     const store = await EtcdStore.open(options)
     const lease = await store.campaign('a', new AbortController().signal)
     const lost = new Promise<void>((resolve) => lease.lost.addEventListener('abort', () => resolve()))
-    await etcd.deletePrefix(`${options.namespace}/election/`)
+    await etcd().deletePrefix(`${options.namespace}/election/`)
     await lost
     expect((lease.lost.reason as Error).message).toContain('its key was deleted')
     await store.close()

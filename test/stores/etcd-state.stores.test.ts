@@ -1,18 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Snapshot, Store, Write } from '../../src/ports/store.ts'
 import type { EtcdOptions } from '../../src/store/etcd/etcd-store.ts'
 import { EtcdStore } from '../../src/store/etcd/etcd-store.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { anEtcd, etcdTests, sharedEtcd } from './etcd-tests.ts'
 
 etcdTests(() => {
-  let etcd: TestEtcd
-
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   const putDesired = (revision: number): Write => ({ put: 'desired/self', value: { revision } })
   const commit = (store: Store, writes: readonly Write[]): ReturnType<Store['commit']> =>
@@ -31,7 +24,7 @@ etcdTests(() => {
   }
 
   async function made(): Promise<EtcdOptions> {
-    const options = etcd.options()
+    const options = etcd().options()
     const store = await EtcdStore.open(options)
     await commit(store, [putDesired(1)])
     await store.close()
@@ -51,20 +44,20 @@ etcdTests(() => {
 
   test('keys are where the documentation says', async () => {
     const { namespace } = await made()
-    expect(await etcd.get(`${namespace}/objects/desired/self`)).toBe('{"revision":1,"value":{"revision":1}}')
-    const head = JSON.parse((await etcd.get(`${namespace}/head`)) ?? '') as unknown
+    expect(await etcd().get(`${namespace}/objects/desired/self`)).toBe('{"revision":1,"value":{"revision":1}}')
+    const head = JSON.parse((await etcd().get(`${namespace}/head`)) ?? '') as unknown
     expect(head).toMatchObject({ format: 1, revision: 1, first: 1, turn: 1, deleted: {} })
   })
 
   test('a namespace that holds something else is refused and left as it is', async () => {
-    const options = etcd.options()
-    await etcd.put(`${options.namespace}/other/key`, 'theirs')
+    const options = etcd().options()
+    await etcd().put(`${options.namespace}/other/key`, 'theirs')
     const refusal = {
       code: 'STORE_CORRUPT',
       message: expect.stringContaining(`it holds ${options.namespace}/other/key`),
     }
     await expect(EtcdStore.open(options)).rejects.toMatchObject(refusal)
-    expect(await etcd.get(`${options.namespace}/head`)).toBeNull()
+    expect(await etcd().get(`${options.namespace}/head`)).toBeNull()
   })
 
   test('namespaces that begin alike do not touch each other', async () => {
@@ -82,24 +75,24 @@ etcdTests(() => {
     ['an object of the future', 'objects/service/web', '{"revision":7,"value":{}}', 'has revision 7 of 1'],
   ])('a state with %s is refused and left as it is', async (_, key, value, why) => {
     const options = await made()
-    await etcd.put(`${options.namespace}/${key}`, value)
+    await etcd().put(`${options.namespace}/${key}`, value)
     const refusal = { code: 'STORE_CORRUPT', message: expect.stringContaining(why) }
     await expect(EtcdStore.open(options)).rejects.toMatchObject(refusal)
-    expect(await etcd.get(`${options.namespace}/${key}`)).toBe(value)
+    expect(await etcd().get(`${options.namespace}/${key}`)).toBe(value)
   })
 
   test('a state whose head is gone is refused', async () => {
     const options = await made()
-    await etcd.delete(`${options.namespace}/head`)
+    await etcd().delete(`${options.namespace}/head`)
     await expect(EtcdStore.open(options)).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
   })
 
   test.each(['', '/', 'a/', '/a', 'a//b', 'a b', 'ä'])('the namespace "%s" is refused', async (namespace) => {
-    await expect(EtcdStore.open(etcd.options({ namespace }))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(EtcdStore.open(etcd().options({ namespace }))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
   test('an object that was changed by hand is seen as it is, and what follows is not lost', async () => {
-    const options = etcd.options()
+    const options = etcd().options()
     const store = await EtcdStore.open(options)
     await commit(store, [putDesired(1), { put: 'service/web', value: { name: 'web', attemptFloor: 1, retryAt: null } }])
     const wholes: Snapshot[] = []
@@ -113,7 +106,7 @@ etcdTests(() => {
         },
       )
     })
-    await etcd.delete(`${options.namespace}/objects/service/web`)
+    await etcd().delete(`${options.namespace}/objects/service/web`)
     await whole
     expect(wholes[0]?.records.map(({ key }) => key)).toEqual(['desired/self'])
     const stale = [{ key: 'service/web', revision: 1 }] as const
@@ -126,12 +119,12 @@ etcdTests(() => {
   })
 
   test('a state that went back is not believed until it is itself again', async () => {
-    const options = etcd.options()
+    const options = etcd().options()
     const store = await EtcdStore.open(options)
     const keys = [`${options.namespace}/objects/desired/self`, `${options.namespace}/head`] as const
-    const keep = (): Promise<readonly (string | null)[]> => Promise.all(keys.map((key) => etcd.get(key)))
+    const keep = (): Promise<readonly (string | null)[]> => Promise.all(keys.map((key) => etcd().get(key)))
     const putBack = async (texts: readonly (string | null)[]): Promise<void> => {
-      for (const [i, key] of keys.entries()) await etcd.put(key, texts[i] ?? '')
+      for (const [i, key] of keys.entries()) await etcd().put(key, texts[i] ?? '')
     }
     for (let i = 1; i <= 2; i++) await commit(store, [putDesired(i)])
     const older = await keep()
@@ -148,7 +141,7 @@ etcdTests(() => {
   })
 
   test('a commit that is too large for etcd is refused, and nothing of it is there', async () => {
-    const store = await etcd.open()
+    const store = await etcd().open()
     const value = { requestHash: '', status: 1, body: 'x'.repeat(2_000_000), at: 1 }
     const large = commit(store, [{ put: 'idempotency/x', value }])
     await expect(large).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
@@ -158,7 +151,7 @@ etcdTests(() => {
   })
 
   test('a full etcd refuses with nothing written, and goes on when it has room again', async () => {
-    const small = await TestEtcd.start(['--quota-backend-bytes', `${4 * 1024 * 1024}`])
+    const small = await anEtcd(['--quota-backend-bytes', `${4 * 1024 * 1024}`])
     const store = await small.open()
     let acknowledged = 0
     let refusal: unknown = null
@@ -180,6 +173,5 @@ etcdTests(() => {
     }
     expect(await commit(store, [putDesired(1)])).toEqual({ kind: 'committed', revision: acknowledged + 1 })
     await store.close()
-    await small.stop()
   })
 })

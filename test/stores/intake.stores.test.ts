@@ -4,21 +4,16 @@ import { EtcdIntake } from '../../src/store/etcd/intake.ts'
 import { ZooKeeperIntake } from '../../src/store/zookeeper/intake.ts'
 import { ZooKeeperStore } from '../../src/store/zookeeper/zookeeper-store.ts'
 import { intakeContract } from '../contract/intake.contract.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { etcdTests, sharedEtcd } from './etcd-tests.ts'
 import { TestZooKeeper } from './zookeeper.ts'
 import { AMBIENT, aRoot } from './zookeeper-bed.ts'
 import { zookeeperTests } from './zookeeper-tests.ts'
 
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   intakeContract('etcd', async () => {
-    const options = etcd.options()
+    const options = etcd().options()
     return { begin: (replace) => EtcdIntake.begin(options, replace), open: () => EtcdStore.open(options) }
   })
 })

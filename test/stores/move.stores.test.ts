@@ -14,8 +14,7 @@ import { planRestore, type RestoreOptions, restore } from '../../src/main/restor
 import { stateAt } from '../../src/main/store-place.ts'
 import { systemSurroundings } from '../../src/main/system-surroundings.ts'
 import type { Snapshot, Write } from '../../src/ports/store.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { etcdTests, sharedEtcd } from './etcd-tests.ts'
 import { TestZooKeeper } from './zookeeper.ts'
 import { zookeeperTests } from './zookeeper-tests.ts'
 
@@ -25,15 +24,13 @@ const silent = (): void => undefined
 etcdTests(() =>
   zookeeperTests(() => {
     let directory: string
-    let etcd: TestEtcd
+    const etcd = sharedEtcd()
     let zookeeper: TestZooKeeper
     beforeAll(async () => {
       directory = mkdtempSync(join(tmpdir(), 'gantry-move-'))
-      etcd = await TestEtcd.start()
       zookeeper = await TestZooKeeper.start()
     })
     afterAll(async () => {
-      await etcd.stop()
       await zookeeper.stop()
       rmSync(directory, { recursive: true })
     })
@@ -41,7 +38,7 @@ etcdTests(() =>
     const inSqlite = (name: string): StoreOptions => ({ kind: 'sqlite', path: join(directory, name, 'state.db') })
     const inEtcd = (namespace: string): StoreOptions => ({
       kind: 'etcd',
-      endpoints: [etcd.address],
+      endpoints: [etcd().address],
       namespace,
       user: null,
       tls: null,

@@ -7,8 +7,7 @@ import { systemRng } from '../../src/drivers/rng.ts'
 import { openStore, type StoreOptions } from '../../src/main/open-store.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { TEST_TLS } from '../test-tls.ts'
-import { TestEtcd } from './etcd.ts'
-import { etcdTests } from './etcd-tests.ts'
+import { anEtcd, etcdTests } from './etcd-tests.ts'
 import { TestZooKeeper } from './zookeeper.ts'
 import { closeLater, openClient } from './zookeeper-bed.ts'
 import { zookeeperTests } from './zookeeper-tests.ts'
@@ -44,8 +43,7 @@ async function keeps(store: Store): Promise<void> {
 etcdTests(() => {
   test('etcd is opened with the files and the password of the options', async () => {
     const files = ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth']
-    const server = await TestEtcd.start(files, 'https')
-    closeLater(() => server.stop())
+    const server = await anEtcd(files, 'https')
     const options = {
       kind: 'etcd',
       endpoints: [server.address],

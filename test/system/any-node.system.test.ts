@@ -1,10 +1,9 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Event } from '../../src/core/model/event.ts'
 import type { TaskView } from '../../src/core/model/view.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { type Gantry, tokenOf, until } from './gantry.ts'
 import { aMachine, aServer, aToken, readyNodes, type ServerMachine, WEB } from './machines.ts'
 
@@ -30,16 +29,12 @@ function fakeDocker(machine: Gantry): void {
 }
 
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   let namespaces = 0
   /** A server that leads, one that follows, and a machine that is no server. */
   async function aCluster(): Promise<{ leader: ServerMachine; follower: ServerMachine; worker: Gantry }> {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
     store.push('--backend-namespace', `any${++namespaces}`)
     const leader = await aServer('a', store)
     const joining = ['--servers', leader.link, '--join-token-file', await aToken(leader.gantry, '--role', 'server')]
@@ -111,7 +106,7 @@ etcdTests(() => {
       expect(said).toMatchObject({ code: 3, stdout: 'hello\n' })
       expect(await machine.run('destroy', '--yes')).toMatchObject({ code: 0 })
     }
-  }, 120_000)
+  })
 
   test('a command of Docker runs where it is to, each line with its node, and is on record without its secrets', async () => {
     const { leader, follower, worker } = await aCluster()
@@ -137,7 +132,7 @@ etcdTests(() => {
     expect(all).toMatchObject({ code: 4, stdout: '[c] ran: ps --all\n' })
     expect(all.stderr).toContain('[a] Error: this node does not run Docker for the cluster')
     expect(await gantry.run('docker', '--nodes', 'nobody', 'ps')).toMatchObject({ code: 1 })
-    expect(await gantry.run('docker', '--timeout', '1s', 'wait')).toMatchObject({ code: 143 })
+    expect(await gantry.run('docker', '--timeout', '5s', 'wait')).toMatchObject({ code: 143 })
 
     // Without any server the machine says so.
     await follower.gantry.end('SIGKILL')
@@ -145,5 +140,5 @@ etcdTests(() => {
     const { code, stderr } = await worker.run('nodes')
     expect(code).toBe(7)
     expect(stderr).toContain('no server can be reached from this machine')
-  }, 60_000)
+  })
 })

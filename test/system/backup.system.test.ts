@@ -1,11 +1,10 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { TaskLogLine } from '../../src/control/api.ts'
 import type { BackupView, ClusterView, TaskView } from '../../src/core/model/view.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { anEtcd, etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
 import { aMachine, aServer, aToken, readyNodes, type ServerMachine } from './machines.ts'
 
@@ -63,7 +62,6 @@ async function attached({ server, agent }: Cluster, incarnation: number): Promis
   await until(
     async () => [server.gantry, agent].map(obeyed),
     (found) => found.every((one) => one === incarnation),
-    40_000,
   )
 }
 
@@ -173,8 +171,7 @@ test('a damaged state file is recovered from what can be read of it', async () =
 
 etcdTests(() => {
   test('a cluster on SQLite becomes one on etcd by one command, and nothing that runs is restarted', async () => {
-    const etcd = await TestEtcd.start()
-    onTestFinished(() => etcd.stop())
+    const etcd = await anEtcd()
     const cluster = await aCluster()
     const { gantry, link } = cluster.server
     const pids = await pidsOf(gantry, 'web')

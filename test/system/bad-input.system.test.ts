@@ -262,7 +262,6 @@ engineTests((engine) => {
     const tasks = await until(
       () => api.tasks({ service: 'steady', all: true }),
       (all) => all.some((task) => task.ready && (task.restarts > 0 || task.attempt > 1)),
-      60_000,
     )
     expect(tasks.filter(({ ready }) => ready)).toHaveLength(1)
   })
@@ -294,7 +293,7 @@ services:
   /** What the program has told of itself; 0 while it has not. */
   async function pidIn(api: Client): Promise<number> {
     const query = { follow: false, tail: 1, since: null }
-    for await (const { text } of api.serviceLogs('steady', query, AbortSignal.timeout(10_000))) return Number(text)
+    for await (const { text } of api.serviceLogs('steady', query, AbortSignal.timeout(60_000))) return Number(text)
     return 0
   }
 

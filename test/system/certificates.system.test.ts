@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AuthorityView, NodeView, TaskView } from '../../src/core/model/view.ts'
 import { describeCertificate } from '../../src/drivers/pki/describe-certificate.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
 import { aMachine, apply, aServer, aToken, readyNodes, type ServerMachine } from './machines.ts'
 
@@ -34,7 +33,6 @@ async function lose(agent: Gantry, node: number, server: ServerMachine): Promise
   await until(
     () => server.gantry.json<NodeView>('nodes', String(node)),
     ({ status }) => status === 'unreachable',
-    40_000,
   )
 }
 
@@ -69,7 +67,7 @@ test('a removed machine that comes back is told so, stops what it runs, and ends
   // It ends by itself only when nothing is left, and is refused again each time.
   const again = await lastWords(agent)
   expect(again).toMatchObject({ code: 6, stderr: expect.stringContaining('was removed') })
-}, 120_000)
+})
 
 test('another machine takes the id of a dead one, and the old certificate opens nothing any more', async () => {
   const server = await aServer('s', [])
@@ -83,7 +81,7 @@ test('another machine takes the id of a dead one, and the old certificate opens 
   expect(code).toBe(6)
   expect(stderr).toContain('node 2 (old) was replaced by another machine')
   expect(await server.gantry.json<NodeView>('nodes', '2')).toMatchObject({ name: 'new', status: 'ready' })
-}, 120_000)
+})
 
 test('a machine that has joined already takes the id of a dead one, with a certificate for that', async () => {
   const server = await aServer('s', [])
@@ -111,17 +109,13 @@ test('a machine that has joined already takes the id of a dead one, with a certi
     (names) => names.includes('new'),
   )
   expect(await lastWords(dead)).toMatchObject({ code: 6, stderr: expect.stringContaining('was replaced') })
-}, 120_000)
+})
 
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   test('the authority is changed under two servers and an agent, and nothing is restarted', async () => {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--backend-namespace', 'rotation']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--backend-namespace', 'rotation']
     const first = await aServer('a', store)
     const token = await aToken(first.gantry, '--role', 'server')
     const second = await aServer('b', store, '--servers', first.link, '--join-token-file', token)
@@ -178,5 +172,5 @@ etcdTests(() => {
     expect(await second.gantry.run('authority', 'rotate', '--yes')).toMatchObject({ code: 0 })
     expect((await second.gantry.json<AuthorityView>('authority', 'show')).trusted).not.toContain(now.signing)
     expect(await second.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 180_000)
+  })
 })

@@ -23,7 +23,7 @@ services:
     env: { GREETING: ${greeting} }
     ports: ["${port}:80"]
     stop_signal: SIGQUIT
-    health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 2s }
+    health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 20s, start_period: 60s }
 `
 
 engineTests((engine) => {
@@ -136,7 +136,10 @@ services:
     await cluster.ended((await cluster.client.restart('teller')).revision)
     const after = ids(await cluster.tasks('teller'))
     expect(after).toHaveLength(2)
-    const lines = await cluster.logs('teller')
+    const lines = await until(
+      () => cluster.logs('teller'),
+      (all) => all.length >= 4,
+    )
     expect(new Set(lines.map(({ text }) => text))).toEqual(new Set([...before, ...after].map((id) => `I am ${id}`)))
     for (const { task, text } of lines) expect(text).toBe(`I am ${task}`)
   })
@@ -146,7 +149,10 @@ services:
     await cluster.run(two)
     await cluster.run(WEB({ replicas: 1, greeting: 'welcome' }))
     expect((await cluster.client.services()).map(({ name }) => name)).toEqual(['web'])
-    expect(await cluster.containers()).not.toContainEqual(expect.stringContaining('side'))
+    await until(
+      () => cluster.containers(),
+      (names) => !names.some((name) => name.includes('side')),
+    )
     await cluster.ended((await cluster.client.apply({ kind: 'rollback', to: null }, null)).revision)
     expect((await cluster.client.services()).map(({ name }) => name)).toEqual(['side', 'web'])
     expect(await cluster.shell((await serving())[0]?.id ?? '', 'echo $GREETING')).toBe('hello')

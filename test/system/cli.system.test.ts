@@ -139,7 +139,7 @@ test('validate needs no server: all problems with their places, and 3', async ()
   const wrong = file('wrong.yaml', 'services:\n  web:\n    imagine: nginx\n    replicas: three\n')
   const { code, stderr } = await gantry.run('validate', wrong, '--socket', '/no/such.sock')
   expect(code).toBe(3)
-  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key imagine\n    did you mean image?`)
+  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key\n    did you mean image?`)
   expect(stderr).toContain(`${wrong}:4:15: services.web.replicas: `)
   const right = file('right.yaml', WEB('hello'))
   expect(await gantry.run('validate', right)).toEqual({
@@ -160,7 +160,7 @@ test('a manifest with problems is told by the server in the same words, and chan
   const wrong = file('wrong.yaml', 'services:\n  web:\n    imagine: nginx\n')
   const { code, stdout, stderr } = await gantry.run('apply', '--config', wrong, '--yes')
   expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
-  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key imagine`)
+  expect(stderr).toContain(`${wrong}:3:5: services.web.imagine: unknown key`)
   expect(await gantry.json<unknown[]>('services')).toEqual([])
 })
 
@@ -223,11 +223,11 @@ test('an apply that is not reached in time goes on, and the next one supersedes 
   await waiting.ended
   // The very same manifest again makes no revision, so nothing is waited for.
   expect(JSON.parse(waiting.printed.stdout)).toMatchObject({ revision: null })
+  const newest = async (): Promise<number | undefined> =>
+    (await gantry.json<{ number: number }[]>('revisions'))[0]?.number
+  const before = await newest()
   const restarted = start(['service', 'restart', 'slow', '--json'])
-  await until(
-    async () => (await gantry.json<{ state: string }[]>('revisions'))[0]?.state,
-    (state) => state === 'progressing',
-  )
+  await until(newest, (number) => number !== before)
   await gantry.run('destroy', '--yes')
   expect(await restarted.ended).toBe(5)
   expect((JSON.parse(restarted.printed.stdout) as RevisionProgress).revision.state).toBe('superseded')

@@ -63,7 +63,6 @@ export class TestCluster {
     return until(
       () => this.client.progress(number),
       (progress) => progress.revision.state !== 'progressing',
-      60_000,
     )
   }
 
@@ -83,12 +82,12 @@ export class TestCluster {
 
   /** Asks for a service until it is so. */
   untilService(name: string, holds: (service: ServiceView) => boolean): Promise<ServiceView> {
-    return until(() => this.client.service(name), holds, 60_000)
+    return until(() => this.client.service(name), holds)
   }
 
   /** Asks for the tasks of a service until they are so. */
   untilTasks(service: string, holds: (tasks: readonly TaskView[]) => boolean): Promise<readonly TaskView[]> {
-    return until(() => this.allTasks(service), holds, 60_000)
+    return until(() => this.allTasks(service), holds)
   }
 
   /** Asks until the node says so about its engine. */
@@ -97,7 +96,7 @@ export class TestCluster {
       nodes.every(({ runtimes }) =>
         runtimes.every(({ kind, ...runtime }) => kind !== 'docker' || runtime.available === available),
       )
-    await until(() => this.client.nodes(), isSo, 10_000)
+    await until(() => this.client.nodes(), isSo)
   }
 
   events(service: string): Promise<readonly Event[]> {
@@ -125,7 +124,7 @@ export class TestCluster {
   async logs(service: string): Promise<readonly TaskLogLine[]> {
     const query = { follow: false, tail: null, since: null }
     const lines: TaskLogLine[] = []
-    for await (const line of this.client.serviceLogs(service, query, AbortSignal.timeout(20_000))) lines.push(line)
+    for await (const line of this.client.serviceLogs(service, query, AbortSignal.timeout(60_000))) lines.push(line)
     return lines
   }
 

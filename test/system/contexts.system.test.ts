@@ -54,7 +54,7 @@ test('clusters elsewhere are made known, chosen and trusted by the authority or 
   )
   expect(await away.run('clusters', 'rm', 'gone')).toMatchObject({ code: 0 })
   expect(await away.run('use', 'gone')).toMatchObject({ code: 1 })
-}, 60_000)
+})
 
 test('the file of GoCluster’s command line is read as it is, and keeps its comments', async () => {
   const server = await aMachine()
@@ -79,4 +79,4 @@ clusters:
   })
   expect(readFileSync(file, 'utf8')).toBe(`${text}selected_cluster: Green\n`)
   expect(await away.json('nodes')).toMatchObject([{ name: 'green-1' }])
-}, 60_000)
+})

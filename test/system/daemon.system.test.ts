@@ -48,7 +48,7 @@ test('a server in the background is one process, which its pid file ends, and wh
   expect(ids(await gantry.json<TaskView[]>('tasks'))).toEqual(ids(before))
   await end(gantry, 'SIGINT')
   expect(readFileSync(join(gantry.dataDir, 'gantry.log'), 'utf8')).toContain('Stopping tasks')
-}, 60_000)
+})
 
 test('what keeps a server from coming up in the background is said, with its exit code', async () => {
   const gantry = await aDaemon()

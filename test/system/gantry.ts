@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../free-port.ts'
+import { removeRemains } from './remove-remains.ts'
 
 /** The built program, as users run it from a checkout. */
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
 
 /** A command that takes longer hangs. */
-const LONGEST_MS = 60_000
+const LONGEST_MS = 120_000
+/** Several times what anything takes on a machine that is slow and busy. */
+const PATIENCE_MS = 60_000
 
 export interface Ended {
   readonly code: number | null
@@ -82,11 +85,11 @@ export async function aGantry(env: NodeJS.ProcessEnv = {}): Promise<Gantry> {
     [Symbol.asyncDispose]: async () => {
       if (gantry.process === null) await start(gantry, ['up']).catch(() => undefined)
       const child = gantry.process
-      const killer = setTimeout(() => child?.kill('SIGKILL'), 40_000)
+      const killer = setTimeout(() => child?.kill('SIGKILL'), LONGEST_MS)
       if (child !== null) await run(['destroy', '--yes', '--timeout', '30'], gantry)
       await gantry.end('SIGINT')
       clearTimeout(killer)
-      rmSync(dataDir, { recursive: true, force: true })
+      await removeRemains(dataDir)
     },
   }
   return gantry
@@ -131,7 +134,11 @@ async function run(args: readonly string[], { program, env }: Gantry): Promise<E
 }
 
 /** Asks until the condition holds; fails with the last answer when it does not in time. */
-export async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean, withinMs = 20_000): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T>,
+  holds: (answer: T) => boolean,
+  withinMs = PATIENCE_MS,
+): Promise<T> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const answer = await ask()

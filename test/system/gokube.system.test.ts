@@ -57,4 +57,4 @@ test('gokube’s variables start a manager and three workers, and each worker an
   // A worker's port serves nothing else, and nobody without the token.
   expect((await ask(1, '/api/v1/nodes')).status).toBe(404)
   expect((await ask(1, '/stats', { headers: {} })).status).toBe(401)
-}, 60_000)
+})

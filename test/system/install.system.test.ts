@@ -65,7 +65,7 @@ test('agents that are installed before the server wait for it, and all get small
   const last = await all.uninstall('s')
   expect(last).toMatchObject({ code: 0, stderr: expect.stringContaining('the cluster: this is its only server') })
   expect(all.leftOf('s')).toEqual([])
-}, 180_000)
+})
 
 test('an install that is interrupted is taken back, by itself or by the next one', async () => {
   const all = await someInstalls()
@@ -103,7 +103,7 @@ test('an install that is interrupted is taken back, by itself or by the next one
   mkdirSync(`${volume('a')}.installing`)
   expect(await all.install('a', '--no-start')).toMatchObject({ code: 0 })
   expect(all.leftOf('a')).toEqual([volume('a')])
-}, 120_000)
+})
 
 test('a node that has joined and was not finished is removed from the cluster, and a directory that was there stays', async () => {
   const all = await someInstalls()
@@ -123,7 +123,7 @@ test('a node that has joined and was not finished is removed from the cluster, a
   expect(await all.uninstall('a', '--keep-data')).toMatchObject({ code: 0 })
   expect(readdirSync(volume('a'))).toEqual(['volumes'])
   expect((await nodesOf(all, 's')).map(({ id }) => id)).toEqual([1])
-}, 120_000)
+})
 
 test('a wrong secret, a weak one and a directory in use leave nothing behind', async () => {
   const all = await someInstalls()
@@ -149,7 +149,7 @@ test('a wrong secret, a weak one and a directory in use leave nothing behind', a
   const forced = await all.uninstall('a', '--force')
   expect(forced).toMatchObject({ code: 0, stderr: expect.stringContaining('Left behind: node 2 in the cluster') })
   expect(all.leftOf('a')).toEqual([])
-}, 120_000)
+})
 
 test('an installed node is started by its own file, and not uninstalled while somebody else runs it', async () => {
   const all = await someInstalls()
@@ -167,7 +167,7 @@ test('an installed node is started by its own file, and not uninstalled while so
   expect(await all.uninstall('s')).toMatchObject({ code: 5, stderr: expect.stringContaining('Gantry runs on this') })
   expect(existsSync(join(volume('s'), 'state.db'))).toBe(true)
   await gantry.end('SIGTERM')
-}, 60_000)
+})
 
 test('what does not fit is shown before anything is done', async () => {
   const all = await someInstalls()
@@ -196,4 +196,4 @@ test('what does not fit is shown before anything is done', async () => {
   expect(unit.stdout).toContain(`agent --config ${all.volume('a')}/gantry.yaml\n`)
   expect(all.leftOf('s')).toEqual([])
   expect(all.leftOf('a')).toEqual([])
-}, 60_000)
+})

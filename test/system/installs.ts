@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import { processesOf } from '../../src/drivers/service/detached.ts'
 import { freePort } from '../free-port.ts'
 import { aGantry, type Ended, type Gantry } from './gantry.ts'
+import { removeRemains } from './remove-remains.ts'
 
 /** Volumes on this machine that stand for machines, with a cluster secret and a place for one server. */
 export interface Installs {
@@ -55,7 +56,7 @@ export async function someInstalls(): Promise<Installs> {
       if (code !== 0 && code !== 4) throw new Error(`${name} could not be uninstalled: ${stderr}`)
     }
     rmSync(root, { recursive: true, force: true })
-    rmSync(gantry.dataDir, { recursive: true, force: true })
+    await removeRemains(gantry.dataDir)
   })
   return installs
 }

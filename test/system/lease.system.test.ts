@@ -43,7 +43,7 @@ test('an exclusive task with a lease ends when no leader is left to renew it, an
   )
   expect(after).toMatchObject({ id: before?.id, restarts: 0 })
   expect(await pidOf(gantry)).not.toBe(pid)
-}, 120_000)
+})
 
 /** When the watchdog of the agent would kill the task that it has, in seconds since boot. */
 function deadlineOf({ dataDir }: Gantry): number {

@@ -45,5 +45,5 @@ zookeeperTests(() => {
       before.map(({ id, startedAt }) => [id, startedAt]),
     )
     expect(await first.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 120_000)
+  })
 })

@@ -2,25 +2,20 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { JoinTokenView, TaskView } from '../../src/core/model/view.ts'
 import { freePort } from '../free-port.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { tokenOf, until } from './gantry.ts'
 import { aMachine, aServer, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 
 /** Machines of one cluster that are processes of this one: everything but the network between them is real. */
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   let namespaces = 0
   const aStore = (): string[] => {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
     return [...store, '--backend-namespace', `machines${++namespaces}`]
   }
 
@@ -82,7 +77,7 @@ etcdTests(() => {
     )
     expect(await first.gantry.run('service', 'scale', 'web', '4')).toMatchObject({ code: 0 })
     expect(await second.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 120_000)
+  })
 
   test('a token lets in what it says, as often as it says, and nobody once it is revoked', async () => {
     const first = await aServer('a', aStore())
@@ -120,7 +115,7 @@ etcdTests(() => {
       code: 6,
       stderr: expect.stringContaining('cannot trust the server'),
     })
-  }, 120_000)
+  })
 
   test('a server that is removed while it leads gives the lead up, ends with 6, and does not come back', async () => {
     const store = aStore()
@@ -149,7 +144,7 @@ etcdTests(() => {
     expect(await second.gantry.run('node', 'drain', 'b', '--force', '--yes')).toMatchObject({ code: 0 })
     const { code: refused, stderr } = await second.gantry.run('node', 'rm', 'b', '--yes')
     expect({ refused, stderr }).toEqual({ refused: 4, stderr: expect.stringContaining('is the only server') })
-  }, 60_000)
+  })
 
   test('secrets are readable by their owner alone, and a server without a token does not get into the store’s cluster', async () => {
     const store = aStore()
@@ -167,5 +162,5 @@ etcdTests(() => {
     )
     expect(code).toBe(4)
     expect(stderr).toContain('belongs to a cluster that this machine has not joined')
-  }, 60_000)
+  })
 })

@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import type { ClusterView } from '../../src/core/model/view.ts'
 import { freePort } from '../free-port.ts'
 import { aGantry, type Gantry } from './gantry.ts'
+import { removeRemains } from './remove-remains.ts'
 
 export const WEB = `services:
   web:
@@ -23,7 +24,7 @@ export async function aMachine(): Promise<Gantry> {
   // An orderly end stops its own tasks; there may be nobody left who could destroy the others.
   onTestFinished(async () => {
     await gantry.end('SIGINT')
-    rmSync(gantry.dataDir, { recursive: true, force: true })
+    await removeRemains(gantry.dataDir)
   })
   return gantry
 }

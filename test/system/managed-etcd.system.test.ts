@@ -114,7 +114,6 @@ etcdTests(() => {
     await until(
       () => s1.json<ClusterView>('cluster'),
       ({ nodes }) => nodes.some(({ name, status }) => name === 's2' && status === 'unreachable'),
-      40_000,
     )
     expect(await s1.run('node', 'rm', 's2', '--yes')).toMatchObject({ code: 0 })
     for (const name of ['etcd', 'etcd-run', 'identity', 'agent.json']) {
@@ -128,5 +127,5 @@ etcdTests(() => {
     await Promise.all(managed.servers.map((server) => server.end('SIGTERM')))
     await Promise.all(managed.servers.map((_, index) => managed.up(index)))
     await expectMembers(s2, VOTING)
-  }, 240_000)
+  })
 })

@@ -6,6 +6,7 @@ import { expect, onTestFinished } from 'vitest'
 import type { ServerView } from '../../src/core/model/view.ts'
 import { freePort } from '../free-port.ts'
 import { aGantry, type Gantry, until } from './gantry.ts'
+import { removeRemains } from './remove-remains.ts'
 
 /** Servers that keep the store themselves, each with an address of the loopback of its own. */
 export interface ManagedServers {
@@ -32,7 +33,7 @@ export async function managedServers(count: number): Promise<ManagedServers> {
     await Promise.all(servers.map((server) => server.end('SIGINT')))
     for (const server of servers) {
       killEtcd(server)
-      rmSync(server.dataDir, { recursive: true, force: true })
+      await removeRemains(server.dataDir)
     }
     rmSync(directory, { recursive: true, force: true })
   })
@@ -100,7 +101,6 @@ export async function expectMembers(server: Gantry, expected: readonly string[])
   await until(
     () => membersOf(server),
     (members) => members.join() === expected.join(),
-    30_000,
   )
 }
 

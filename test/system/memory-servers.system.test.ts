@@ -12,7 +12,7 @@ const ALL_READY = ['s1:ready', 's2:ready', 's3:ready']
 async function allSay(servers: readonly Gantry[], leader: string, nodes: readonly string[] | null): Promise<void> {
   for (const server of servers) {
     await until(
-      () => standing(server).catch(() => ({ leader: '', nodes: [] as readonly string[] })),
+      () => said(server),
       (seen) => seen.leader === leader && (nodes === null || seen.nodes.join() === nodes.join()),
     )
   }
@@ -29,6 +29,10 @@ interface Status {
 interface Nodes {
   readonly data: { readonly items: readonly { readonly id: string; readonly is_leader: boolean }[] }
 }
+
+/** Nobody and nothing while the server has nobody to ask. */
+const said = (server: Gantry): ReturnType<typeof standing> =>
+  standing(server).catch(() => ({ leader: '', nodes: [] as readonly string[] }))
 
 /** What GoCluster's programs ask says the same on every server, and never of two leaders. */
 async function sameByApi(servers: readonly Gantry[], leader: string): Promise<void> {
@@ -92,9 +96,10 @@ test('servers with one secret start in any order, are unreachable while they are
   )
   await Promise.all([...others, up(0)])
   await until(
-    () => standing(s3),
+    () => said(s3),
     ({ nodes }) => nodes.filter((node) => node.endsWith(':ready')).length === 3,
   )
+  await allSay(everybody, 's1', null)
   await sameByApi(everybody, 's1')
 
   // The leader hangs: the next lowest id leads, and gives the lead back.
@@ -104,7 +109,7 @@ test('servers with one secret start in any order, are unreachable while they are
   s1.process?.kill('SIGSTOP')
   await allSay(rest, next, null)
   await until(
-    () => standing(rest[0] ?? s2),
+    () => said(rest[0] ?? s2),
     (seen) => seen.nodes.includes('s1:unreachable'),
   )
   s1.process?.kill('SIGCONT')

@@ -13,7 +13,7 @@ services:
     replicas: 2
     ports: [80]
     stop_signal: SIGQUIT
-    health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 2s }
+    health_check: { type: http, http_path: /, port: 80, interval: 200ms, timeout: 20s, start_period: 60s }
 `
 
 engineTests(() => {
@@ -152,12 +152,12 @@ services:
       const query = { follow: true, tail: null, since: null }
       for await (const { text } of cluster.client.serviceLogs('phoenix', query, stop.signal)) seen.push(text.trim())
     })()
-    await expect.poll(() => seen.toSorted(), { timeout: 10_000 }).toEqual(['up 1', 'up 2'])
+    await expect.poll(() => seen.toSorted(), { timeout: 60_000 }).toEqual(['up 1', 'up 2'])
     for (const restarts of [1, 2]) {
       process.kill((await cluster.container(tasks[0])).State.Pid, 'SIGKILL')
       await cluster.untilTasks('phoenix', ([first]) => first?.restarts === restarts && first.ready)
     }
-    await expect.poll(() => seen, { timeout: 10_000 }).toHaveLength(4)
+    await expect.poll(() => seen, { timeout: 60_000 }).toHaveLength(4)
     expect(seen.toSorted()).toEqual(['up 1', 'up 1', 'up 1', 'up 2'])
     stop.abort()
     await following

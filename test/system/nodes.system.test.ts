@@ -37,10 +37,10 @@ test('the drain of the only node is refused with its reasons, and nothing change
 })
 
 test('a drain by force says what is left, and its exit code is the truth; activation calls it off', async () => {
-  const { code, stderr } = await gantry.run('node', 'drain', '1', '--yes', '--force', '--timeout', '3')
+  const { code, stderr } = await gantry.run('node', 'drain', '1', '--yes', '--force', '--timeout', '10')
   expect(code).toBe(1)
-  expect(stderr).toContain('web.1.1  goes on until web.1.2 has taken over, which has no node')
-  expect(stderr).toContain('Not empty within 3 s: 2 tasks are left on node 1.')
+  expect(stderr).toContain('web.1.1  goes on until web.1.2 can take its place, which has no node')
+  expect(stderr).toContain('Not empty within 10 s: 2 tasks are left on node 1.')
   expect(await running()).toEqual(['web.1.1', 'web.2.1'])
   expect((await gantry.run('nodes')).stdout).toContain('draining, 2 left')
   const { stdout } = await gantry.run('explain', 'node/1')

@@ -27,7 +27,7 @@ services:
       - sh
       - -c
       - '${TERM}; mkdir -p /tmp/www; echo yes >/tmp/www/well; httpd -p 80 -h /tmp/www; echo up; ${SERVE}'
-    health_check: { ${check}, interval: 100ms, timeout: 1s, retries: 2, start_period: 10s }
+    health_check: { ${check}, interval: 100ms, timeout: 20s, retries: 2, start_period: 60s }
     ${repair}
 `
 
@@ -76,8 +76,8 @@ engineTests((engine) => {
   ])('a program that ends with $code is started again in place with restart_policy: $policy', async (row) => {
     const name = `again-${row.policy}-${row.code}`
     await cluster.client.apply({ kind: 'apply', text: ENDING(name, row.code, row.policy), file: null }, null)
-    const [task] = await cluster.untilTasks(name, ([first]) => (first?.restarts ?? 0) >= 2)
-    expect(task).toMatchObject({ attempt: 1, exitCode: row.code, state: 'running', ready: false })
+    const [task] = await cluster.untilTasks(name, ([first]) => (first?.restarts ?? 0) >= 2 && first?.ready === false)
+    expect(task).toMatchObject({ attempt: 1, exitCode: row.code, state: 'running' })
     const runs = await until(
       () => cluster.logs(name),
       (lines) => lines.length >= 3,
@@ -104,12 +104,12 @@ services:
 `)
     await cluster.client.stopTask(task?.id ?? '')
     if (comesBack) {
+      const isBack = (next: TaskView | undefined): boolean => next?.attempt === 2 && next.ready
+      await cluster.untilTasks(name, (tasks) => isBack(newest(tasks)))
       await cluster.untilService(name, ({ health }) => health === 'healthy')
-      expect(newest(await cluster.allTasks(name))).toMatchObject({ attempt: 2, ready: true })
     } else {
       await cluster.untilTasks(name, ([first]) => first?.state === 'stopped')
-      expect(await cluster.service(name)).toMatchObject({
-        health: 'unhealthy',
+      expect(await cluster.untilService(name, ({ health }) => health === 'unhealthy')).toMatchObject({
         message: `${task?.id} stopped; it stays so until the next apply`,
       })
       await cluster.ended((await cluster.client.apply({ kind: 'reapply' }, null)).revision)
@@ -139,7 +139,10 @@ services:
     await cluster.untilTasks(name, ([first]) => first?.restarts === 1 && first.ready)
     const messages = (await cluster.events(name)).map(({ message }) => message)
     expect(messages.join('\n')).toContain('unhealthy: ')
-    expect((await cluster.logs(name)).filter(({ text }) => text === 'up')).toHaveLength(2)
+    await until(
+      async () => (await cluster.logs(name)).filter(({ text }) => text === 'up').length,
+      (starts) => starts === 2,
+    )
   })
 
   test('a repair that works but does not help is followed by a restart', async () => {
@@ -180,7 +183,7 @@ services:
     image: ${BUSYBOX_IMAGE}
     command: [sh, -c, '${TERM}; ${SERVE}']
     dependencies: [${on}]
-    health_check: { type: command, command: [test, -e, /tmp/well], interval: 100ms, retries: 600 }`
+    health_check: { type: command, command: [test, -e, /tmp/well], interval: 100ms, timeout: 20s, start_period: 120s }`
     const text = `services:${waiting('web', 'api')}${waiting('api', 'db')}${waiting('db', '')}\n`
     const { revision } = await cluster.client.apply({ kind: 'apply', text, file: null }, null)
     const started: number[] = []

@@ -144,7 +144,7 @@ services:
     stateless: false
     ports: [6379]
     volumes: ["${bind}:/bind", "redis-volume:/volume"]
-    health_check: { type: command, command: [redis-cli, ping], interval: 200ms, timeout: 5s }
+    health_check: { type: command, command: [redis-cli, ping], interval: 200ms, timeout: 20s, start_period: 60s }
 `
     await cluster.run(text)
     await cluster.shell(

@@ -1,23 +1,18 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { ClusterView, TaskView } from '../../src/core/model/view.ts'
-import { TestEtcd } from '../stores/etcd.ts'
-import { etcdTests } from '../stores/etcd-tests.ts'
+import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
 import { aMachine, aServer, aToken, leaderOf, readyNodes, WEB } from './machines.ts'
 import { buildNextProgram, NEXT_VERSION } from './next-program.ts'
 
 etcdTests(() => {
-  let etcd: TestEtcd
-  beforeAll(async () => {
-    etcd = await TestEtcd.start()
-  })
-  afterAll(() => etcd.stop())
+  const etcd = sharedEtcd()
 
   test('servers and agents get a new version in any order, nothing restarts, and then there is no way back', async () => {
     const next = await buildNextProgram()
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd.address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
     const first = await aServer('a', store)
     const joining = ['--servers', first.link, '--join-token-file']
     const second = await aServer('b', store, ...joining, await aToken(first.gantry, '--role', 'server'))
@@ -84,5 +79,5 @@ etcdTests(() => {
     second.gantry.program = next
     await second.gantry.up('--name', 'b', '--link', second.link, ...store)
     expect(await second.gantry.run('destroy', '--yes')).toMatchObject({ code: 0 })
-  }, 120_000)
+  })
 })

@@ -4,6 +4,7 @@ import { OperationalError } from '../../core/errors.ts'
 import { looksLikeJoinToken } from '../../core/identity/join-token.ts'
 import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withAgentFlags } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
+import { inputRead } from '../files.ts'
 import { readToken, socketPath } from '../globals.ts'
 import { addressWord } from '../node-words.ts'
 
@@ -63,7 +64,7 @@ export function agentCommand(context: Context): Command {
         logLevel: flags.logLevel,
       }
       const run = (): Promise<number> => runAgent(options)
-      context.exitCode = await (flags.daemon === true ? inBackground(dataDir, run) : run())
+      context.exitCode = await (flags.daemon === true ? inBackground(dataDir, run, inputRead()) : run())
     })
 }
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { OperationalError } from '../../core/errors.ts'
 import type { Context } from '../context.ts'
 import { type ClusterMetrics, metricsOf, metricsTable } from '../render/metrics.ts'
 
@@ -10,7 +11,13 @@ export function metricsCommand(context: Context): Command {
     .action(async () => {
       const client = context.client()
       const [families, nodes] = await Promise.all([client.metrics(), client.nodes()])
-      const stats = await Promise.all(nodes.map(({ id }) => client.nodeStats(id).catch(() => null)))
+      const stats = await Promise.all(nodes.map(({ id }) => client.nodeStats(id).catch(expected)))
       context.print<ClusterMetrics>(metricsOf(families, nodes, stats), metricsTable)
     })
+}
+
+/** Why a node's load is not known is a part of the answer. */
+function expected(error: unknown): OperationalError {
+  if (error instanceof OperationalError) return error
+  throw error
 }

@@ -1,6 +1,7 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { whyNoAddress, whyNoPlacementName } from '../../core/manifest/names.ts'
+import type { NodeFact } from '../../core/model/node.ts'
 import type { NodeChange, NodeSet } from '../../core/model/plan.ts'
 import { type ChangeFlags, carryOut, withChangeFlags } from '../carry-out.ts'
 import type { Context } from '../context.ts'
@@ -54,13 +55,30 @@ function addFacts(node: Command, context: Context): void {
   const set = define(node.command('set'), 'set what a node is; it wins over the options of its agent', [
     'gantry node set 2 --placement edge',
     'gantry node set 2 --public-address 203.0.113.7 --region eu --zone a',
+    'gantry node set 2 --reset public-address',
   ])
     .option('--placement <name>', 'role that decides what runs there')
     .option('--public-address <address>', 'where others reach it')
     .option('--region <name>', 'region it is in; empty: none')
     .option('--zone <name>', 'zone it is in; empty: none')
+    .option(
+      '--reset <what>',
+      'placement, public-address, region or zone: it is as its agent says again; may be repeated',
+      resets,
+    )
     .option('-f, --force', FORCE)
   act<NodeFlags & SetFlags>(set, context, (id, flags) => settingOf(id, setOf(flags), flags.force))
+}
+
+const RESETS = { placement: 'placement', 'public-address': 'publicAddress', region: 'region', zone: 'zone' } as const
+
+type Resets = { readonly [Fact in NodeFact]?: null }
+
+/** Collects what is to be as the agent says. */
+function resets(text: string, before: Resets = {}): Resets {
+  const [, fact] = Object.entries(RESETS).find(([name]) => name === text) ?? []
+  if (fact === undefined) throw new InvalidArgumentError(`use one of ${Object.keys(RESETS).join(', ')}`)
+  return { ...before, [fact]: null }
 }
 
 interface SetFlags {
@@ -68,22 +86,26 @@ interface SetFlags {
   readonly publicAddress?: string
   readonly region?: string
   readonly zone?: string
+  readonly reset?: Resets
 }
 
-function setOf({ placement, publicAddress, region, zone }: SetFlags): NodeSet {
-  const set: NodeSet = {
+function setOf({ placement, publicAddress, region, zone, reset = {} }: SetFlags): NodeSet {
+  const given = {
     ...(placement === undefined ? {} : { placement }),
     ...(publicAddress === undefined ? {} : { publicAddress }),
-    ...(region === undefined ? {} : { region: region === '' ? null : region }),
-    ...(zone === undefined ? {} : { zone: zone === '' ? null : zone }),
+    ...(region === undefined ? {} : { region }),
+    ...(zone === undefined ? {} : { zone }),
   }
+  const both = Object.entries(RESETS).find(([, fact]) => Object.hasOwn(given, fact) && Object.hasOwn(reset, fact))
   const wrong =
+    (both === undefined ? null : `${both[0]} is either set or reset`) ??
     (placement === undefined ? null : whyNoPlacementName(placement)) ??
     (publicAddress === undefined ? null : whyNoAddress(publicAddress))
   if (wrong !== null) throw new OperationalError('USAGE', wrong)
+  const set = { ...given, ...reset }
   if (Object.keys(set).length > 0) return set
   throw new OperationalError('USAGE', 'nothing is to be set', {
-    hint: 'give --placement, --public-address, --region or --zone',
+    hint: 'give --placement, --public-address, --region, --zone or --reset',
   })
 }
 

@@ -47,14 +47,12 @@ async function recover(flags: RecoverFlags, context: Context): Promise<void> {
   }
   const { dataDir } = context.globals
   const { lookForBackup, lookForState } = await import('../../main/recover.ts')
-  const { clusterKeyFor } = await import('../../main/backup-file.ts')
-  const clusterKey = await clusterKeyFor(dataDir, flags.clusterKeyFile ?? null)
+  const { recoveryKey } = await import('../../main/recovery-key.ts')
   const backup = flags.from === undefined ? null : resolve(flags.from)
   const target = await targetOf(flags, context)
-  const found =
-    target.kind === 'sqlite'
-      ? await lookForState(dataDir, backup, clusterKey)
-      : await lookForBackup(dataDir, backup, clusterKey)
+  const look = target.kind === 'sqlite' ? lookForState : lookForBackup
+  const clusterKey = await recoveryKey(dataDir, flags.clusterKeyFile ?? null, () => look(dataDir, backup, null))
+  const found = await look(dataDir, backup, clusterKey)
   if (found.fault === null) {
     context.print({ fault: null }, () => '')
     context.say(
@@ -68,7 +66,7 @@ async function recover(flags: RecoverFlags, context: Context): Promise<void> {
   for (const line of found.passedOver) context.say(`Not taken: ${line}.`)
   if (found.best === null) {
     throw new OperationalError('NOT_FOUND', `cannot recover the state in ${dataDir}: there is nothing to go on with`, {
-      hint: 'name a backup with --from; without one, start anew in an empty data directory and apply the manifest',
+      hint: 'name a backup with --from, and the cluster key that made it with --cluster-key-file; without one, start anew in an empty data directory and apply the manifest',
     })
   }
   const here = await placeToPutBack(flags, clusterKey, context)

@@ -20,7 +20,10 @@ export function serversCommand(context: Context): Command {
       )
       context.print(removed, () => '')
     })
-  return command.addHelpText('after', '\nExamples:\n  gantry servers\n  gantry servers --json\n  gantry servers rm s3')
+  return command.addHelpText(
+    'after',
+    '\nSTORE says who leads the members of the store; `gantry nodes` says which server leads the cluster.\n\nExamples:\n  gantry servers\n  gantry servers --json\n  gantry servers rm s3',
+  )
 }
 
 function serversText(servers: readonly ServerView[], { width }: Format): string {

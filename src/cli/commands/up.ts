@@ -19,7 +19,7 @@ import {
 } from '../agent-flags.ts'
 import type { Context } from '../context.ts'
 import { cubeStart } from '../cube-start.ts'
-import { readInput } from '../files.ts'
+import { inputRead, readInput } from '../files.ts'
 import { socketPath, variableOf } from '../globals.ts'
 import { heartbeat } from '../heartbeat.ts'
 import { linkOfFile, serversByNodes } from '../servers-by-nodes.ts'
@@ -82,7 +82,7 @@ export function upCommand(context: Context): Command {
       const { inBackground } = await import('../../main/background.ts')
       const options = await upOptions(flags, context)
       const run = (): Promise<number> => runUp(options)
-      context.exitCode = await (flags.daemon === true ? inBackground(options.dataDir, run) : run())
+      context.exitCode = await (flags.daemon === true ? inBackground(options.dataDir, run, inputRead()) : run())
     })
 }
 
@@ -101,6 +101,8 @@ async function upOptions(flags: UpFlags, context: Context): Promise<UpOptions> {
   // Servers that are installed at the same time have no token yet: they wait for the file.
   const keepsItself = store.kind === 'managed-etcd' || store.kind === 'shared-memory'
   const token = keepsItself ? null : joinToken(flags, file)
+  // A file may come later; this may be handed on to a process in the background.
+  if (flags.joinTokenFile === '-') readInput('-')
   if (store.kind === 'memory') warn('the state is kept in memory only: it is gone when this process ends')
   if (store.kind === 'shared-memory') requireNoTasks(flags, warn)
   if (token === null && !byNodes && Object.keys(discovery.nodes).length > 0)

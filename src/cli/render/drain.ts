@@ -25,5 +25,6 @@ function stateOf({ desired, state }: TaskView, next: TaskView | undefined): stri
   if (next === undefined) return `is ${state}, waits for its turn`
   const where = next.node === null ? 'has no node' : `is ${next.state} on node ${next.node}`
   const why = next.message === '' ? '' : `: ${next.message}`
-  return `goes on until ${next.id} has taken over, which ${where}${why}`
+  // Ready, or where its service stops first, prepared.
+  return `goes on until ${next.id} can take its place, which ${where}${why}`
 }

@@ -196,7 +196,11 @@ const AUTHORITY: AuthorityView = {
   ],
 }
 
-const nodeView = (change: Partial<NodeView>): NodeView => ({ ...aNode(change), tasks: change.tasks ?? 2 })
+const nodeView = (change: Partial<NodeView>): NodeView => ({
+  ...aNode(change),
+  tasks: change.tasks ?? 2,
+  role: change.role ?? 'agent',
+})
 const NODE = nodeView({
   ...{ joinedAt: ago(90_000), labels: { disk: 'ssd', zone: 'a' }, publicAddress: '203.0.113.7' },
   runtimes: [
@@ -294,7 +298,7 @@ const FAILURE = new OperationalError('SPEC_INVALID', 'the manifest has problems'
     problem({}),
     problem({
       path: 'services.web.replcas',
-      message: 'unknown key replcas',
+      message: 'unknown key',
       hint: 'did you mean replicas?',
       line: 5,
       column: 5,
@@ -332,6 +336,7 @@ const CASES: Readonly<Record<string, () => string>> = {
         NODE,
         nodeView({
           id: 2,
+          role: 'server',
           status: 'unreachable',
           capacity: { cpuMillis: 1_000, memoryBytes: 512 * 1024 ** 2, diskBytes: 0 },
         }),

@@ -1,3 +1,4 @@
+import { OperationalError } from '../../core/errors.ts'
 import type { HostStats } from '../../core/model/host-stats.ts'
 import type { NodeView } from '../../core/model/view.ts'
 import type { WireMetric } from '../../transport/wire.ts'
@@ -13,8 +14,9 @@ export interface ClusterMetrics {
     readonly name: string
     readonly status: string
     readonly tasks: number
-    /** null: its agent does not answer. */
+    /** null: it is not known, and `why` says why not. */
     readonly stats: HostStats | null
+    readonly why: string
   }[]
   /** What the server that leads measures. */
   readonly metrics: readonly WireMetric[]
@@ -23,15 +25,20 @@ export interface ClusterMetrics {
 export function metricsOf(
   metrics: readonly WireMetric[],
   nodes: readonly NodeView[],
-  stats: readonly (HostStats | null)[],
+  stats: readonly (HostStats | OperationalError)[],
 ): ClusterMetrics {
-  const rows = nodes.map(({ id, name, status, tasks }, i) => ({ id, name, status, tasks, stats: stats[i] ?? null }))
+  const rows = nodes.map(({ id, name, status, tasks }, i) => {
+    const known = stats[i]
+    const load =
+      known instanceof OperationalError ? { stats: null, why: known.message } : { stats: known ?? null, why: '' }
+    return { id, name, status, tasks, ...load }
+  })
   return { nodes: rows, metrics }
 }
 
 /** Nodes with their load, then every figure. */
 export function metricsTable({ nodes, metrics }: ClusterMetrics, { width }: Format): string {
-  const rows = nodes.map(({ id, name, status, tasks, stats }) => [
+  const rows = nodes.map(({ id, name, status, tasks, stats, why }) => [
     String(id),
     name,
     status,
@@ -39,13 +46,14 @@ export function metricsTable({ nodes, metrics }: ClusterMetrics, { width }: Form
     stats === null ? '-' : stats.load1.toFixed(2),
     stats === null ? '-' : share(stats.memoryTotalBytes - stats.memoryAvailableBytes, stats.memoryTotalBytes),
     stats === null ? '-' : share(stats.diskTotalBytes - stats.diskFreeBytes, stats.diskTotalBytes),
+    why,
   ])
   const figures = metrics.flatMap(({ samples, type }) =>
     samples
       .filter(({ name }) => type !== 'histogram' || !name.endsWith('_bucket'))
       .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), figure(value)]),
   )
-  const listing = table(['ID', 'NAME', 'STATUS', 'TASKS', 'LOAD', 'MEMORY', 'DISK'], rows, width)
+  const listing = table(['ID', 'NAME', 'STATUS', 'TASKS', 'LOAD', 'MEMORY', 'DISK', ''], rows, width)
   return `${listing}\n\n${table(['METRIC', 'VALUE'], figures, width)}`
 }
 

@@ -129,7 +129,11 @@ class Reader {
     }
     if (key === null) return { kind: 'sound', header, records: this.#records, authenticity: 'unknown key' }
     if (key.id !== header.keyId) {
-      return { kind: 'foreign', line: 1, message: `it was made with another cluster key (${header.keyId})` }
+      return {
+        kind: 'foreign',
+        line: 1,
+        message: `it was made with the cluster key ${header.keyId}, and the one here is ${key.id}`,
+      }
     }
     if (key.code(this.#sumBefore) !== end.code) {
       return { kind: 'foreign', line, message: 'it was not made by a server of this cluster: its code is wrong' }

@@ -29,7 +29,7 @@ function aView(nodes: readonly Node[], change: { holder?: string; self?: string;
       desiredRevision: 1,
       servers: [],
       conditions: [],
-      nodes: nodes.map((node) => ({ ...node, tasks: 0 })),
+      nodes: nodes.map((node) => ({ ...node, role: 'agent', tasks: 0 })),
     },
     self,
     now,

@@ -41,8 +41,9 @@ function unionFindings(issue: z.core.$ZodIssueInvalidUnion, path: Path): readonl
   if (best !== undefined) return findings(best, path)
   const { discriminator, options } = issue as unknown as { discriminator?: string; options?: readonly string[] }
   if (discriminator !== undefined) {
-    const hint = `use one of ${options?.join(', ') ?? ''}`
-    return [{ path, message: `there is no such ${discriminator}`, hint, at: 'value', unknownKeys: [], meant: [] }]
+    const { [discriminator]: input } = issue.input as Readonly<Record<string, unknown>>
+    const worded = wrongWord({ values: [...(options ?? [])], input })
+    return [{ path, ...worded, at: 'value', unknownKeys: [], meant: [] }]
   }
   const kinds = new Set(issue.errors.flatMap(expectedKinds))
   const message = `must be ${[...kinds].join(' or ')}, not ${describe(issue.input)}`
@@ -81,10 +82,10 @@ function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, path: Path): reado
   const known = (issue as unknown as { readonly known?: readonly string[] }).known ?? []
   return issue.keys.map((name) => {
     const meant = nearest(name, known)
-    const allowed = `allowed here: ${known.join(', ')}`
+    const allowed = known.length === 0 ? 'nothing is taken here' : `allowed here: ${known.join(', ')}`
     return {
       path: [...path, name],
-      message: `unknown key ${name}`,
+      message: 'unknown key',
       hint: meant === null ? allowed : `did you mean ${meant}? ${allowed}`,
       at: 'key',
       unknownKeys: [name],
@@ -100,11 +101,13 @@ function wording(issue: Issue): { message: string; hint: string } {
     case 'invalid_value':
       return wrongWord(issue)
     case 'too_small':
-      return { message: `must be ${atLeast(issue)}, not ${describe(issue.input)}`, hint: '' }
+      return { message: `must ${size('at least', Number(issue.minimum), issue)}`, hint: '' }
     case 'too_big':
-      return { message: `must be at most ${issue.maximum}, not ${describe(issue.input)}`, hint: '' }
+      return { message: `must ${size('at most', Number(issue.maximum), issue)}`, hint: '' }
     case 'invalid_format':
-      return { message: `has the wrong form: ${describe(issue.input)}`, hint: FORMS[issue.pattern ?? ''] ?? '' }
+      return wrongForm(issue)
+    case 'invalid_key':
+      return { message: issue.issues.map((wrong) => wording(wrong).message).join(', '), hint: '' }
     default:
       return { message: issue.message.charAt(0).toLowerCase() + issue.message.slice(1), hint: '' }
   }
@@ -116,6 +119,15 @@ const FORMS: Readonly<Record<string, string>> = {
   '/^\\d+(-\\d+)?(,\\d+(-\\d+)?)*$/': 'numbers and ranges of processors, such as 0-2,4',
 }
 
+/** Schemas say what their pattern means; where one does not, its value is all that can be told. */
+function wrongForm(issue: z.core.$ZodIssueInvalidStringFormat): { message: string; hint: string } {
+  if (issue.format === 'uuid') return { message: `must be a UUID, not ${describe(issue.input)}`, hint: '' }
+  const { message } = issue
+  if (!message.startsWith('Invalid ') && !message.startsWith('must ')) return { message, hint: '' }
+  if (message.startsWith('must ')) return { message: `${message}, not ${describe(issue.input)}`, hint: '' }
+  return { message: `has the wrong form: ${describe(issue.input)}`, hint: FORMS[issue.pattern ?? ''] ?? '' }
+}
+
 function wrongType(issue: z.core.$ZodIssueInvalidType): { message: string; hint: string } {
   const kind = kindOf(issue)
   if (issue.input === undefined) return { message: `is missing; it must be ${kind}`, hint: '' }
@@ -125,18 +137,19 @@ function wrongType(issue: z.core.$ZodIssueInvalidType): { message: string; hint:
   return { message: `must be ${kind}, not ${describe(input)}`, hint }
 }
 
-function wrongWord(issue: z.core.$ZodIssueInvalidValue): { message: string; hint: string } {
-  const allowed = issue.values.map(String)
+function wrongWord(issue: Pick<z.core.$ZodIssueInvalidValue, 'values' | 'input'>): { message: string; hint: string } {
+  const allowed = issue.values.map((value) => (value === '' ? '""' : String(value)))
   const meant = typeof issue.input === 'string' ? nearest(issue.input, allowed) : null
   if (issue.input === undefined) return { message: `is missing; it must be one of ${allowed.join(', ')}`, hint: '' }
   const message = `must be one of ${allowed.join(', ')}, not ${describe(issue.input)}`
   return { message, hint: meant === null ? '' : `did you mean ${meant}?` }
 }
 
-function atLeast(issue: z.core.$ZodIssueTooSmall): string {
-  if (issue.origin === 'string') return 'text that is not empty'
-  if (issue.origin === 'array') return 'a list that is not empty'
-  return `at least ${issue.minimum}`
+/** What a value must be, or how much it must have, and what it is or has. */
+function size(bound: string, limit: number, { input }: { readonly input?: unknown }): string {
+  if (typeof input !== 'string' && !Array.isArray(input)) return `be ${bound} ${limit}, not ${describe(input)}`
+  if (input.length === 0) return 'not be empty'
+  return `have ${bound} ${limit} ${typeof input === 'string' ? 'characters' : 'entries'}, not ${input.length}`
 }
 
 /** A value as a message names it: its kind, and the value itself where that is short. */

@@ -28,7 +28,7 @@ test('an empty file sets nothing', () => {
 test('a wrong or unknown key makes all of it void', () => {
   const { sections } = loadAgentSections('cluster_name: shop\nlisten: ":80"', null)
   expect(sections).toEqual({})
-  expect(messages('cluster_name: shop\nlisten: ":80"')).toEqual(['unknown key listen'])
+  expect(messages('cluster_name: shop\nlisten: ":80"')).toEqual(['unknown key'])
   expect(messages('- a')).toEqual(['must be a mapping with the sections of an agent'])
   expect(messages('cluster: { discovery_port: none }')).toHaveLength(1)
 })

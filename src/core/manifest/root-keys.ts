@@ -17,7 +17,7 @@ export function checkRootKeys(
     const hint = serviceKeys.includes(name)
       ? `${name} belongs to a service, below services:`
       : `${meant === null ? '' : `did you mean ${meant}? `}allowed here: ${ROOT_KEYS.join(', ')}, and x-… for anchors`
-    report.problem([name], `unknown key ${name}`, hint, 'key')
+    report.problem([name], 'unknown key', hint, 'key')
     if (meant !== null) report.silence([meant])
   }
 }

@@ -32,6 +32,16 @@ export interface NodeSettings {
   readonly labels: Readonly<Record<string, string | null>>
 }
 
+/** What users may set of a node that its agent says too; in the order in which it is shown. */
+export const NODE_FACTS = ['placement', 'publicAddress', 'region', 'zone'] as const
+export type NodeFact = (typeof NODE_FACTS)[number]
+
+/** Whether a user set it, be it to none. */
+export function isSetByUser(fact: NodeFact, settings: NodeSettings | undefined): boolean {
+  const isNoneAValue = fact === 'region' || fact === 'zone'
+  return settings?.[fact] !== undefined && (isNoneAValue || settings[fact] !== null)
+}
+
 export const NO_SETTINGS: NodeSettings = { placement: null, publicAddress: null, labels: {} }
 
 export interface Node {
@@ -52,6 +62,8 @@ export interface Node {
   readonly zone: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly settings: NodeSettings
+  /** What its agent said of itself when it connected last, whatever users set; missing: nothing that is known. */
+  readonly said?: Pick<Node, NodeFact>
   readonly capacity: Resources
   readonly runtimes: readonly RuntimeDescription[]
   readonly version: string

@@ -16,13 +16,15 @@ export type ManifestChange =
   | { readonly kind: 'scale'; readonly service: ServiceName; readonly replicas: number }
   | { readonly kind: 'restart'; readonly service: ServiceName }
 
-/** What a user sets of a node; what is left out stays as it is. */
+/**
+ * What a user sets of a node; what is left out stays as it is. null takes a label away, and each of the others back to what
+ * the node's agent says; an empty region or zone is none.
+ */
 export interface NodeSet {
   readonly availability?: Availability
-  /** null takes a label away. */
   readonly labels?: Readonly<Record<string, string | null>>
-  readonly placement?: string
-  readonly publicAddress?: string
+  readonly placement?: string | null
+  readonly publicAddress?: string | null
   readonly region?: string | null
   readonly zone?: string | null
 }

@@ -112,7 +112,7 @@ export interface Task {
   readonly refusal: string | null
   /** A user stopped this very task (`task stop`), so a policy of `unless-stopped` leaves its slot alone. */
   readonly stoppedByUser: boolean
-  /** Of a lost task: its node has come back and nothing of it runs there. Until then its record is kept. */
+  /** Of a lost task: its node has come back and nothing of it runs there, or its machine was sent away. Until then its record is kept. */
   readonly gone: boolean
   readonly createdAt: Millis
   /** When its leader heard of its end, by the leader's clock: that of its node may be wrong. Absent until then. */

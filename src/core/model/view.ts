@@ -123,8 +123,14 @@ export interface ServiceDetail extends ServiceView {
   readonly tasks: readonly TaskView[]
 }
 
+/** What a node is to its cluster: the server that leads, another server, or a machine that only runs tasks. */
+export const NODE_ROLES = ['leader', 'server', 'agent'] as const
+export type NodeRole = (typeof NODE_ROLES)[number]
+
 /** What listings and the API show of a node. */
 export interface NodeView extends Node {
+  /** As far as the server knows that answers. */
+  readonly role: NodeRole
   /** Tasks there that have not ended. */
   readonly tasks: number
 }

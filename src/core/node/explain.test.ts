@@ -4,6 +4,9 @@ import type { Node } from '../model/node.ts'
 import type { Task } from '../model/task.ts'
 import { explainNode } from './explain.ts'
 
+const startFirst = aService({ update: { order: 'start-first', parallelism: 1 } })
+const stopFirst = aService({ update: { order: 'stop-first', parallelism: 1 } })
+
 test.each<{ name: string; node: Partial<Node>; tasks?: Task[]; summary: string; reasons: string[] }>([
   {
     name: 'a node that is as it should be',
@@ -22,10 +25,16 @@ test.each<{ name: string; node: Partial<Node>; tasks?: Task[]; summary: string; 
     name: 'one that is drained, and what each task waits for',
     node: { availability: 'drain', status: 'draining' },
     tasks: [
-      aTask(),
-      aTask({ attempt: 2, node: 2, status: { state: 'preparing', message: 'pulling web:2', ready: false } }),
+      aTask({ spec: startFirst }),
+      aTask({
+        spec: startFirst,
+        attempt: 2,
+        node: 2,
+        status: { state: 'preparing', message: 'pulling web:2', ready: false },
+      }),
       aTask({ slot: 2 }),
       aTask({
+        spec: startFirst,
         slot: 2,
         attempt: 2,
         node: null,
@@ -38,10 +47,32 @@ test.each<{ name: string; node: Partial<Node>; tasks?: Task[]; summary: string; 
     summary: 'node 1 (node-1:7946) is draining, takes no tasks, with 4 tasks',
     reasons: [
       'a user drains it; `gantry node activate 1` lets it take tasks again',
-      'web.1.1 goes on until web.1.2 has taken over, which is preparing on node 2: pulling web:2',
-      'web.2.1 goes on until web.2.2 has taken over, which has no node: no room (1 node)',
+      'web.1.1 goes on until web.1.2 is ready; web.1.2 is preparing on node 2: pulling web:2',
+      'web.2.1 goes on until web.2.2 is ready; web.2.2 has no node: no room (1 node)',
       'web.3.1 waits for its turn: an update of web moves only so many tasks at once',
       'web.4.1 is stopping: web.4.2 replaces it',
+    ],
+  },
+  {
+    name: 'one that is drained, with tasks that stop before others start',
+    node: { availability: 'drain', status: 'draining' },
+    tasks: [
+      aTask({ spec: stopFirst }),
+      aTask({ spec: stopFirst, attempt: 2, node: 2, status: { state: 'preparing', prepared: false, ready: false } }),
+      aTask({ spec: stopFirst, slot: 2 }),
+      aTask({
+        spec: stopFirst,
+        slot: 2,
+        attempt: 2,
+        node: 2,
+        status: { state: 'preparing', prepared: true, ready: false },
+      }),
+    ],
+    summary: 'node 1 (node-1:7946) is draining, takes no tasks, with 2 tasks',
+    reasons: [
+      'a user drains it; `gantry node activate 1` lets it take tasks again',
+      'web.1.1 goes on until web.1.2 is prepared, and stops before that one starts; web.1.2 is preparing on node 2',
+      'web.2.1 goes on while too few of web serve, or what web depends on does not; web.2.2 is preparing on node 2',
     ],
   },
   {
@@ -72,12 +103,12 @@ test.each<{ name: string; node: Partial<Node>; tasks?: Task[]; summary: string; 
     name: 'one whose engine is silent and that users have set',
     node: {
       runtimes: [{ kind: 'docker', available: false, version: '', message: 'no socket', unsupported: {} }],
-      settings: { placement: 'edge', publicAddress: null, labels: { disk: 'ssd' } },
+      settings: { placement: null, publicAddress: '192.0.2.7', zone: null, labels: { disk: 'ssd' } },
     },
     summary: 'node 1 (node-1:7946) is ready, takes tasks, with no task',
     reasons: [
       'its runtime docker does not answer: no socket',
-      'users set its placement, label disk; that wins over the options of its agent',
+      'users set its public address, zone, label disk; that wins over the options of its agent; `gantry node set 1 --reset public-address` takes that back',
     ],
   },
 ])('a node is explained: $name', ({ node, tasks = [], summary, reasons }) => {

@@ -1,8 +1,8 @@
 import type { Event } from '../model/event.ts'
-import type { Node } from '../model/node.ts'
+import { isSetByUser, NODE_FACTS, type Node, type NodeFact } from '../model/node.ts'
 import { isAlive, type Task } from '../model/task.ts'
 import type { Explanation } from '../model/view.ts'
-import { isHeldWhereItWas } from '../schedule/need.ts'
+import { isHeldWhereItWas, waitsForPredecessor } from '../schedule/need.ts'
 
 /** Why a node is as it is, and what it waits for. `tasks`: all of the cluster. */
 export function explainNode(node: Node, tasks: readonly Task[], events: readonly Event[]): Explanation {
@@ -58,15 +58,26 @@ function whyLeft({ id, service, slot, attempt, desired, because }: Task, tasks: 
   if (next === undefined) return `${id} waits for its turn: an update of ${service} moves only so many tasks at once`
   const why = next.refusal ?? next.status.message
   const state = next.node === null ? 'has no node' : `is ${next.status.state} on node ${next.node}`
-  return `${id} goes on until ${next.id} has taken over, which ${state}${why === '' ? '' : `: ${why}`}`
+  const stands = `${next.id} ${state}${why === '' ? '' : `: ${why}`}`
+  if (!waitsForPredecessor(next.spec)) return `${id} goes on until ${next.id} is ready; ${stands}`
+  if (!next.status.prepared)
+    return `${id} goes on until ${next.id} is prepared, and stops before that one starts; ${stands}`
+  return `${id} goes on while too few of ${service} serve, or what ${service} depends on does not; ${stands}`
 }
 
-function settingsOf({ settings }: Node): string[] {
+function settingsOf({ id, settings }: Node): string[] {
   const labels = Object.keys(settings?.labels ?? {}).map((name) => `label ${name}`)
-  const set = [
-    ...(settings?.placement == null ? [] : ['placement']),
-    ...(settings?.publicAddress == null ? [] : ['public address']),
-    ...labels,
-  ]
-  return set.length === 0 ? [] : [`users set its ${set.join(', ')}; that wins over the options of its agent`]
+  const facts = NODE_FACTS.filter((fact) => isSetByUser(fact, settings)).map((fact) => OPTIONS[fact])
+  const set = [...facts.map((fact) => fact.replace('-', ' ')), ...labels]
+  if (set.length === 0) return []
+  const [first] = facts
+  const back = first === undefined ? '' : `; \`gantry node set ${id} --reset ${first}\` takes that back`
+  return [`users set its ${set.join(', ')}; that wins over the options of its agent${back}`]
+}
+
+const OPTIONS: Readonly<Record<NodeFact, string>> = {
+  placement: 'placement',
+  publicAddress: 'public-address',
+  region: 'region',
+  zone: 'zone',
 }

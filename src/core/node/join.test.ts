@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { aNode } from '../../../test/builders.ts'
 import type { Hello } from '../model/message.ts'
 import { type DismissedMachine, NO_SETTINGS, type Node } from '../model/node.ts'
-import { joinedNode, judgeJoin, statusWhenThere } from './join.ts'
+import { joinedNode, judgeJoin, statusWhenThere, withOwnName } from './join.ts'
 
 const sentAway = (because: DismissedMachine['because'], id = 2): DismissedMachine => ({
   machineId: 'old',
@@ -167,4 +167,31 @@ test('region and zone are as the agent says, until a user sets one, be it to non
   expect(joinedNode(says, 1, present, 'ready', 0)).toMatchObject({ region: null, zone: 'a' })
   // An agent of an older version says nothing of them.
   expect(joinedNode(hello, 1, aNode({ region: 'us' }), 'ready', 0)).toMatchObject({ region: 'us', zone: null })
+  const none = { ...hello, region: null, zone: null }
+  expect(joinedNode(none, 1, aNode({ region: 'us' }), 'ready', 0)).toMatchObject({ region: null, zone: null })
+})
+
+test('what an agent says is kept beside what users set', () => {
+  const settings = { placement: 'core', publicAddress: '198.51.100.1', region: 'eu', zone: null, labels: {} }
+  const present = aNode({ ...settings, labels: {}, settings })
+  expect(joinedNode({ ...hello, region: null, zone: 'a' }, 1, present, 'ready', 0)).toMatchObject({
+    ...{ placement: 'core', publicAddress: '198.51.100.1', region: 'eu', zone: null },
+    said: { placement: 'edge', publicAddress: '192.0.2.7', region: null, zone: 'a' },
+  })
+})
+
+test.each<{ name: string; nodes: Node[]; is: string }>([
+  { name: 'a node is called what its agent says', nodes: [aNode({ id: 2, name: 'old' })], is: 'new:7946' },
+  {
+    name: 'a node keeps its name when its agent starts with that of another one',
+    nodes: [aNode({ id: 1, name: 'new:7946' }), aNode({ id: 2, name: 'old' })],
+    is: 'old',
+  },
+  {
+    name: 'a node without a name of its own has its id in it',
+    nodes: [aNode({ id: 1, name: 'new:7946' }), aNode({ id: 2, name: 'new:7946' })],
+    is: 'new:7946-2',
+  },
+])('$name', ({ nodes, is }) => {
+  expect(withOwnName(hello, 2, nodes).name).toBe(is)
 })

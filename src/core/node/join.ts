@@ -1,6 +1,13 @@
 import type { Millis, NodeId } from '../model/ids.ts'
 import type { Hello } from '../model/message.ts'
-import { type DismissedMachine, NO_SETTINGS, type Node, type NodeSettings, type NodeStatus } from '../model/node.ts'
+import {
+  type DismissedMachine,
+  NO_SETTINGS,
+  type Node,
+  type NodeFact,
+  type NodeSettings,
+  type NodeStatus,
+} from '../model/node.ts'
 
 export type JoinVerdict =
   | { readonly kind: 'welcome'; readonly node: NodeId }
@@ -82,9 +89,18 @@ export function smallestFree(nodes: readonly Node[]): NodeId {
   return id
 }
 
+/** The hello with a name that no other node has, for commands take names: its own one so far, else one with its id. */
+export function withOwnName(hello: Hello, id: NodeId, nodes: readonly Node[]): Hello {
+  const others = new Set(nodes.filter((node) => node.id !== id).map(({ name }) => name))
+  const before = nodes.find((node) => node.id === id)?.name ?? hello.name
+  const free = [hello.name, before].find((name) => !others.has(name))
+  return { ...hello, name: free ?? `${hello.name}-${id}` }
+}
+
 /** The record of a node from what its agent says and what is known of it. What users set wins. */
 export function joinedNode(hello: Hello, id: NodeId, present: Node | null, status: NodeStatus, now: Millis): Node {
   const settings = present?.settings ?? NO_SETTINGS
+  const said = saidBy(hello, present)
   return {
     id,
     machineId: hello.machineId,
@@ -93,17 +109,36 @@ export function joinedNode(hello: Hello, id: NodeId, present: Node | null, statu
     hostname: hello.hostname,
     availability: present?.availability ?? 'active',
     status,
-    placement: settings.placement ?? hello.placement,
     address: hello.address,
-    publicAddress: settings.publicAddress ?? hello.publicAddress,
-    region: settings.region === undefined ? (hello.region ?? present?.region ?? null) : settings.region,
-    zone: settings.zone === undefined ? (hello.zone ?? present?.zone ?? null) : settings.zone,
+    ...factsOf(said, settings),
     labels: withLabels(hello.labels, settings.labels),
     settings,
+    said,
     capacity: hello.capacity,
     runtimes: hello.runtimes,
     version: hello.version,
     joinedAt: present?.joinedAt ?? now,
+  }
+}
+
+/** An agent of an older version says nothing of region and zone. */
+function saidBy({ placement, publicAddress, region, zone }: Hello, present: Node | null): Pick<Node, NodeFact> {
+  const before = present?.said ?? present
+  return {
+    placement,
+    publicAddress,
+    region: region === undefined ? (before?.region ?? null) : region,
+    zone: zone === undefined ? (before?.zone ?? null) : zone,
+  }
+}
+
+/** What a node is: as its agent says, unless a user set it. */
+export function factsOf(said: Pick<Node, NodeFact>, settings: NodeSettings): Pick<Node, NodeFact> {
+  return {
+    placement: settings.placement ?? said.placement,
+    publicAddress: settings.publicAddress ?? said.publicAddress,
+    region: settings.region === undefined ? said.region : settings.region,
+    zone: settings.zone === undefined ? said.zone : settings.zone,
   }
 }
 

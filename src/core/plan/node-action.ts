@@ -1,5 +1,5 @@
 import { unreachable } from '../../lib/assert.ts'
-import type { Node } from '../model/node.ts'
+import { isSetByUser, NODE_FACTS, type Node, type NodeFact } from '../model/node.ts'
 import type { NodeAction, NodeChange } from '../model/plan.ts'
 import { isAlive, type Task } from '../model/task.ts'
 import type { NodeTarget } from './node-target.ts'
@@ -100,21 +100,42 @@ function count(tasks: number): string {
 
 function fieldsOf(from: Node, to: Node): NodeAction['fields'] {
   const names = [...new Set([...Object.keys(from.labels), ...Object.keys(to.labels)])].sort()
-  const pairs: (readonly [string, string | null, string | null])[] = [
-    ['machine', from.machineId === null ? null : from.hostname, to.machineId === null ? null : to.hostname],
-    ['availability', from.availability, to.availability],
-    ['placement', from.placement, to.placement],
-    ['public address', from.publicAddress, to.publicAddress],
-    ['region', from.region, to.region],
-    ['zone', from.zone, to.zone],
-    ...names.map((name) => [`label ${name}`, labelOf(from, name), labelOf(to, name)] as const),
-  ]
   const same = from.machineId === to.machineId
-  return pairs
-    .filter(([field, before, after]) => before !== after || (field === 'machine' && !same))
-    .map(([field, before, after]) => ({ field, from: before ?? '', to: after ?? '' }))
+  const pairs = [
+    pairOf(
+      'machine',
+      from.machineId === null ? null : from.hostname,
+      to.machineId === null ? null : to.hostname,
+      !same,
+    ),
+    pairOf('availability', from.availability, to.availability),
+    ...NODE_FACTS.map((fact) => factPair(fact, from, to)),
+    ...names.map((name) => pairOf(`label ${name}`, labelOf(from, name), labelOf(to, name))),
+  ]
+  return pairs.filter((pair) => pair !== null)
+}
+
+function pairOf(field: string, before: string | null, after: string | null, differs = before !== after) {
+  return differs ? { field, from: before ?? '', to: after ?? '' } : null
+}
+
+/** Who takes back what he set is told what he gets for it, also where that is the same. */
+function factPair(fact: NodeFact, from: Node, to: Node) {
+  const isReset = isSetByUser(fact, from.settings) && !isSetByUser(fact, to.settings)
+  if (!isReset) return pairOf(FACT_NAMES[fact], from[fact], to[fact])
+  const after =
+    to.said === undefined ? 'what its agent says when it connects next' : `${to[fact] ?? 'none'} (as its agent says)`
+  return pairOf(FACT_NAMES[fact], from[fact], after)
+}
+
+const FACT_NAMES: Readonly<Record<NodeFact, string>> = {
+  placement: 'placement',
+  publicAddress: 'public address',
+  region: 'region',
+  zone: 'zone',
 }
 
 function labelOf({ labels }: Node, name: string): string | null {
-  return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null
+  if (!Object.hasOwn(labels, name)) return null
+  return labels[name] === '' ? '""' : (labels[name] ?? null)
 }

@@ -60,6 +60,12 @@ function running(spec: ServiceSpec, change: Parameters<typeof aTask>[0] = {}): T
   return aTask({ spec, specHash: specHash(spec), node: 2, ...change })
 }
 
+const said = { placement: 'core', publicAddress: '10.0.0.3', region: 'us', zone: 'b' }
+const setFacts = {
+  ...{ placement: 'edge', publicAddress: '192.0.2.7', region: 'eu', zone: null },
+  settings: { placement: 'edge', publicAddress: '192.0.2.7', region: 'eu', zone: null, labels: {} },
+}
+
 /** A plan as a user reads it. */
 function lines({ nodes, actions, blockers, notes }: Plan): string[] {
   return [
@@ -219,6 +225,49 @@ test.each<{ name: string; situation: Situation; lines: string[] }>([
     lines: [
       'change node 2 | public address  → 192.0.2.7 | region  → eu | label disk  → ssd | label rack a →  | tasks learn the address when they are made anew',
     ],
+  },
+  {
+    name: 'what was set is taken back to what the agent says',
+    situation: {
+      change: set({ placement: null, publicAddress: null, region: null, zone: null }),
+      nodes: [aNode({ id: 2, ...setFacts, said: { ...said, zone: null } })],
+    },
+    lines: [
+      'change node 2 | placement edge → core (as its agent says) | public address 192.0.2.7 → 10.0.0.3 (as its agent says) | region eu → us (as its agent says) | zone  → none (as its agent says) | tasks learn the address when they are made anew',
+    ],
+  },
+  {
+    name: 'what was set to what the agent says can be taken back too',
+    situation: {
+      change: set({ region: null }),
+      nodes: [aNode({ id: 2, ...setFacts, said: { ...said, region: 'eu' } })],
+    },
+    lines: ['change node 2 | region eu → eu (as its agent says)'],
+  },
+  {
+    name: 'what an agent has not said yet is taken over when it connects',
+    situation: { change: set({ publicAddress: null, zone: null }), nodes: [aNode({ id: 2, ...setFacts })] },
+    lines: [
+      'change node 2 | public address 192.0.2.7 → what its agent says when it connects next | zone  → what its agent says when it connects next',
+    ],
+  },
+  {
+    name: 'what nobody set is as the agent says already',
+    situation: { change: set({ placement: null, publicAddress: null, region: null, zone: null }) },
+    lines: [],
+  },
+  {
+    name: 'an empty region is none, whatever the agent says',
+    situation: { change: set({ region: '' }), nodes: [aNode({ id: 2, ...said, said })] },
+    lines: ['change node 2 | region us → '],
+  },
+  {
+    name: 'a label without a value is told from no label',
+    situation: {
+      change: set({ labels: { disk: '' } }),
+      nodes: [aNode({ id: 2 })],
+    },
+    lines: ['change node 2 | label disk  → ""'],
   },
   {
     name: 'another placement moves what may not be there any more, and brings what now may',
@@ -387,7 +436,7 @@ const anyTasks = fc.uniqueArray(
     selector: ({ slot }) => slot,
   },
 )
-const anySet: fc.Arbitrary<NodeSet> = fc.constantFrom(
+const anySet: fc.Arbitrary<NodeSet & { readonly placement?: string }> = fc.constantFrom(
   { availability: 'active' },
   { availability: 'pause' },
   { availability: 'drain' },

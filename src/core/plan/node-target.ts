@@ -1,9 +1,17 @@
 import { unreachable } from '../../lib/assert.ts'
 import { OperationalError } from '../errors.ts'
 import type { NodeId } from '../model/ids.ts'
-import { type Availability, type DismissedMachine, NO_SETTINGS, type Node, type NodeStatus } from '../model/node.ts'
+import {
+  type Availability,
+  type DismissedMachine,
+  NO_SETTINGS,
+  type Node,
+  type NodeFact,
+  type NodeSettings,
+  type NodeStatus,
+} from '../model/node.ts'
 import type { NodeChange, NodeSet } from '../model/plan.ts'
-import { statusWhenThere, withLabels } from '../node/join.ts'
+import { factsOf, statusWhenThere, withLabels } from '../node/join.ts'
 
 /** What a change of a node leads to. */
 export interface NodeTarget {
@@ -45,32 +53,49 @@ function unknown(id: NodeId): OperationalError {
   return new OperationalError('NOT_FOUND', `there is no node ${id}`, { hint: '`gantry nodes` lists them' })
 }
 
-/** A node with what a user sets of it. */
+/** A node with what a user sets of it. What its agent has not said yet stays until it says so. */
 function withSet(node: Node, set: NodeSet): Node {
-  const { availability, placement, publicAddress, region, zone, labels = {} } = set
-  const { settings = NO_SETTINGS } = node
+  const { availability, labels = {} } = set
+  const { settings: before = NO_SETTINGS } = node
+  const settings = { ...settingsWith(set, before), labels: { ...before.labels, ...labels } }
   return {
     ...node,
     availability: availability ?? node.availability,
     status: availability === undefined ? node.status : statusAfter(node, availability),
-    placement: placement ?? node.placement,
-    publicAddress: publicAddress ?? node.publicAddress,
-    region: region === undefined ? node.region : region,
-    zone: zone === undefined ? node.zone : zone,
+    ...factsOf(withoutReset(node, set), settings),
     labels: withLabels(node.labels, labels),
-    settings: {
-      placement: placement ?? settings.placement,
-      publicAddress: publicAddress ?? settings.publicAddress,
-      ...regionAndZone(settings),
-      ...regionAndZone(set),
-      labels: { ...settings.labels, ...labels },
-    },
+    settings,
   }
 }
 
-/** Those of the two that were set. */
-function regionAndZone({ region, zone }: Pick<NodeSet, 'region' | 'zone'>): Pick<NodeSet, 'region' | 'zone'> {
-  return { ...(region === undefined ? {} : { region }), ...(zone === undefined ? {} : { zone }) }
+/** What a node is when nothing is set: what it is already, and where a user takes back what he set, what its agent said. */
+function withoutReset(node: Node, set: NodeSet): Pick<Node, NodeFact> {
+  const said = node.said ?? node
+  return {
+    placement: set.placement === null ? said.placement : node.placement,
+    publicAddress: set.publicAddress === null ? said.publicAddress : node.publicAddress,
+    region: set.region === null ? said.region : node.region,
+    zone: set.zone === null ? said.zone : node.zone,
+  }
+}
+
+function settingsWith(set: NodeSet, before: NodeSettings): Omit<NodeSettings, 'labels'> {
+  return {
+    placement: set.placement === undefined ? before.placement : set.placement,
+    publicAddress: set.publicAddress === undefined ? before.publicAddress : set.publicAddress,
+    ...setOrNone('region', set, before),
+    ...setOrNone('zone', set, before),
+  }
+}
+
+/** The settings have no word for what is as the agent says, and null for none. */
+function setOrNone(
+  fact: 'region' | 'zone',
+  { [fact]: asked }: NodeSet,
+  { [fact]: before }: NodeSettings,
+): Pick<NodeSettings, 'region' | 'zone'> {
+  if (asked === undefined) return before === undefined ? {} : { [fact]: before }
+  return asked === null ? {} : { [fact]: asked === '' ? null : asked }
 }
 
 /** It drains from now on, and is ready again as soon as nothing is left. */
@@ -96,8 +121,9 @@ function replacement(
   const { placement, publicAddress, region, zone, labels, settings = NO_SETTINGS } = from
   // What its agent said of itself is what the machine that takes its place is to be.
   const kept = { placement, publicAddress, region, zone, labels: { ...settings.labels, ...labels } }
+  const { said: _, ...known } = from
   const place: Node = {
-    ...from,
+    ...known,
     machineId: null,
     reserved: true,
     status: 'unreachable',
@@ -109,7 +135,8 @@ function replacement(
   const other = nodes.find(({ id }) => id === change.with)
   if (other === undefined) throw unknown(change.with)
   if (other.id === from.id) throw new OperationalError('USAGE', `node ${from.id} cannot take its own place`)
-  const { machineId, name, hostname, address, status, capacity, runtimes, version } = other
-  const to = { ...place, machineId, reserved: false, name, hostname, address, status, capacity, runtimes, version }
+  const { machineId, name, hostname, address, status, said, capacity, runtimes, version } = other
+  const itself = { machineId, name, hostname, address, status, ...(said === undefined ? {} : { said }) }
+  const to = { ...place, ...itself, reserved: false, capacity, runtimes, version }
   return { ...rest, to: { ...to, labels: withLabels(other.labels, kept.labels) }, freed: other.id }
 }

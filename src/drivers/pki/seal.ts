@@ -35,8 +35,9 @@ export function seal(clusterKey: Buffer, place: SealedPlace, text: string): Seal
 
 /** Decrypts what `seal` made. Throws STORE_CORRUPT when it was changed or moved, or sealed with another key. */
 export function unseal(clusterKey: Buffer, place: SealedPlace, sealed: Sealed): string {
-  if (sealed.keyId !== clusterKeyId(clusterKey)) {
-    throw corrupt(place, 'it is sealed with another cluster key', {
+  const here = clusterKeyId(clusterKey)
+  if (sealed.keyId !== here) {
+    throw corrupt(place, `it is sealed with another cluster key, ${sealed.keyId}, than the one here, ${here}`, {
       hint: 'put the cluster.key of this cluster into the directory identity of the data directory',
     })
   }

@@ -54,8 +54,8 @@ export async function openMachine(options: ProcessRuntimeOptions): Promise<Machi
   }
 }
 
-/** Two clusters, and two nodes of one cluster, may share a machine. */
-function groupName(clusterId: string, dataDir: string): string {
+/** Name of the control group of all tasks of a node: two clusters, and two nodes of one cluster, may share a machine. */
+export function groupName(clusterId: string, dataDir: string): string {
   const cluster = clusterId.replace(/[^A-Za-z0-9]/g, '').slice(0, 8)
   const node = createHash('sha256').update(`${clusterId}\n${dataDir}`).digest('hex').slice(0, 8)
   return `gantry-${cluster}-${node}`

@@ -88,6 +88,7 @@ export class SupervisedProcess {
     }
     this.#run = await readRun(this.directory.state)
     if (this.#run !== null) this.#closure = await readClosure(this.directory.state, this.#run.number)
+    if (this.#closure !== null) this.cgroup?.remove()
     if (this.isRunning()) this.#watch()
   }
 
@@ -285,6 +286,8 @@ export class SupervisedProcess {
     const closure = await this.#closureOf(run)
     await writeClosure(this.directory.state, closure)
     this.#closure = closure
+    // Nothing runs in it, and the next run makes one anew: whoever deletes the data directory is to leave no groups behind.
+    this.cgroup?.remove()
     this.detach()
     for (const log of this.logs) log.mark()
   }

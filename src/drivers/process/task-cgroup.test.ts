@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
   aProcessOrder,
@@ -114,6 +114,21 @@ test('a removed task and a closed runtime leave no control group', async () => {
   expect(group.members()).toBeNull()
   removeCgroupTree(tree)
   expect([...tree.directories.values()].filter((directory) => existsSync(directory))).toEqual([])
+})
+
+test('a task that has ended is kept without its control group, and none is left by a runtime that is closed then', async () => {
+  const script = 'cut -d: -f2,3 /proc/self/cgroup | grep gantry-; exit 1'
+  const id = await startProcess(runtime, aProcessOrder({ script }))
+  await exited(runtime, id)
+  const groups = (await logTexts(runtime, id)).map((line) => join('/sys/fs/cgroup', ...line.split(':')))
+  expect(groups.length > 0).toBe(lacks['limits.memoryBytes'] === undefined)
+  expect(groups.filter((path) => existsSync(path))).toEqual([])
+  const limits = { ...NO_LIMITS, cpusetCpus: '4000' }
+  const refused = await createProcess(runtime, aProcessOrder({ limits }, { taskId: 'web.2.1', slot: 2 }))
+  await runtime.start(refused).catch(() => undefined)
+  await runtime.stop(refused, { signal: 'KILL', graceMs: 5_000 })
+  await runtime.close()
+  expect(groups.map((path) => dirname(path)).filter((path) => existsSync(path))).toEqual([])
 })
 
 test('what runs although its directory was deleted is listed, and can be removed', async () => {

@@ -33,6 +33,7 @@ export class TaskCgroup {
       try {
         writeFileSync(join(this.#paths.get(controller) ?? '', file), value)
       } catch (error) {
+        this.remove()
         const message = `cannot limit ${limit} to ${value}: the kernel says ${errorCode(error)}`
         throw new OperationalError('RUNTIME_REFUSED', message, { cause: error })
       }

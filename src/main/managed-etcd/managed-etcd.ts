@@ -120,6 +120,10 @@ export class ManagedEtcd implements StoreMembers {
     return this.#watched.conditions()
   }
 
+  look(): Promise<void> {
+    return this.#watched.look()
+  }
+
   remove(word: string): ReturnType<StoreMembers['remove']> {
     return this.#watched.remove(word)
   }

@@ -29,6 +29,8 @@ export interface WatchDeps {
 export class WatchedMembers implements StoreMembers {
   readonly #deps: WatchDeps
   #seen: readonly SeenMember[] = []
+  #looking: Promise<void> = Promise.resolve()
+  #next: Promise<void> | null = null
 
   constructor(deps: WatchDeps) {
     this.#deps = deps
@@ -82,8 +84,18 @@ export class WatchedMembers implements StoreMembers {
     }
   }
 
-  /** Looks now. What changed in a way that people should know stands in the log. */
-  async look(): Promise<void> {
+  /** Looks as soon as the look that is under way has ended: that one may have asked before something changed. */
+  look(): Promise<void> {
+    this.#next ??= this.#looking.finally(() => {
+      this.#next = null
+      this.#looking = this.#lookNow()
+      return this.#looking
+    })
+    return this.#next
+  }
+
+  /** What changed in a way that people should know stands in the log. */
+  async #lookNow(): Promise<void> {
     const { members, log } = this.#deps
     const before = new Set(this.conditions().map(({ message }) => message))
     const seen = await members.lookAt(this.#known())

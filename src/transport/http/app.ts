@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import * as z from 'zod'
 import type { Api, Caller } from '../../control/api.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { Event } from '../../core/model/event.ts'
@@ -158,9 +159,10 @@ function inputOf(route: Route, request: FastifyRequest, signal: AbortSignal): Ro
   }
 }
 
+const NO_QUERY = z.strictObject({})
+
 function noQuery(query: unknown): null {
-  const [name] = Object.keys(query as object)
-  if (name !== undefined) throw new OperationalError('USAGE', `this route has no query parameter ${name}`)
+  checkInput(NO_QUERY, { ...(query as object) }, 'query')
   return null
 }
 

@@ -132,6 +132,9 @@ test.each(withBody)('$name refuses an unknown key and names those that it knows'
 
 const WRONG = [null, true, -1.5, 'text\u0000', [], [[]], {}, { '': 1 }, 1e300] as const
 
+/** Each problem is put after its place, and in our words. */
+const SAID = /[\w\])]: (?!body)(?:unknown key|is missing; it must be|must (?:be|have|not)|has the wrong form: |\\?")/
+
 /** Every value of a body once replaced by values of other types. */
 function mutations(schema: z.ZodType): readonly unknown[] {
   const { properties = {} } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as {
@@ -143,8 +146,43 @@ function mutations(schema: z.ZodType): readonly unknown[] {
 test.each(withBody)('$name refuses every field of a wrong type', async ({ route }) => {
   for (const body of mutations(route.body ?? z.never())) {
     if (route.body?.safeParse(body).success) continue
-    expectFailure(route, await send(route, { body: JSON.stringify(body) }), 400)
+    const text = expectFailure(route, await send(route, { body: JSON.stringify(body) }), 400)
+    expect(text).toMatch(SAID)
+    if (route.errors !== 'gantry') continue
+    const { message, problems: [first] = [] } = wireError.parse(JSON.parse(text)).error
+    expect(message).toBe(`${first?.path}: ${first?.message}`)
   }
+})
+
+test.each([
+  ['{"change":{"kind":"nod"}}', 'change.kind: must be one of ', 'did you mean node?'],
+  ['{"change":{"kind":"destroy","x":1}}', 'change.x: unknown key', 'allowed here: kind'],
+  [set({ x: 1 }), 'change.set.x: unknown key', 'allowed here: availability, labels, placement, publicAddress,'],
+  [
+    set({ availability: 'activ' }),
+    'change.set.availability: must be one of active, pause, drain',
+    'did you mean active?',
+  ],
+  [set({ placement: 'a b' }), 'change.set.placement: "a b" is not the name of a placement: letters, digits,', ''],
+  [set({ publicAddress: 'a b' }), 'change.set.publicAddress: "a b" is not an address: an IP address, or', ''],
+  [set({ region: 'r'.repeat(257) }), 'change.set.region: must have at most 256 characters, not 257', ''],
+  [set({ labels: { 'a b': '1' } }), 'change.set.labels["a b"]: a label has a name of letters,', ''],
+])('%s is refused in words that name the place once', async (body, says, hint) => {
+  const { text } = await ask({ url: bed.url, method: 'POST', path: '/api/v1/plan', headers: json, body })
+  const { error } = wireError.parse(JSON.parse(text))
+  expect(error.message).toContain(`body.${says}`)
+  expect(error.hint).toContain(hint)
+})
+
+function set(what: unknown): string {
+  return JSON.stringify({ change: { kind: 'node', node: 1, set: what } })
+}
+
+test('a query that is not taken, or not as it is, is told in the same words', async () => {
+  const said = async (path: string) => (await ask({ url: bed.url, path: `/api/v1${path}`, headers: user })).text
+  expect(await said('/cluster?x=1')).toContain('query.x: unknown key')
+  expect(await said('/events?limit=-1')).toContain('query.limit: must be a whole number, not \\"-1\\"')
+  expect(await said('/events?after=y')).toContain('query.after: must be the id of an event, not \\"y\\"')
 })
 
 test('a misspelt key comes back with the right one', async () => {

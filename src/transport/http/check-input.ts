@@ -15,6 +15,6 @@ export function checkInput<T>(schema: z.ZodType<T>, value: unknown, part: Part):
     return { path: formatPath([part, ...path]), message, hint, file: null, line: null, column: null }
   })
   const [first] = problems
-  const message = first === undefined ? `the ${part} is malformed` : `${first.path} ${first.message}`
+  const message = first === undefined ? `the ${part} is malformed` : `${first.path}: ${first.message}`
   throw new OperationalError('USAGE', message, { hint: first?.hint ?? '', problems })
 }

@@ -37,7 +37,7 @@ const start: z.ZodType<{ start: ExecRequest }> = z.strictObject({
     argv: z.array(text).min(1).max(1_000),
     tty: z.boolean().default(false),
     stdin: z.boolean().default(false),
-    env: z.record(z.string().regex(/^[^=\0]+$/), text).default({}),
+    env: z.record(z.string().regex(/^[^=\0]+$/, 'must be the name of a variable'), text).default({}),
     user: text.nullable().default(null),
     workingDir: text.nullable().default(null),
     size: size.nullable().default(null),

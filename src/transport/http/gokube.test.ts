@@ -89,6 +89,17 @@ test('names with dots are kept, and tasks of one name do not collide', async () 
   expect((await taskOf(second.Task.ID)).Name).toBe('echo.v1')
 })
 
+test('tasks of one name whose ids begin alike do not touch each other', async () => {
+  const [first, second] = [anEvent({ Name: 'twin' }), anEvent({ Name: 'twin' })]
+  await send('POST', '/task', first)
+  await send('POST', '/task', second)
+  const runs = (id: string): boolean => bed.api.dispatched(id).tasks.some(({ state }) => state === 'running')
+  await until(bed.api, () => runs(first.Task.ID) && runs(second.Task.ID))
+  await send('DELETE', `/task/${second.Task.ID}`)
+  await until(bed.api, () => !runs(second.Task.ID))
+  expect(await taskOf(first.Task.ID)).toMatchObject({ State: 2, RestartCount: 0 })
+})
+
 test('an event of state 3 stops a task, once', async () => {
   const event = anEvent()
   const stop = { ...event, State: 3 }

@@ -76,7 +76,8 @@ export function clusterRoutes(version: string): readonly Route[] {
       response: event,
       handle: (api, { query: { follow, ...query }, lastEventId, signal }) => {
         const after = lastEventId ?? query.after
-        if (after !== null && !EVENT_ID.test(after)) throw new OperationalError('USAGE', `Last-Event-ID is no event`)
+        if (after !== null && !EVENT_ID.test(after))
+          throw new OperationalError('USAGE', 'the header Last-Event-ID must be the id of an event')
         const wanted = { ...query, after }
         return follow ? api.watchEvents(wanted, signal) : api.events(wanted)
       },
@@ -96,9 +97,9 @@ const serverRoutes: readonly Route[] = [
   jsonRoute({
     method: 'GET',
     path: '/servers',
-    summary: 'The servers that keep the store themselves; none with any other store.',
+    summary: 'The servers that keep the store themselves, as they are now; none with any other store.',
     response: listOf(server),
-    handle: (api) => api.cluster().servers,
+    handle: (api) => api.servers(),
   }),
   jsonRoute({
     method: 'POST',
@@ -133,6 +134,7 @@ const nodeRoutes: readonly Route[] = [
     method: 'GET',
     path: '/nodes/:id/stats',
     summary: 'Memory, disk, CPU time and load of a node, now.',
+    access: 'node',
     params: byId,
     response: hostStats,
     handle: (api, { params }) => api.hostStats(findNode(api, params.id).id),

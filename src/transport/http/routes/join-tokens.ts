@@ -5,7 +5,8 @@ import { listOf } from '../schemas/named.ts'
 import { byId } from './params.ts'
 import { jsonRoute, type Route } from './route.ts'
 
-const hex = (bytes: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`))
+const hex = (bytes: number): z.ZodString =>
+  z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `must be ${bytes} bytes in hex`)
 
 const LONGEST_LIFE_MS = 366 * 24 * 3_600_000
 

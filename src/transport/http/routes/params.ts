@@ -10,13 +10,13 @@ export const byId = z.strictObject({ id: name })
 export function wholeText(max: number) {
   return z
     .string()
-    .regex(/^\d{1,16}$/)
+    .regex(/^\d{1,16}$/, 'must be a whole number')
     .transform(Number)
     .pipe(count.max(max))
 }
 
 export const byNumber = z.strictObject({
-  number: wholeText(Number.MAX_SAFE_INTEGER).refine((number) => number > 0, 'begins at 1'),
+  number: wholeText(Number.MAX_SAFE_INTEGER).refine((number) => number > 0, 'must be at least 1'),
 })
 
 export const flag = z.enum(['true', 'false']).transform((word) => word === 'true')

@@ -3,7 +3,13 @@ import { EVENT_KINDS, type Event } from '../../../core/model/event.ts'
 import type { HostStats } from '../../../core/model/host-stats.ts'
 import { AVAILABILITIES, NODE_STATUSES } from '../../../core/model/node.ts'
 import { RUNTIME_KINDS } from '../../../core/model/service.ts'
-import type { ClusterView, Explanation, NodeView, ServerView } from '../../../core/model/view.ts'
+import {
+  type ClusterView,
+  type Explanation,
+  NODE_ROLES,
+  type NodeView,
+  type ServerView,
+} from '../../../core/model/view.ts'
 import { STRATEGIES } from '../../../core/schedule/strategy.ts'
 import { SETTING_KEYS, type SettingView } from '../../../core/settings/settings.ts'
 import type { Health, WireMetric } from '../../wire.ts'
@@ -22,6 +28,13 @@ const runtime = z.strictObject({
   version: text,
   message: text,
   unsupported: textMap,
+})
+
+const facts = z.strictObject({
+  placement: text,
+  publicAddress: text.nullable(),
+  region: text.nullable(),
+  zone: text.nullable(),
 })
 
 const settings = z.strictObject({
@@ -49,10 +62,12 @@ export const node: z.ZodType<NodeView> = named(
     zone: text.nullable(),
     labels: textMap,
     settings: settings.describe('What users set; it wins over what the agent says.'),
+    said: facts.exactOptional().describe('What its agent said when it connected last, whatever users set.'),
     capacity: resources,
     runtimes: z.array(runtime),
     version: text,
     joinedAt: instant,
+    role: z.enum(NODE_ROLES).describe('As far as the server knows that answers.'),
     tasks: count.describe('Tasks there that have not ended.'),
   }),
   'A machine that runs the agent.',

@@ -3,7 +3,7 @@ import type { GokubeTask } from '../../../core/compat/gokube.ts'
 import type { GokubeStats } from '../../../core/compat/gokube-stats.ts'
 import { count, named, text, textMap } from './named.ts'
 
-const port = z.string().regex(/^[1-9]\d{0,4}(\/(tcp|udp))?$/)
+const port = z.string().regex(/^[1-9]\d{0,4}(\/(tcp|udp))?$/, 'must be a port, such as 80 or 53/udp')
 const time = z.string().max(64).nullish()
 const state = z.int().min(0).max(4)
 
@@ -19,13 +19,13 @@ const wanted = z.strictObject({
   ID: z.uuid().transform((id) => id.toLowerCase()),
   Name: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be a name of letters, digits, _, . and -')
     .max(50),
   Image: z.string().min(1),
   Memory: count.default(0),
   Disk: count.default(0),
   ExposedPort: goMap(port, z.strictObject({})),
-  PortBindings: goMap(port, z.string().regex(/^\d{1,5}$/)),
+  PortBindings: goMap(port, z.string().regex(/^\d{1,5}$/, 'must be the number of a port')),
   RestartPolicy: z.enum(['', 'no', 'always', 'unless-stopped', 'on-failure']).default(''),
   HealthCheck: z.string().max(1_000).default(''),
   State: state.optional().describe('Not used: the server knows the state.'),

@@ -14,19 +14,33 @@ import { count, named, positive, text, textMap } from './named.ts'
 const serviceName = text.min(1).max(200)
 const label = text.max(256)
 
+/** What refuses a text for the reason that is found, if there is one. */
+function accepted(whyNot: (text: string) => string | null) {
+  const error = ({ input }: { readonly input?: unknown }): string => whyNot(String(input)) ?? ''
+  return [(text: string): boolean => whyNot(text) === null, { error }] as const
+}
+
+const AS_SAID = 'null: as the node’s agent says.'
+
 const nodeSet: z.ZodType<NodeSet> = z.strictObject({
   availability: z.enum(AVAILABILITIES).exactOptional(),
   labels: z
     .record(z.string().regex(LABEL_NAME, LABEL_NAME_RULE), label.nullable())
     .exactOptional()
     .describe('null takes a label away.'),
-  placement: text.refine((name) => whyNoPlacementName(name) === null, 'is not the name of a placement').exactOptional(),
+  placement: text
+    .refine(...accepted(whyNoPlacementName))
+    .nullable()
+    .exactOptional()
+    .describe(AS_SAID),
   publicAddress: text
     .max(253)
-    .refine((address) => whyNoAddress(address) === null, 'is not an address')
-    .exactOptional(),
-  region: label.min(1).nullable().exactOptional(),
-  zone: label.min(1).nullable().exactOptional(),
+    .refine(...accepted(whyNoAddress))
+    .nullable()
+    .exactOptional()
+    .describe(AS_SAID),
+  region: label.nullable().exactOptional().describe(`Empty: none. ${AS_SAID}`),
+  zone: label.nullable().exactOptional().describe(`Empty: none. ${AS_SAID}`),
 })
 
 export const changeRequest: z.ZodType<ChangeRequest> = named(
