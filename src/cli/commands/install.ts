@@ -62,7 +62,7 @@ export function installCommand(context: Context): Command {
   for (const [flags, description] of STORE_FLAGS) {
     if (!flags.startsWith('--seeds ')) command.option(flags, description)
   }
-  return onlyOnce(command)
+  return onlyOnce(command, ['label'])
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry install ${words}`).join('\n')}`)
     .action((flags: Flags) => run(flags, context))
 }
