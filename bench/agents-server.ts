@@ -1,19 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type TLSSocket } from 'node:tls'
-import { Server } from '../src/control/server.ts'
-import { LEVEL } from '../src/core/model/level.ts'
+import type { Server } from '../src/control/server.ts'
 import { keyOf } from '../src/core/model/objects.ts'
 import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
-import { systemClock } from '../src/drivers/clock.ts'
 import { listenForAgents } from '../src/drivers/link/listen.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
 import { mutualTls } from '../src/drivers/pki/mutual-tls.ts'
-import { tcpReach } from '../src/drivers/reach.ts'
-import { systemRng } from '../src/drivers/rng.ts'
 import { SqliteStore } from '../src/store/sqlite.ts'
 import { aNode, aService } from '../test/builders.ts'
-import { backupTools } from '../test/memory-shelf.ts'
+import { SILENT } from '../test/silent-log.ts'
 import { CLUSTER, figures } from './agents-frame.ts'
+import { leadingServer } from './leading-server.ts'
 
 /**
  * A server with a link on SQLite, or with `bare` as the first word one that only sends back what comes over mutual TLS:
@@ -21,7 +18,6 @@ import { CLUSTER, figures } from './agents-frame.ts'
  */
 const [kind = '', port = '0', identityFile = '', database = '', agents = '0'] = process.argv.slice(2)
 const identity = JSON.parse(readFileSync(identityFile, 'utf8')) as StoredIdentity
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const connections = { taken: 0, ended: 0 }
 
 if (kind === 'bare') await serveBare()
@@ -45,29 +41,8 @@ async function serveBare(): Promise<void> {
 }
 
 async function serveLink(): Promise<void> {
-  const clock = systemClock()
   const store = await SqliteStore.open(database)
-  const server = new Server({
-    store,
-    clock,
-    rng: systemRng(),
-    log: SILENT,
-    reach: tcpReach(),
-    certifier: () => null,
-    backups: backupTools(),
-    config: {
-      name: 'bench',
-      address: `127.0.0.1:${port}`,
-      newCluster: () => ({ id: CLUSTER, name: 'bench', incarnation: 1, createdAt: clock.now() }),
-      strategy: 'spread',
-      vigilance: VIGILANCES.normal,
-      preferRegion: null,
-      version: 'bench',
-      level: LEVEL,
-    },
-  })
-  await server.start()
-  await server.untilLeading()
+  const server = await leadingServer(store, CLUSTER, 'bench', port)
   if (server.api.cluster().desiredRevision === 0) await prepare(store, server)
   await listenForAgents({
     host: '127.0.0.1',

@@ -12,7 +12,7 @@ test.each([
     'localhost:5555',
     '10.0.0.1:6000',
   ],
-  [{ CUBE_MANAGER_HOST: '5557' }, '127.0.0.1:5557', '127.0.0.1:5556'],
+  [{ CUBE_MANAGER_HOST: '5550' }, '127.0.0.1:5550', '127.0.0.1:5556'],
 ])('%j puts the manager at %s and the first worker at %s', (env, manager, first) => {
   const start = cubeStart(env)
   expect(`${start?.manager.host}:${start?.manager.port}`).toBe(manager)
@@ -21,6 +21,10 @@ test.each([
   expect(places[0]).toBe(`worker-0 ${first}`)
 })
 
-test('a port that is none is refused', () => {
-  expect(() => cubeStart({ CUBE_MANAGER_PORT: 'high' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+test.each([
+  [{ CUBE_MANAGER_PORT: 'high' }, 'CUBE_MANAGER_PORT must be a port from 1 to 65535, not high'],
+  [{ CUBE_WORKER_PORT: '65534' }, 'CUBE_WORKER_PORT must be a port from 1 to 65533, not 65534'],
+  [{ CUBE_WORKER_PORT: '5554' }, 'the manager and worker-1 would listen on the same address, 127.0.0.1:5555'],
+])('%j is refused: %s', (env, message) => {
+  expect(() => cubeStart(env)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message }))
 })

@@ -21,21 +21,28 @@ const WORKER_PORT = 5556
 export function cubeStart(env: NodeJS.ProcessEnv): CubeStart | null {
   const names = ['CUBE_MANAGER_HOST', 'CUBE_MANAGER_PORT', 'CUBE_WORKER_HOST', 'CUBE_WORKER_PORT']
   if (names.every((name) => variableOf(env, name) === null)) return null
-  const first = placeIn(env, 'CUBE_WORKER', WORKER_PORT)
+  const manager = placeIn(env, 'CUBE_MANAGER', MANAGER_PORT, 1)
+  const first = placeIn(env, 'CUBE_WORKER', WORKER_PORT, WORKERS)
   const workers = Array.from({ length: WORKERS }, (_, i) => {
     return { name: `worker-${i}`, host: first.host, port: first.port + i }
   })
-  return { manager: placeIn(env, 'CUBE_MANAGER', MANAGER_PORT), workers }
+  const same = workers.find(({ host, port }) => host === manager.host && port === manager.port)
+  if (same !== undefined) {
+    const message = `the manager and ${same.name} would listen on the same address, ${same.host}:${same.port}`
+    throw new OperationalError('CONFIG_INVALID', message, { hint: 'set CUBE_MANAGER_PORT and CUBE_WORKER_PORT apart' })
+  }
+  return { manager, workers }
 }
 
 /** Its documents name the variable of the host twice, once with the port in it. */
-function placeIn(env: NodeJS.ProcessEnv, prefix: string, usualPort: number): Place {
+function placeIn(env: NodeJS.ProcessEnv, prefix: string, usualPort: number, count: number): Place {
   const host = variableOf(env, `${prefix}_HOST`)
   const given = variableOf(env, `${prefix}_PORT`)
   const isPort = given === null && host !== null && /^\d+$/.test(host)
   const text = isPort ? host : given
   const port = text === null ? usualPort : Number(text)
-  if (!Number.isInteger(port) || port < 1 || port > 65_535 - WORKERS)
-    throw new OperationalError('CONFIG_INVALID', `${prefix}_PORT is no port: ${text}`)
+  const most = 65_536 - count
+  if (!Number.isInteger(port) || port < 1 || port > most)
+    throw new OperationalError('CONFIG_INVALID', `${prefix}_PORT must be a port from 1 to ${most}, not ${text}`)
   return { host: host === null || isPort ? '127.0.0.1' : host, port }
 }

@@ -1,8 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
-import type { EventDraft } from '../core/model/event.ts'
-import type { ServiceName, StoreRevision } from '../core/model/ids.ts'
+import type { Millis, ServiceName, StoreRevision } from '../core/model/ids.ts'
 import type { ManifestRevision } from '../core/model/manifest.ts'
-import { DESIRED_KEY, type Key, keyOf } from '../core/model/objects.ts'
+import { DESIRED_KEY, keyOf } from '../core/model/objects.ts'
 import { isEmptyPlan, type ManifestChange, type Plan } from '../core/model/plan.ts'
 import type { ServiceSpec } from '../core/model/service.ts'
 import { isTerminal } from '../core/model/task.ts'
@@ -160,60 +159,88 @@ function absent(writes: readonly Write[]): Commit {
   return { epoch: null, expect, writes, events: [] }
 }
 
+/** What a commit has of one matter. */
+type Part = Pick<Commit, 'writes' | 'expect' | 'events'>
+
+const NOTHING: Part = { writes: [], expect: [], events: [] }
+
 function pointerCommit(
   stage: Stage,
   staged: StoreRevision,
   basis: number,
   caller: Caller,
   requestHash: string,
-  deps: AcceptDeps,
+  { world, clock }: AcceptDeps,
 ): Commit {
-  const { world, clock } = deps
-  const { revision } = stage
   const now = clock.now()
-  const key = keyOf('manifest', revision.number)
-  const writes: Write[] = [
-    { put: DESIRED_KEY, value: { revision: revision.number } },
-    { put: key, value: { ...revision, state: 'progressing' } },
+  const parts = [
+    moved(stage, staged, basis, caller, now),
+    superseded(stage, caller, world, now),
+    triedAgain(stage, world, now),
+    remembered(stage, caller, requestHash, now),
   ]
-  const expect: { key: Key; revision: number }[] = [
-    { key: DESIRED_KEY, revision: basis },
-    { key, revision: staged },
-  ]
-  const event = (kind: EventDraft['kind'], number: number, message: string): EventDraft => ({
-    kind,
-    object: `manifest/${number}`,
-    service: null,
-    message,
-    by: caller.by,
-    at: now,
-  })
-  const events = [
-    event('manifest.accepted', revision.number, `manifest ${revision.number} was accepted: ${revision.cause}`),
-  ]
+  return {
+    epoch: null,
+    expect: parts.flatMap(({ expect }) => expect),
+    writes: parts.flatMap(({ writes }) => writes),
+    events: parts.flatMap(({ events }) => events),
+  }
+}
+
+/** The pointer, to a stage that is whole. */
+function moved({ revision }: Stage, staged: StoreRevision, basis: number, { by }: Caller, now: Millis): Part {
+  const { number, cause } = revision
+  const key = keyOf('manifest', number)
+  const message = `manifest ${number} was accepted: ${cause}`
+  return {
+    writes: [
+      { put: DESIRED_KEY, value: { revision: number } },
+      { put: key, value: { ...revision, state: 'progressing' } },
+    ],
+    expect: [
+      { key: DESIRED_KEY, revision: basis },
+      { key, revision: staged },
+    ],
+    events: [{ kind: 'manifest.accepted', object: key, service: null, message, by, at: now }],
+  }
+}
+
+/** The manifest before, if it was still on its way. */
+function superseded({ revision }: Stage, { by }: Caller, world: World, now: Millis): Part {
   const before = world.manifest(world.desired)
-  if (before?.state === 'progressing') {
-    const previous = keyOf('manifest', before.number)
-    const message = `manifest ${revision.number} took its place`
-    writes.push({ put: previous, value: { ...before, state: 'superseded', message, finishedAt: now } })
-    expect.push({ key: previous, revision: world.mirror.get(previous)?.revision ?? 0 })
-    events.push(event('manifest.superseded', before.number, `manifest ${before.number} is superseded: ${message}`))
+  if (before?.state !== 'progressing') return NOTHING
+  const key = keyOf('manifest', before.number)
+  const why = `manifest ${revision.number} took its place`
+  const message = `manifest ${before.number} is superseded: ${why}`
+  return {
+    writes: [{ put: key, value: { ...before, state: 'superseded', message: why, finishedAt: now } }],
+    expect: [{ key, revision: world.mirror.get(key)?.revision ?? 0 }],
+    events: [{ kind: 'manifest.superseded', object: key, service: null, message, by, at: now }],
   }
-  // Attempts that ended for good before now may be tried again: that is what applying once more means.
-  for (const name of stage.touched.slice(0, MAX_WRITES - 10)) {
-    const record = world.mirror.get(keyOf('service', name))
-    const ended = world.tasksOf(name).some((task) => isTerminal(task.status.state))
-    if (!ended) continue
-    const value = { name, attemptFloor: record?.value.attemptFloor ?? 0, retryAt: now }
-    writes.push({ put: keyOf('service', name), value })
-    expect.push({ key: keyOf('service', name), revision: record?.revision ?? 0 })
+}
+
+/** Attempts that ended for good before now may be tried again: that is what applying once more means. */
+function triedAgain({ touched }: Stage, world: World, now: Millis): Part {
+  const over = touched
+    .slice(0, MAX_WRITES - 10)
+    .filter((name) => world.tasksOf(name).some((task) => isTerminal(task.status.state)))
+    .map((name) => ({ name, key: keyOf('service', name), record: world.mirror.get(keyOf('service', name)) }))
+  return {
+    writes: over.map(({ name, key, record }) => ({
+      put: key,
+      value: { name, attemptFloor: record?.value.attemptFloor ?? 0, retryAt: now },
+    })),
+    expect: over.map(({ key, record }) => ({ key, revision: record?.revision ?? 0 })),
+    events: [],
   }
-  if (caller.idempotencyKey !== null) {
-    const record = { requestHash, status: 202, body: { revision: revision.number }, at: now }
-    writes.push({ put: keyOf('idempotency', caller.idempotencyKey), value: record })
-    expect.push({ key: keyOf('idempotency', caller.idempotencyKey), revision: 0 })
-  }
-  return { epoch: null, expect, writes, events }
+}
+
+/** The answer, for a caller who may ask the same again. */
+function remembered({ revision }: Stage, { idempotencyKey }: Caller, requestHash: string, now: Millis): Part {
+  if (idempotencyKey === null) return NOTHING
+  const key = keyOf('idempotency', idempotencyKey)
+  const value = { requestHash, status: 202, body: { revision: revision.number }, at: now }
+  return { writes: [{ put: key, value }], expect: [{ key, revision: 0 }], events: [] }
 }
 
 /**

@@ -7,7 +7,7 @@ import { parseJoinToken } from '../core/identity/join-token.ts'
 import type { CertificateAuthority, NodeIdentity } from '../core/model/identity.ts'
 import type { NodeId } from '../core/model/ids.ts'
 import { durableText } from '../drivers/durable-text.ts'
-import { type JoinOptions, joinCluster } from '../drivers/link/join.ts'
+import type { JoinOptions } from '../drivers/link/join.ts'
 import { newAuthorityRecord } from '../drivers/pki/authority-record.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
 import { describeCertificate, splitBundle } from '../drivers/pki/describe-certificate.ts'
@@ -38,6 +38,7 @@ export async function readIdentity(dataDir: string): Promise<Identity | null> {
 
 /** Joins a cluster and keeps the identity that it gives. */
 export async function joinAndKeep(dataDir: string, options: JoinOptions): Promise<Identity> {
+  const { joinCluster } = await import('../drivers/link/join.ts')
   const { clusterId, nodeId, identity } = await joinCluster(options)
   await keepServers(dataDir, options.servers)
   await new IdentityFiles(dataDir).write(identity)

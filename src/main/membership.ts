@@ -5,7 +5,6 @@ import { parseJoinSecret } from '../core/identity/cluster-secret.ts'
 import type { Millis, NodeId } from '../core/model/ids.ts'
 import { heartbeatFor, type Vigilance } from '../core/node/vigilance.ts'
 import { hostAndPort } from '../drivers/link/address.ts'
-import { dialLink } from '../drivers/link/dial.ts'
 import type { LinkListener } from '../drivers/link/listen.ts'
 import { localLink } from '../drivers/local-link.ts'
 import { keyedCertifier } from '../drivers/pki/certifier.ts'
@@ -28,7 +27,7 @@ import { answerSearches, searchServers } from './discovery.ts'
 import { foundAuthority, type Identity, joinAndKeep, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
 import { linkMetrics } from './link-metrics.ts'
-import { dialApi, type LinkProtocols, serveLink } from './link-service.ts'
+import type { LinkProtocols } from './link-service.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import type { JoinOptions, LinkOptions } from './node-process.ts'
 
@@ -156,7 +155,22 @@ export class Membership {
   ownLink(): Link {
     const server = this.#requireServer()
     const local = localLink((connection) => server.accept(connection))
-    const dial = dialLink({
+    let dialled: Promise<Link> | null = null
+    const others = (): Promise<Link> => {
+      dialled ??= this.#linkToOthers(server)
+      return dialled
+    }
+    return {
+      connect: async (calls) =>
+        server.leads || this.#identity === null ? local.connect(calls) : (await others()).connect(calls),
+      prefer: () => undefined,
+    }
+  }
+
+  /** What a machine that is alone never loads: the link and its forms take megabytes. */
+  async #linkToOthers(server: Server): Promise<Link> {
+    const { dialLink } = await import('../drivers/link/dial.ts')
+    return dialLink({
       servers: () => {
         const address = server.leader?.address ?? null
         return address === null || address === this.address ? [] : [address]
@@ -168,10 +182,6 @@ export class Membership {
       reachedWithinMs: LEADER_REACHED_WITHIN_MS,
       log: this.#log,
     })
-    return {
-      connect: (calls) => (server.leads || this.#identity === null ? local.connect(calls) : dial.connect(calls)),
-      prefer: () => undefined,
-    }
   }
 
   /** Listens for the other machines, if there may be some. The first server makes the authority before. */
@@ -195,6 +205,7 @@ export class Membership {
   }
 
   async #listenOn(link: LinkOptions, identity: Identity, server: Server): Promise<LinkListener> {
+    const { serveLink } = await import('./link-service.ts')
     const listener = await serveLink({
       host: link.host,
       port: link.port,
@@ -262,7 +273,10 @@ export class Membership {
     if (server === null || server.leads || address === null || address === this.address || this.#identity === null)
       return null
     const present = this.#identity
-    return () => dialApi(address, { present, revoked: server.revoked?.all ?? new Set() })
+    return async () => {
+      const { dialApi } = await import('./link-service.ts')
+      return dialApi(address, { present, revoked: server.revoked?.all ?? new Set() })
+    }
   }
 
   async close(): Promise<void> {

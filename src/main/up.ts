@@ -4,7 +4,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Api } from '../control/api.ts'
 import type { Server } from '../control/server.ts'
 import { OperationalError } from '../core/errors.ts'
-import { loadManifest } from '../core/manifest/load.ts'
 import type { TaskId } from '../core/model/ids.ts'
 import type { Manifest } from '../core/model/manifest.ts'
 import type { ServiceView } from '../core/model/view.ts'
@@ -47,7 +46,7 @@ export async function runUp(options: UpOptions): Promise<number> {
     process.stderr.write(`${line}\n`)
   }
   const token = join(options.dataDir, 'token')
-  const first = options.first === null ? null : readFirst(options.first)
+  const first = options.first === null ? null : await readFirst(options.first)
   if (options.listen !== null) await checkPortIsFree(options.listen)
   const node = await startNode(options, log, say)
   await keepName(options.dataDir, nodeName(options))
@@ -161,7 +160,8 @@ interface First {
   readonly manifest: Manifest
 }
 
-function readFirst({ file, text }: { readonly file: string; readonly text: string }): First {
+async function readFirst({ file, text }: { readonly file: string; readonly text: string }): Promise<First> {
+  const { loadManifest } = await import('../core/manifest/load.ts')
   const { manifest, problems } = loadManifest(text, file)
   if (manifest === null) throw new OperationalError('SPEC_INVALID', `${file} has problems`, { problems })
   return { file, text, manifest }

@@ -15,7 +15,7 @@ import { BUSYBOX_IMAGE } from './images.ts'
 
 const FOREVER = 'while :; do sleep 1000 & wait $!; done'
 const SERVE = 'trap "exit 0" TERM'
-const UNTIL_MS = 30_000
+const UNTIL_MS = 60_000
 const SIGTERM_BIT = 1n << 14n
 const SIGUSR1_BIT = 1n << 9n
 

@@ -60,7 +60,7 @@ function declare(): void {
     const server = machines.start(1, 'server', 'blue', BLUE)
     expect(await server.says()).toBe('answering')
     const before = (await server.ask()) as Condition
-    const flood = machines.start(0, 'flood', THERE, '50000')
+    const flood = machines.start(0, 'flood', THERE, '100000')
     expect(await flood.says()).toBe('flooding')
     // Its own machine, whose address is not the flood's.
     let over = false

@@ -123,7 +123,7 @@ etcdTests(() => {
   })
 
   test('while etcd is stopped in its tracks commits are answered in time and the lease is lost before it ends', async () => {
-    const store = await etcd.open({ requestTimeoutMs: 1_500, leaseTtlSeconds: 3 })
+    const store = await etcd.open({ requestTimeoutMs: 1_500, leaseTtlSeconds: 9 })
     expect(await said(store, [putService('a', 1)])).toBe('committed')
     const lease = await store.campaign('a', new AbortController().signal)
     const lost = once(lease.lost, 'abort')
@@ -132,11 +132,11 @@ etcdTests(() => {
     const answers = await Promise.all(
       Array.from({ length: 5 }, async (_, i) => ({ i, said: await said(store, [putService('a', 10 + i)]) })),
     )
-    expect(performance.now() - stoppedAt).toBeLessThan(2_500)
+    expect(performance.now() - stoppedAt).toBeLessThan(7_500)
     expect(answers.every(({ said: word }) => word === 'unknown' || word === 'UNAVAILABLE')).toBe(true)
     expect(answers.some(({ said: word }) => word === 'unknown')).toBe(true)
     await lost
-    expect(performance.now() - stoppedAt).toBeLessThan(3_000)
+    expect(performance.now() - stoppedAt).toBeLessThan(9_000)
     await etcd.signal('SIGCONT')
     // The one of unknown outcome may have landed; whatever is there now, the next commit follows it.
     const { revision } = await store.load()
@@ -162,7 +162,7 @@ etcdTests(() => {
   })
 
   test('the lease is renewed as often as was asked for', async () => {
-    const options = etcd.options({ leaseTtlSeconds: 6, renewIntervalMs: 100 })
+    const options = etcd.options({ leaseTtlSeconds: 60, renewIntervalMs: 100 })
     const store = await EtcdStore.open(options)
     const lease = await store.campaign('a', new AbortController().signal)
     const election = `${options.namespace}/election/`
@@ -171,10 +171,10 @@ etcdTests(() => {
     const id = Buffer.from(kvs[0]?.key ?? '', 'base64')
       .toString('utf8')
       .slice(election.length)
-    // Without the wish the first renewal would be due after 2 s, and etcd counts whole seconds.
-    await pause(1_500)
+    // Without the wish the first renewal would be due after 20 s, and 54 s would be left.
+    await pause(6_000)
     const { TTL } = await etcd.call('lease/timetolive', { ID: BigInt(`0x${id}`).toString() })
-    expect(Number(TTL)).toBe(5)
+    expect(Number(TTL)).toBeGreaterThan(55)
     await lease.release()
     await store.close()
   })
@@ -209,7 +209,7 @@ etcdTests(() => {
   })
 
   test('a commit whose answer was lost is found to have landed when etcd comes back in time', async () => {
-    const store = await etcd.open({ requestTimeoutMs: 8_000 })
+    const store = await etcd.open({ requestTimeoutMs: 60_000 })
     await commit(store, [putService('a', 1)])
     const words: string[] = []
     for (let round = 0; round < 5; round++) {
@@ -230,20 +230,20 @@ etcdTests(() => {
       code: 'UNAVAILABLE',
       message: expect.stringContaining('connection refused'),
     })
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(performance.now() - startedAt).toBeLessThan(3_500)
   })
 
   test('one dead endpoint among several does not matter', async () => {
     const store = await etcd.open({
       endpoints: [`127.0.0.1:${await freePort()}`, etcd.address],
-      requestTimeoutMs: 2_000,
+      requestTimeoutMs: 20_000,
     })
     expect(await said(store, [putService('a', 1)])).toBe('committed')
     await store.close()
   })
 
   test('what is written while etcd is gone is refused as unavailable, and nothing of it comes later', async () => {
-    const store = await etcd.open({ requestTimeoutMs: 600 })
+    const store = await etcd.open({ requestTimeoutMs: 2_000 })
     await commit(store, [putService('a', 1)])
     await etcd.signal('SIGKILL')
     const words = [await said(store, [putService('b', 1)]), await said(store, [putService('c', 1)])]

@@ -37,7 +37,7 @@ etcdTests(() => {
             (whole) => whole.revision,
             () => null,
           ),
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe(0)
     expect(next.endings).toBe(1)

@@ -12,7 +12,7 @@ import type { ZooKeeperOptions } from '../../src/store/zookeeper/zookeeper-store
 import { ZooKeeperStore } from '../../src/store/zookeeper/zookeeper-store.ts'
 
 /** Session timeout of the tests: long enough for a busy machine, short enough to wait for. */
-export const SESSION_MS = 2_000
+export const SESSION_MS = 4_000
 
 const opened: (() => Promise<void>)[] = []
 

@@ -1,8 +1,9 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { ClusterMetrics } from '../../src/cli/render/metrics.ts'
 import type { Event } from '../../src/core/model/event.ts'
-import type { TaskView } from '../../src/core/model/view.ts'
+import type { NodeView, TaskView } from '../../src/core/model/view.ts'
 import { etcdTests, sharedEtcd } from '../stores/etcd-tests.ts'
 import { type Gantry, tokenOf, until } from './gantry.ts'
 import { aMachine, aServer, aToken, readyNodes, type ServerMachine, WEB } from './machines.ts'
@@ -34,7 +35,7 @@ etcdTests(() => {
   let namespaces = 0
   /** A server that leads, one that follows, and a machine that is no server. */
   async function aCluster(): Promise<{ leader: ServerMachine; follower: ServerMachine; worker: Gantry }> {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '6s']
     store.push('--backend-namespace', `any${++namespaces}`)
     const leader = await aServer('a', store)
     const joining = ['--servers', leader.link, '--join-token-file', await aToken(leader.gantry, '--role', 'server')]
@@ -55,6 +56,8 @@ etcdTests(() => {
     const { leader, follower, worker } = await aCluster()
     for (const command of ['nodes', 'cluster', 'leader', 'health', 'services', 'tasks', 'metrics'])
       expect(await worker.run(command)).toMatchObject({ code: 0 })
+    expect((await worker.json<ClusterMetrics>('metrics')).nodes.map(({ why }) => why)).toEqual(['', '', ''])
+    expect((await worker.json<NodeView[]>('nodes')).map(({ role }) => role)).toEqual(['leader', 'server', 'agent'])
     for (const words of [
       ['revisions'],
       ['events'],

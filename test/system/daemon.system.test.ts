@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -23,6 +25,14 @@ async function aDaemon(): Promise<Gantry> {
   const gantry = await aMachine()
   onTestFinished(() => end(gantry, 'SIGINT'))
   return gantry
+}
+
+/** Runs a command that finds a text in its standard input, and resolves with its exit code. */
+async function runWith(input: string, { program, env }: Gantry, ...words: string[]): Promise<number | null> {
+  const child = spawn(process.execPath, [program, ...words], { env, stdio: ['pipe', 'ignore', 'ignore'] })
+  child.stdin.end(input)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return code
 }
 
 test('a server in the background is one process, which its pid file ends, and whose tasks go on or are stopped', async () => {
@@ -81,3 +91,21 @@ test('an agent in the background has joined when the command returns', async () 
     (names) => names.join() === 's,w',
   )
 })
+
+test('what comes by standard input reaches the process in the background, and nobody else can read it there', async () => {
+  const server = await aServer('s', [])
+  const agent = await aDaemon()
+  const token = readFileSync(await aToken(server.gantry), 'utf8')
+  const words = ['agent', '-d', '--name', 'w', '--servers', server.link, '--join-token-file', '-']
+  expect(await runWith('no token', agent, ...words)).not.toBe(0)
+  expect(await runWith(token, agent, ...words)).toBe(0)
+  for (const shown of ['cmdline', 'environ'])
+    expect(readFileSync(`/proc/${pidOf(agent)}/${shown}`, 'utf8')).not.toContain(token.trim())
+  await until(
+    () => readyNodes(server.gantry),
+    (names) => names.join() === 's,w',
+  )
+  const alone = await aDaemon()
+  expect(await runWith('services: { web: { command: [sleep, "1000"] } }', alone, 'up', '-d', '--first', '-')).toBe(0)
+  expect(await alone.json<TaskView[]>('tasks')).toMatchObject([{ service: 'web' }])
+}, 60_000)

@@ -151,7 +151,8 @@ etcdTests(() => {
     const server = ['--seeds', `127.0.0.6:${link}`, '--public-address', '127.0.0.6', '--role', 'server']
     const where = ['--volume', volume, '--token-file', secret, '--listen', `127.0.0.1:${api}`]
     try {
-      expect(await gantry.run('install', ...where, ...server)).toMatchObject({ code: 0 })
+      const { code, stderr } = await gantry.run('install', ...where, ...server)
+      expect(code, stderr).toBe(0)
       const [running] = processesOf(['up', '--config', join(volume, 'gantry.yaml')])
       process.kill(running?.pid ?? 0, 'SIGTERM')
       const ports = ['--etcd-client-port', String(client), '--etcd-peer-port', String(peer)]

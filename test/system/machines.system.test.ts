@@ -15,7 +15,7 @@ etcdTests(() => {
 
   let namespaces = 0
   const aStore = (): string[] => {
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '6s']
     return [...store, '--backend-namespace', `machines${++namespaces}`]
   }
 

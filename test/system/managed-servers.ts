@@ -96,7 +96,7 @@ export async function membersOf(server: Gantry): Promise<string[]> {
   )
 }
 
-/** Servers look at each other every two seconds. */
+/** A server that has just started may not answer yet. */
 export async function expectMembers(server: Gantry, expected: readonly string[]): Promise<void> {
   await until(
     () => membersOf(server),

@@ -16,7 +16,7 @@ const WEB = `services:
 let gantry: Gantry
 beforeAll(async () => {
   gantry = await aGantry({ GANTRY_RUNTIME: 'process' })
-  await gantry.up('--placement', 'core', '--label', 'disk=hdd')
+  await gantry.up('--name', 'first', '--placement', 'core', '--label', 'disk=hdd')
   const file = join(gantry.dataDir, 'web.yaml')
   writeFileSync(file, WEB)
   await gantry.run('apply', '-c', file, '--yes')
@@ -49,7 +49,7 @@ test('a drain by force says what is left, and its exit code is the truth; activa
   await until(running, (ids) => ids.join() === 'logs.1.2,web.1.1,web.2.1')
 })
 
-test('what is set of a node outlives a new start with other options', async () => {
+test('what is set of a node, and its name, outlive a new start with other options', async () => {
   expect((await gantry.run('node', 'label', '1', 'disk=ssd', 'rack=a', '--yes')).code).toBe(0)
   expect((await gantry.run('node', 'set', '1', '--placement', 'edge', '--zone', 'a', '--yes')).code).toBe(0)
   await gantry.end('SIGKILL')
@@ -58,7 +58,19 @@ test('what is set of a node outlives a new start with other options', async () =
     () => gantry.json<NodeView>('nodes', '1'),
     ({ status }) => status === 'ready',
   )
-  expect(node).toMatchObject({ placement: 'edge', zone: 'a', labels: { disk: 'ssd', rack: 'a' } })
+  expect(node).toMatchObject({ name: 'first', placement: 'edge', zone: 'a', labels: { disk: 'ssd', rack: 'a' } })
+})
+
+test('what was set of a node is taken back to what its agent says', async () => {
+  const { code, stderr } = await gantry.run('node', 'set', '1', '--reset', 'placement', '--reset', 'zone', '--yes')
+  expect(code).toBe(0)
+  expect(stderr).toContain('placement: edge → core (as its agent says)')
+  expect(stderr).toContain('zone: a → none (as its agent says)')
+  expect(await gantry.json<NodeView>('nodes', '1')).toMatchObject({ role: 'leader', placement: 'core', zone: null })
+  expect(await gantry.run('node', 'set', '1', '--zone', 'b', '--reset', 'zone')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('zone is either set or reset'),
+  })
 })
 
 test('a plan of a node is kept, refused when the world moved, and carried out by apply', async () => {

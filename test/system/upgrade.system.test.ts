@@ -12,7 +12,7 @@ etcdTests(() => {
 
   test('servers and agents get a new version in any order, nothing restarts, and then there is no way back', async () => {
     const next = await buildNextProgram()
-    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '2s']
+    const store = ['--backend-type', 'etcd', '--etcd-endpoints', etcd().address, '--leader-ttl', '6s']
     const first = await aServer('a', store)
     const joining = ['--servers', first.link, '--join-token-file']
     const second = await aServer('b', store, ...joining, await aToken(first.gantry, '--role', 'server'))
@@ -61,7 +61,7 @@ etcdTests(() => {
       (names) => names.length === 3,
     )
     expect(await leaderOf(first.gantry)).toBe('a')
-    expect(await upgrade('--wait', '--yes', '--timeout', '30s')).toMatchObject({
+    expect(await upgrade('--wait', '--yes', '--timeout', '90s')).toMatchObject({
       code: 0,
       stderr: expect.stringContaining('The cluster is at level 2'),
     })

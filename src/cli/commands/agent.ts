@@ -75,7 +75,8 @@ function serversAt(url: string | undefined): readonly string[] {
   if (url === undefined) return []
   const whole = /^[a-z]+:\/\//.test(url) ? url : `link://${url}`
   const { hostname, port, protocol } = URL.canParse(whole) ? new URL(whole) : { hostname: '', port: '', protocol: '' }
-  if (hostname === '') throw new OperationalError('USAGE', `--master-url ${url} names no server`)
+  const isKnown = ['http:', 'https:', 'link:'].includes(protocol)
+  if (hostname === '' || !isKnown) throw new OperationalError('USAGE', `--master-url ${url} names no server`)
   const beside = `${hostname}:${LINK_PORT}`
   // A URL of the web is that of the API; it may still be the port for machines.
   if (protocol === 'http:' || protocol === 'https:') return port === '' ? [beside] : [beside, `${hostname}:${port}`]

@@ -15,6 +15,8 @@ interface Flags {
 }
 
 const INTERRUPTED = 130
+/** Of a program that a signal ended: this and the number of the signal. */
+const KILLED = 128
 /** Nodes that are asked at the same time. */
 const AT_ONCE = 32
 
@@ -61,8 +63,8 @@ function chooseNodes(list: string | null, nodes: readonly NodeView[]): readonly 
   const there = nodes.filter(({ status }) => status !== 'removed')
   if (list === 'all') return there
   if (list !== null) {
-    const names = [...new Set(list.split(',').map((part) => part.trim()))]
-    return names.map((name) => nodeNamed(name, there))
+    // A node may be named twice, by its id and by its name.
+    return [...new Set(list.split(',').map((part) => nodeNamed(part.trim(), there)))]
   }
   const withDocker = there.filter(({ runtimes }) => runtimes.some(({ kind }) => kind === 'docker'))
   if (withDocker.length > 0) return withDocker
@@ -113,6 +115,7 @@ async function runOn(
   const cutters = { stdout: new LineCutter(), stderr: new LineCutter() }
   const write = (stream: 'stdout' | 'stderr', lines: readonly string[]): boolean =>
     lines.length === 0 || process[stream].write(lines.map((line) => `${prefix}${line}\n`).join(''))
+  const begunAt = performance.now()
   try {
     const session = await client.docker(node.id, wanted)
     open.add(session)
@@ -120,7 +123,10 @@ async function runOn(
     for await (const { stream, data } of session.output)
       if (!write(stream, cutters[stream].push(data))) await drained(stream)
     open.delete(session)
-    return await session.exit
+    const code = await session.exit
+    if (code >= KILLED && performance.now() - begunAt >= wanted.timeoutMs)
+      process.stderr.write(`${prefix}It was ended: it took longer than ${wanted.timeoutMs / 1_000} s (--timeout).\n`)
+    return code
   } catch (error) {
     if (interrupted.aborted) return 1
     if (!(error instanceof OperationalError)) throw error

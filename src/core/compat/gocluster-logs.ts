@@ -29,8 +29,16 @@ export function goclusterLogLine({ level, message, timestamp, source }: Gocluste
 export function isAboutNode(event: Event, node: Pick<Node, 'id' | 'name'>, tasks: ReadonlySet<string>): boolean {
   const { object, by, kind, message } = event
   if (object === `node/${node.id}` || by === `agent ${node.id}`) return true
-  if (kind === 'leader.elected' && message.includes(node.name)) return true
+  if (kind === 'leader.elected' && message.startsWith(`${node.name} leads`)) return true
   return object.startsWith('task/') && tasks.has(object.slice('task/'.length))
+}
+
+/** When a node that is away was last known to answer: what users do to its record says nothing of it. `events`: the oldest first. */
+export function lastWordOf(node: Pick<Node, 'id' | 'joinedAt'>, events: readonly Event[]): Millis {
+  const own = events.findLast(
+    ({ object, by }) => object === `node/${node.id}` && (by === 'control' || by === `agent ${node.id}`),
+  )
+  return own?.at ?? node.joinedAt
 }
 
 function levelOf(kind: EventKind): GoclusterLog['level'] {

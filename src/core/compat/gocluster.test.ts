@@ -4,7 +4,7 @@ import { EVENT_KINDS, type Event } from '../model/event.ts'
 import type { Node } from '../model/node.ts'
 import { VIGILANCES } from '../node/vigilance.ts'
 import { viewSettings } from '../settings/settings.ts'
-import { goclusterLogLine, goclusterLogs, isAboutNode } from './gocluster-logs.ts'
+import { goclusterLogLine, goclusterLogs, isAboutNode, lastWordOf } from './gocluster-logs.ts'
 import { goclusterMetrics } from './gocluster-metrics.ts'
 import {
   type GoclusterView,
@@ -185,7 +185,18 @@ test('what is about a node is told of it, and printed on one line', () => {
   expect(about({ object: 'task/web.2.1', by: 'agent 1' })).toBe(true)
   expect(about({ object: 'node/1' })).toBe(true)
   expect(about({ object: 'leader/self', kind: 'leader.elected', message: 'node-1:7946 leads' })).toBe(true)
+  expect(about({ object: 'leader/self', kind: 'leader.elected', message: 'a-node-1:7946 leads' })).toBe(false)
   expect(about({ object: 'service/web' })).toBe(false)
   const [line] = goclusterLogs([event({})], (at) => `at ${at}`).map(goclusterLogLine)
   expect(line).toBe('at 5 INFO it runs (task/web.1.1)')
+})
+
+test('a node that is away was seen last when it said something or was missed, not when a user changed its record', () => {
+  const event = (at: number, by: string, object = 'node/1'): Event => ({
+    ...{ id: String(at), kind: 'node.changed', object, service: null, message: '', by, at },
+  })
+  const node = aNode({ id: 1, joinedAt: 2 })
+  expect(lastWordOf(node, [event(5, 'agent 1'), event(7, 'ann'), event(8, 'agent 1', 'node/2')])).toBe(5)
+  expect(lastWordOf(node, [event(5, 'agent 1'), event(6, 'control'), event(7, 'ann')])).toBe(6)
+  expect(lastWordOf(node, [event(7, 'ann')])).toBe(2)
 })

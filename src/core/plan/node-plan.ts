@@ -42,69 +42,54 @@ interface Move {
   readonly lost: readonly Task[]
 }
 
+/** What a change sets off among the services. */
+interface Course {
+  readonly moves: readonly Move[]
+  /** What stops on the node itself. */
+  readonly leaving: readonly Task[]
+  readonly actions: readonly PlanAction[]
+  readonly rehearsal: ReturnType<typeof rehearse>
+}
+
 /** Computes all that a change of a node would do. Throws as `nodeTarget` does. */
 export function computeNodePlan(input: NodePlanInput): Plan {
-  const { clusterId, desiredRevision: baseRevision, change, tasks } = input
+  const { clusterId, desiredRevision: baseRevision, change, tasks, servers, connected } = input
   const nodes = [...input.nodes].sort((a, b) => a.id - b.id)
   const target = nodeTarget(change, nodes, input.dismissed)
-  const after = nodesAfter(nodes, target)
-  const moves = movesOf(input, nodes, after, target)
-  const leaving = moves.flatMap(({ changes: { outdated, surplus } }) =>
-    [...outdated, ...surplus].filter(({ node }) => node === target.from.id),
-  )
-  const actions = moves.map((move) => actionOf(move, tasks, after, target))
-  const services = moves.map(({ spec: to, changes }) => ({ to, changes }))
-  const rehearsal = rehearse({
-    clusterId,
-    services,
-    tasks: tasks.filter((task) => !isLost(task, target)),
-    nodes: after,
-  })
+  const { moves, leaving, actions, rehearsal } = courseOf(input, nodes, target)
   const refused = firstOfEach(rehearsal.notes)
   const refusals = refused.filter(({ service }) => leaving.some((task) => task.service === service))
-  const situation = {
-    change,
-    target,
-    nodes,
-    tasks,
-    servers: input.servers,
-    connected: input.connected,
-    leaving,
-    refusals,
-  }
-  const objections = nodeObjections(situation)
+  const objections = nodeObjections({ change, target, nodes, tasks, servers, connected, leaving, refusals })
   const nodeAction = nodeActionOf(change, target, tasks, leaving)
-  const facts = factsOf(
-    baseRevision,
-    actions.map(({ service }) => service),
-    tasks,
-    nodes,
-  )
   const touched = nodeAction === null ? [] : [nodeAction]
+  const services = actions.map(({ service }) => service)
+  const facts = factsOf(baseRevision, services, tasks, nodes)
+  const moved = moves.map(({ spec: { name } }) => name)
+  const others = refused.filter((note) => !refusals.includes(note))
   return {
-    id: contentHash({
-      clusterId,
-      baseRevision,
-      change,
-      facts,
-      touched,
-      moved: moves.map(({ spec: { name } }) => name),
-    }),
-    clusterId,
-    baseRevision,
-    change,
-    actions,
+    id: contentHash({ clusterId, baseRevision, change, facts, touched, moved }),
+    ...{ clusterId, baseRevision, change, actions, facts },
     nodes: touched,
     level: null,
     summary: countActions(actions),
     pulls: missingImages(rehearsal, input),
-    notes: [
-      ...objections.notes,
-      ...refused.filter((note) => !refusals.includes(note)),
-      ...awayNotes(input, target, leaving),
-    ],
+    notes: [...objections.notes, ...others, ...awayNotes(input, target, leaving)],
     blockers: objections.blockers,
-    facts,
+  }
+}
+
+function courseOf(input: NodePlanInput, nodes: readonly Node[], target: NodeTarget): Course {
+  const { clusterId, tasks } = input
+  const after = nodesAfter(nodes, target)
+  const moves = movesOf(input, nodes, after, target)
+  const ending = moves.flatMap(({ changes: { outdated, surplus } }) => [...outdated, ...surplus])
+  const services = moves.map(({ spec: to, changes }) => ({ to, changes }))
+  const kept = tasks.filter((task) => !isLost(task, target))
+  return {
+    moves,
+    leaving: ending.filter(({ node }) => node === target.from.id),
+    actions: moves.map((move) => actionOf(move, tasks, after, target)),
+    rehearsal: rehearse({ clusterId, services, tasks: kept, nodes: after }),
   }
 }
 

@@ -64,31 +64,11 @@ export interface LinkListener {
  * an address that is not this machine's or a heartbeat out of range.
  */
 export async function listenForAgents(options: ListenOptions): Promise<LinkListener> {
-  const { protocols, log, limits = CONNECTION_LIMITS } = options
   checkHeartbeat(options.heartbeatMs())
-  const count = new ConnectionCount(limits)
   const open = new Set<Socket>()
   const hearing = new Hearing(options.heartbeatMs)
   const door: Door = { options, identity: options.identity, known: new Map(), hearing }
-  const server = createServer(
-    {
-      ...mutualTls(options.identity),
-      // Who has no certificate yet may ask for one; who is let in to what is decided when it is known who it is.
-      rejectUnauthorized: false,
-      ALPNProtocols: [LINK_PROTOCOL, ...Object.keys(protocols)],
-      handshakeTimeout: BEGIN_WITHIN_MS,
-    },
-    (socket) => admit(socket, door),
-  )
-  server.on('connection', (socket: Socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
-    if (!count.admit(socket)) socket.destroy()
-  })
-  server.on('tlsClientError', (error, socket) => {
-    log.debug('no TLS', { from: socket.remoteAddress ?? '', reason: error.message })
-    socket.destroy()
-  })
+  const server = newServer(door, open)
   const port = await listen(server, options)
   return {
     port,
@@ -119,6 +99,32 @@ interface Door {
   /** Connections of those who are believed, and how they are ended. */
   readonly known: Map<CertificateTerms, (reason: string) => void>
   readonly hearing: Hearing
+}
+
+/** Connections are in `open` for as long as they are. */
+function newServer(door: Door, open: Set<Socket>): Server {
+  const { identity, protocols, log, limits = CONNECTION_LIMITS } = door.options
+  const count = new ConnectionCount(limits)
+  const server = createServer(
+    {
+      ...mutualTls(identity),
+      // Who has no certificate yet may ask for one; who is let in to what is decided when it is known who it is.
+      rejectUnauthorized: false,
+      ALPNProtocols: [LINK_PROTOCOL, ...Object.keys(protocols)],
+      handshakeTimeout: BEGIN_WITHIN_MS,
+    },
+    (socket) => admit(socket, door),
+  )
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    if (!count.admit(socket)) socket.destroy()
+  })
+  server.on('tlsClientError', (error, socket) => {
+    log.debug('no TLS', { from: socket.remoteAddress ?? '', reason: error.message })
+    socket.destroy()
+  })
+  return server
 }
 
 /** What is to be thought of whoever has dialled. */

@@ -215,16 +215,22 @@ export class ProcessTable {
   #tickLater(): void {
     if (this.#closed) return
     const { clock, largestLogBytes, log } = this.#machine
-    this.#cancelTick = clock.callAt(clock.now() + TICK_MS, () => {
-      const processes = [...this.#entries.values()].flatMap((entry) => ('process' in entry ? [entry.process] : []))
-      this.#ticks += 1
-      const atAll = this.#ticks % LOOK_EVERY_TICKS === 0
+    // Where all are silent there is nothing to do between two looks at all of them.
+    const ticks = this.#processes().some(({ isWriting }) => isWriting) ? 1 : LOOK_EVERY_TICKS - this.#ticks
+    this.#cancelTick = clock.callAt(clock.now() + ticks * TICK_MS, () => {
+      this.#ticks = (this.#ticks + ticks) % LOOK_EVERY_TICKS
+      const atAll = this.#ticks === 0
+      const processes = this.#processes().filter(({ isWriting }) => atAll || isWriting)
       if (atAll) for (const process of processes) process.lookForEnd()
       Promise.all(processes.map((process) => process.tendLogs(largestLogBytes, atAll)))
         // A full disk, or a directory that is being removed: tried again at the next tick.
         .catch((error: unknown) => log.debug('the log of a process could not be kept', { error }))
         .finally(() => this.#tickLater())
     })
+  }
+
+  #processes(): SupervisedProcess[] {
+    return [...this.#entries.values()].flatMap((entry) => ('process' in entry ? [entry.process] : []))
   }
 
   /** One change of the table at a time. */

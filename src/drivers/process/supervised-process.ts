@@ -107,6 +107,11 @@ export class SupervisedProcess {
     return isAlive(run.program) || (isAlive(run.shim) && !existsSync(join(this.directory.state, 'exit')))
   }
 
+  /** Whether it has been started and its end has not been found out. */
+  get #isOpen(): boolean {
+    return this.#run !== null && this.#closure === null
+  }
+
   /** Calls when it may have started or ended. Returns a function that ends it. */
   onChange(call: () => void): () => void {
     this.#changeCalls.add(call)
@@ -121,19 +126,23 @@ export class SupervisedProcess {
 
   /** Looks whether it ended unnoticed. The end of a shim that is our child does not go unnoticed. */
   lookForEnd(): void {
-    const isOpen = this.#run !== null && this.#closure === null
-    if (isOpen && this.#shim === null && !this.isRunning()) this.#announce()
+    if (this.#isOpen && this.#shim === null && !this.isRunning()) this.#announce()
+  }
+
+  /** Whether one of its logs had grown when it was looked at last. */
+  get isWriting(): boolean {
+    return this.#isOpen && this.logs.some((log) => log.isGrowing)
   }
 
   /** Notes how far its logs have grown, those that are silent only `atAll`, and rotates those that are too large. */
   async tendLogs(largestLogBytes: number, atAll: boolean): Promise<void> {
-    if (this.#run === null || this.#closure !== null) return
+    if (!this.#isOpen) return
     const large = this.logs.filter((log) => (atAll || log.isGrowing) && log.mark() > largestLogBytes)
     for (const log of large) await log.rotate(largestLogBytes)
   }
 
   async container(): Promise<Container> {
-    if (this.#run !== null && this.#closure === null && !this.isRunning()) await this.#inTurn(() => this.#close())
+    if (this.#isOpen && !this.isRunning()) await this.#inTurn(() => this.#close())
     const { taskId, specHash } = this.order
     const run = this.#run
     const closure = this.#closure

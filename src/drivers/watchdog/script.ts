@@ -54,15 +54,15 @@ while [ "$idle" -lt 60 ]; do
   [ -d "$dir" ] || exit 0
   read -r up _ </proc/uptime
   up=\${up%%.*}
-  for file in "$dir"/*.deadline; do
-    [ -e "$file" ] || continue
+  for order in "$dir"/*.deadline; do
+    [ -e "$order" ] || continue
     idle=0
-    read -r at id run <"$file" || continue
+    read -r at id run <"$order" || continue
     [ "$up" -ge "$at" ] || continue
     kill_group "$id"
     [ -z "$run" ] || kill_session "$run"
     # A start that was on its way may still come.
-    [ "$up" -lt $((at + 120)) ] || rm -f "$file"
+    [ "$up" -lt $((at + 120)) ] || rm -f "$order"
   done
   sleep 1
 done

@@ -38,6 +38,15 @@ test('kills a program with all of its session when its deadline has passed, and 
   expect(other.exitCode ?? other.signalCode).toBeNull()
 }, 30_000)
 
+test('forgets a deadline that has passed two minutes ago', async () => {
+  const program = aProgram('exec sleep 1000')
+  recordRun('db.1.1', program)
+  const ended = once(program, 'exit')
+  await watchdog.arm([{ kind: 'process', containerId: 'db.1.1', at: watchdog.uptime() - 130_000 }])
+  await ended
+  await expect.poll(async () => (await watchdog.armed()).size, { timeout: 10_000 }).toBe(0)
+}, 30_000)
+
 test('lets a program run whose deadline is moved, and goes on when the one who armed it is gone', async () => {
   const program = aProgram('exec sleep 1000')
   const later = aProgram('exec sleep 1000')

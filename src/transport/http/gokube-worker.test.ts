@@ -48,3 +48,14 @@ test('a worker of gokube serves nothing else', async () => {
   for (const path of ['/api/v1/cluster', '/metrics', '/api/status', '/api/v1/join-tokens'])
     expect((await ask({ url: worker.address ?? '', path, headers: json })).status).toBe(404)
 })
+
+test('a task that waits for its worker is shown there, and can be stopped', async () => {
+  const ID = '0b7c0000-0000-4000-8000-000000000002'
+  const Task = { ID, Name: 'large', Image: 'example/large:1', Memory: 2 ** 50 }
+  const send = (method: string, path: string, body?: string) =>
+    ask({ url: worker.address ?? '', method, path, headers: json, ...(body === undefined ? {} : { body }) })
+  expect((await send('POST', '/task', JSON.stringify({ State: 2, Task }))).status).toBe(201)
+  expect(JSON.parse((await send('GET', '/task')).text)).toMatchObject([{ ID, State: 0 }])
+  expect((await send('DELETE', `/task/${ID}`)).status).toBe(204)
+  expect(bed.api.dispatched(ID).dispatch.desired).toBe('stopped')
+})

@@ -6,7 +6,6 @@ import type { Api } from '../../control/api.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { Log } from '../../ports/log.ts'
-import type { WireMetric } from '../wire.ts'
 import { createApp, type Serve } from './app.ts'
 import { Gate, isLoopback, type Token } from './auth.ts'
 import { ExecSockets } from './exec-upgrade.ts'
@@ -78,7 +77,7 @@ const ANSWER_WITHIN_MS = 30_000
 /** Serves the API on a TCP port and on a socket. Throws PORT_IN_USE, CONFIG_INVALID. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   checkExposure(options)
-  const { api, log, version } = options
+  const { api, log } = options
   const closing = new AbortController()
   const local = new WeakMap<IncomingMessage, string>()
   const peers = new WeakMap<Duplex, string>()
@@ -90,16 +89,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     now: options.now ?? Date.now,
   })
   const requests = new RequestCounter()
-  const more = options.routes === undefined ? [eventLoopDelay(), ...(options.metrics ?? [])] : []
-  const self = options.serverName ?? null
-  const metrics = (): readonly WireMetric[] => metricFamilies(api, requests, gate, { version, self, more })
-  const all = allRoutes({
-    version,
-    ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
-    openapi: () => openApiDocument(all, version),
-    metrics,
-  })
-  const routes = options.routes ?? all
+  const routes = options.routes ?? wholeApi(options, gate, requests)
   const app = createApp({
     api,
     log,
@@ -115,22 +105,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const exec = new ExecSockets({ api, newRequestId, admit: (request) => admitUpgrade(request, gate, local) })
   const servers: Server[] = []
   const serve: Serve = (request, response) => app.routing(request, response)
-  const serveTrusted: Serve = (request, response) => {
-    local.set(request, askedBy(request))
-    serve(request, response)
-  }
   const ofItself = new Set(routes.filter((route) => route.ofItself).map(({ path }) => path))
   const listening = { exec, local, nodeOf, servers, serve, gate, ofItself }
-  const passed = orElsewhere(options, listening)
-  const inner = {
-    trusted: await newInnerServer({ request: serveTrusted, upgrade: upgradeHere(exec) }, exec, options.limits),
-    other: await newInnerServer(passed, exec, options.limits),
-  }
-  inner.trusted.prependListener('upgrade', (request) => local.set(request, askedBy(request)))
-  const take: HttpServer['take'] = (socket, { name, trusted }) => {
-    if (!trusted) peers.set(socket, name)
-    ;(trusted ? inner.trusted : inner.other).emit('connection', socket)
-  }
+  const take = await takeOver(options, listening, peers)
   const close = async (): Promise<void> => {
     closing.abort(new OperationalError('UNAVAILABLE', 'the server is going down'))
     exec.close()
@@ -143,6 +120,43 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** All routes, and what is measured of them and of this process. */
+function wholeApi(options: HttpOptions, gate: Gate, requests: RequestCounter): readonly Route[] {
+  const { api, version, serverName } = options
+  const more = [eventLoopDelay(), ...(options.metrics ?? [])]
+  const self = serverName ?? null
+  const all: readonly Route[] = allRoutes({
+    version,
+    ...(serverName === undefined ? {} : { serverName }),
+    openapi: () => openApiDocument(all, version),
+    metrics: () => metricFamilies(api, requests, gate, { version, self, more }),
+  })
+  return all
+}
+
+/** Serves connections that come another way. Of those who are not trusted it is noted in `peers` which node they are. */
+async function takeOver(
+  options: HttpOptions,
+  listening: Listening,
+  peers: WeakMap<Duplex, string>,
+): Promise<HttpServer['take']> {
+  const { exec, local, serve } = listening
+  const trusting: Serving = {
+    request: (request, response) => {
+      local.set(request, askedBy(request))
+      serve(request, response)
+    },
+    upgrade: upgradeHere(exec),
+  }
+  const trusted = await newInnerServer(trusting, exec, options.limits)
+  const other = await newInnerServer(orElsewhere(options, listening), exec, options.limits)
+  trusted.prependListener('upgrade', (request) => local.set(request, askedBy(request)))
+  return (socket, peer) => {
+    if (!peer.trusted) peers.set(socket, peer.name)
+    ;(peer.trusted ? trusted : other).emit('connection', socket)
   }
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Api } from '../../../control/api.ts'
-import { goclusterLogLine, goclusterLogs, isAboutNode } from '../../../core/compat/gocluster-logs.ts'
+import { goclusterLogLine, goclusterLogs, isAboutNode, lastWordOf } from '../../../core/compat/gocluster-logs.ts'
 import { goclusterMetrics } from '../../../core/compat/gocluster-metrics.ts'
 import {
   type GoclusterNode,
@@ -202,11 +202,8 @@ function envelope<T>(data: T): Enveloped<T> {
 function goclusterView(api: Api, serverName: string | null): GoclusterView {
   const view = api.cluster()
   const now = Date.now()
-  const lastSeenAt: GoclusterView['lastSeenAt'] = ({ id, status, joinedAt }) => {
-    if (status !== 'unreachable') return now
-    const [newest] = api.events({ after: null, service: null, object: `node/${id}`, limit: 1 })
-    return newest?.at ?? joinedAt
-  }
+  const lastSeenAt: GoclusterView['lastSeenAt'] = (node) =>
+    node.status === 'unreachable' ? lastWordOf(node, api.events({ ...ALL_EVENTS, object: `node/${node.id}` })) : now
   return { view, self: serverName ?? view.leadership.holder, now, lastSeenAt, iso }
 }
 

@@ -25,8 +25,8 @@ export function gokubeWorkerRoutes(name: string): readonly Route[] {
       summary: 'The tasks of this worker.',
       response: listOf(gokubeTaskForm),
       handle: (api) => {
-        const { id } = nodeOf(api, name)
-        return api.dispatches().flatMap((dispatch) => (isOn(dispatch, id) ? [viewTask(api, dispatch.id)] : []))
+        const node = nodeOf(api, name)
+        return api.dispatches().flatMap((dispatch) => (isOn(dispatch, node) ? [viewTask(api, dispatch.id)] : []))
       },
     }),
     jsonRoute({
@@ -37,8 +37,7 @@ export function gokubeWorkerRoutes(name: string): readonly Route[] {
       params: byTaskId,
       response: z.null(),
       handle: async (api, { params, caller }) => {
-        const { id } = nodeOf(api, name)
-        if (!isOn(api.dispatched(params.taskId).dispatch, id))
+        if (!isOn(api.dispatched(params.taskId).dispatch, nodeOf(api, name)))
           throw new OperationalError('NOT_FOUND', `task ${params.taskId} is not on ${name}`)
         await stopTask(api, params.taskId, caller)
         return null
@@ -61,6 +60,8 @@ function nodeOf(api: Api, name: string): NodeView {
   return node
 }
 
-function isOn({ task }: DispatchView, node: number): boolean {
-  return task?.node === node
+/** Also a task that waits for this worker, because it was started here. */
+function isOn({ task, spec }: DispatchView, { id, placement }: NodeView): boolean {
+  const at = task?.node ?? null
+  return at === null ? spec.placements.includes(placement) : at === id
 }
