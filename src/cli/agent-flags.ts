@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { OperationalError } from '../core/errors.ts'
+import { whyNoNodeName } from '../core/manifest/names.ts'
 import type { Role } from '../core/model/identity.ts'
 import type { DiscoveryOptions } from '../main/discovery.ts'
 import { installPaths } from '../main/install/paths.ts'
@@ -11,7 +12,8 @@ import type { AgentFile } from './agent-file.ts'
 import type { Context } from './context.ts'
 import { readInput } from './files.ts'
 import { variableOf } from './globals.ts'
-import { list, pair } from './values.ts'
+import { addressWord, labelWord, nodeNameWord, placementWord, placeWord } from './node-words.ts'
+import { list } from './values.ts'
 
 /** Options of everything that runs an agent. */
 export interface AgentFlags {
@@ -33,12 +35,12 @@ export interface AgentFlags {
 /** Gives a command the options of `AgentFlags`. */
 export function withAgentFlags(command: Command): Command {
   return command
-    .option('--name <name>', 'name of this node (default: as before, at first <hostname>:7946)')
-    .option('--placement <name>', 'role of this node (default: default)')
-    .option('--public-address <address>', 'address of this node for the outside')
-    .option('--region <name>', 'region that this node is in')
-    .option('--zone <name>', 'zone that this node is in')
-    .option('--label <key=value>', 'label of this node; may be repeated', pair)
+    .option('--name <name>', 'name of this node (default: as before, at first <hostname>:7946)', nodeNameWord)
+    .option('--placement <name>', 'role of this node (default: default)', placementWord)
+    .option('--public-address <address>', 'address of this node for the outside', addressWord)
+    .option('--region <name>', 'region that this node is in', placeWord)
+    .option('--zone <name>', 'zone that this node is in', placeWord)
+    .option('--label <key=value>', 'label of this node; may be repeated', labelWord)
     .option('--runtime <list>', 'what may run tasks: docker, process (GANTRY_RUNTIME; default: both)')
     .option('--servers <list>', 'servers of a cluster to join, host or host:7947; may be repeated', servers)
     .option('--join-token-file <file>', 'file with the join token or the cluster secret; - is standard input')
@@ -134,10 +136,9 @@ export function secretIn(file: string | undefined): string | null {
   return file === undefined ? null : readInput(file).trim()
 }
 
-/** A name stands in command lines, addresses and listings. */
+/** One that stands in a file has not been looked at. */
 function nodeName(name: string | null): string | null {
-  if (name === null || /^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/.test(name)) return name
-  throw new OperationalError('USAGE', `${JSON.stringify(name)} is no name for a node`, {
-    hint: 'use letters, digits and . _ : -',
-  })
+  const why = name === null ? null : whyNoNodeName(name)
+  if (why !== null) throw new OperationalError('USAGE', why)
+  return name
 }

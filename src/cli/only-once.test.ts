@@ -7,10 +7,11 @@ function parsed(...words: string[]): unknown {
     .option('--seeds <list>')
     .option('--label <pair>', '', (text: string, before: string[] = []) => [...before, text])
     .addOption(new Option('--role <role>').choices(['server', 'agent']))
+    .option('--region <name>', '', (text: string) => text)
     .option('--check')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
-  return onlyOnce(command).parse(words, { from: 'user' }).opts()
+  return onlyOnce(command, ['label']).parse(words, { from: 'user' }).opts()
 }
 
 test('what is given once is taken, also with an equals sign, and what may be repeated is', () => {
@@ -25,6 +26,7 @@ test('what is given once is taken, also with an equals sign, and what may be rep
 test.each([
   ['--seeds', 'a', '--seeds=b'],
   ['--role', 'agent', '--role', 'agent'],
+  ['--region', 'a', '--region', 'b'],
 ])('an option that is given twice is refused: %s', (...words) => {
   expect(() => parsed(...words)).toThrow('it is given twice')
 })

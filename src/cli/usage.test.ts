@@ -17,6 +17,11 @@ test.each([
     message: "too many arguments for 'plan': expected 0 arguments but got 1: x",
     hint: '`gantry help plan`',
   },
+  {
+    said: "error: option '--name <name>' argument 'a b' is invalid. \"a b\" is no name: use letters and . _ : -",
+    message: "option '--name <name>' argument 'a b' is invalid: \"a b\" is no name: use letters and . _ : -",
+    hint: '`gantry help plan`',
+  },
 ])('$said', ({ said, message, hint }) => {
   expect(usageError(new Error(said), 'plan')).toMatchObject({ code: 'USAGE', message, hint })
 })

@@ -10,7 +10,7 @@ export function usageError(error: Error, command: string | null): OperationalErr
   const message = first
     .replace(/^error: /, '')
     .replace(/\.$/, '')
-    .replace(/\. (\w)/g, (_, letter: string) => `: ${letter.toLowerCase()}`)
+    .replace(/(?<=[\w'])\. (["\w])/g, (_, letter: string) => `: ${letter.toLowerCase()}`)
   const help = command === null ? '`gantry help`' : `\`gantry help ${command}\``
   const hint = suggestion === undefined ? help : `${suggestion.replace(/, (?=\S+$)/, ' or ')}, or ${help}`
   return new OperationalError('USAGE', message, { hint, cause: error })

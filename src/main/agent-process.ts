@@ -14,6 +14,7 @@ import { makeDataDir } from './data-dir.ts'
 import { type DiscoveryOptions, searchServers } from './discovery.ts'
 import { type Identity, joinAndKeep, keepServers, keptServers, readIdentity, rejoinIfNeeded } from './identity.ts'
 import { joinWhenPossible } from './join-when-possible.ts'
+import { KnownServers } from './known-servers.ts'
 import { openLocalFront } from './local-front.ts'
 import { MachineIdentity } from './machine-identity.ts'
 import { type AgentOptions, nodeName, startAgent } from './node-process.ts'
@@ -43,25 +44,33 @@ export interface AgentProcess {
 export async function startAgentProcess(options: AgentProcessOptions, log: Log): Promise<AgentProcess> {
   const { dataDir, socketPath } = options
   makeDataDir(dataDir)
-  const servers = await knownServers(options, log)
-  const identity = await becomeNode(options, servers, log)
+  const before = await keptServers(dataDir)
+  const told = await serversTold(options, before, log)
+  const identity = await becomeNode(options, told, log)
   if (identity.role !== 'agent') {
     throw new OperationalError('CONFIG_INVALID', `this machine is server ${identity.nodeId}`, {
       hint: 'start it with `gantry up`',
     })
   }
-  await keepServers(dataDir, servers)
+  const servers = new KnownServers(told, before, (all) => {
+    // The next start does without it.
+    keepServers(dataDir, all).catch((error: Error) =>
+      log.warn('cannot keep where servers are', { reason: error.message }),
+    )
+  })
+  await keepServers(dataDir, servers.all)
   let agent: Agent | null = null
   const machine = await MachineIdentity.open({
     dataDir,
     identity,
     log,
     wall: Date.now,
-    renew: (present) => renewIdentity(servers, present),
+    renew: (present) => renewIdentity(servers.all, present),
     onChange: () => agent?.introduce(),
   })
   const link = dialLink({
-    servers: () => servers,
+    servers: () => servers.all,
+    onServer: (address) => servers.met(address),
     identity: () => machine.present,
     revoked: () => machine.revoked,
     rng: systemRng(),
@@ -92,12 +101,12 @@ export async function startAgentProcess(options: AgentProcessOptions, log: Log):
 }
 
 /** Those that were named, else those of last time, else whoever answers a search. */
-async function knownServers(
-  { servers, dataDir, token, discovery }: AgentProcessOptions,
+async function serversTold(
+  { servers, token, discovery }: AgentProcessOptions,
+  kept: readonly string[],
   log: Log,
 ): Promise<readonly string[]> {
   if (servers.length > 0) return servers
-  const kept = await keptServers(dataDir)
   if (kept.length > 0) return kept
   if (token === null || !looksLikeJoinToken(token))
     throw new OperationalError('USAGE', 'no server is named', { hint: 'give --servers HOST,HOST' })

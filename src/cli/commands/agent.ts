@@ -6,6 +6,7 @@ import { type AgentFlags, agentFile, agentOptions, discoveryIn, joinToken, withA
 import type { Context } from '../context.ts'
 import { inputRead } from '../files.ts'
 import { readToken, socketPath } from '../globals.ts'
+import { addressWord } from '../node-words.ts'
 
 interface Flags extends AgentFlags {
   readonly address?: string
@@ -24,7 +25,11 @@ const EXAMPLES = [
 export function agentCommand(context: Context): Command {
   return withAgentFlags(new Command('agent'))
     .description('run tasks for servers elsewhere, in the foreground; joins their cluster the first time')
-    .option('--address <address>', 'where servers reach this machine (default: the address that it has towards them)')
+    .option(
+      '--address <address>',
+      'where servers reach this machine (default: the address that it has towards them)',
+      addressWord,
+    )
     .option('--cluster-name <name>', 'which cluster to search for where no server is named (default: default-cluster)')
     .option(
       '--discovery-secret-file <file>',

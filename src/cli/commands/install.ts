@@ -7,10 +7,10 @@ import type { Installed } from '../../main/install/install.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { type InstallFlags, installSettings } from '../install-settings.ts'
+import { addressWord, labelWord, nodeNameWord, placementWord, placeWord } from '../node-words.ts'
 import { onlyOnce } from '../only-once.ts'
 import { checksText } from '../render/checks.ts'
 import { STORE_FLAGS } from '../store-settings.ts'
-import { pair } from '../values.ts'
 
 interface Flags extends InstallFlags {
   readonly check?: boolean
@@ -40,15 +40,16 @@ export function installCommand(context: Context): Command {
     )
     .option('--volume <dir>', 'where everything is kept (default: the data directory, /var/lib/gantry)')
     .option('--public-address <address>', 'address of this node for the outside; auto: what its own name stands for')
-    .option('--placement <name>', 'role of this node (default: default)')
-    .option('--region <name>', 'region that this node is in')
-    .option('--zone <name>', 'zone that this node is in')
-    .option('--label <key=value>', 'label of this node; may be repeated', pair)
-    .option('--name <name>', 'name of this node (default: <hostname>:7946)')
+    .option('--placement <name>', 'role of this node (default: default)', placementWord)
+    .option('--region <name>', 'region that this node is in', placeWord)
+    .option('--zone <name>', 'zone that this node is in', placeWord)
+    .option('--label <key=value>', 'label of this node; may be repeated', labelWord)
+    .option('--name <name>', 'name of this node (default: <hostname>:7946)', nodeNameWord)
     .option('--runtime <list>', 'what may run tasks here: docker, process (GANTRY_RUNTIME; default: docker)')
     .option(
       '--address <address>',
       'where servers reach an agent’s machine (default: the address that it has towards them)',
+      addressWord,
     )
     .option('--listen <host:port>', 'address of a server’s API (GANTRY_LISTEN; default 127.0.0.1:8080)')
     .addOption(new Option('--role <role>', 'what it is, whatever the list says').choices(ROLES))
@@ -61,7 +62,7 @@ export function installCommand(context: Context): Command {
   for (const [flags, description] of STORE_FLAGS) {
     if (!flags.startsWith('--seeds ')) command.option(flags, description)
   }
-  return onlyOnce(command)
+  return onlyOnce(command, ['label'])
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry install ${words}`).join('\n')}`)
     .action((flags: Flags) => run(flags, context))
 }

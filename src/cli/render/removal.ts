@@ -20,7 +20,15 @@ function who({ role, nodeId, state }: RemovalPlan): string {
     : `Node ${nodeId}, ${role === 'server' ? 'a server' : 'an agent'},`
 }
 
-function clusterLines({ role, nodeId, servers, reached, endsCluster, backend }: RemovalPlan): readonly string[] {
+function clusterLines({
+  role,
+  nodeId,
+  servers,
+  reached,
+  othersStop,
+  endsCluster,
+  backend,
+}: RemovalPlan): readonly string[] {
   if (nodeId === null) return []
   if (endsCluster) return ['  - the cluster: this is its only server, and its state, users and authority go with it']
   const told = `  - node ${nodeId} in the cluster; what it ran is started elsewhere, if it may`
@@ -29,5 +37,10 @@ function clusterLines({ role, nodeId, servers, reached, endsCluster, backend }: 
   if (role !== 'server') return lines
   return servers.length === 0
     ? [`  - the only server that is known here; the state stays in ${backend}`]
-    : [...lines, '  - a server: the others go on, and lead without it']
+    : [
+        ...lines,
+        othersStop === null
+          ? '  - a server: the others go on, and lead without it'
+          : `  - a server: the others stand still without it: ${othersStop}`,
+      ]
 }

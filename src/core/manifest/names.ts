@@ -19,6 +19,14 @@ export function whyNoPlacementName(name: string): string | null {
     : `"${short(name)}" is not the name of a placement: letters, digits, - and _, at most 63`
 }
 
+/** A name stands in command lines, addresses and listings. */
+export const NODE_NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/
+
+/** Why it cannot be the name of a node; null when it can. */
+export function whyNoNodeName(name: string): string | null {
+  return NODE_NAME.test(name) ? null : `"${short(name)}" is no name for a node: use letters, digits and . _ : -`
+}
+
 const ADDRESS = /^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$/
 
 /** Why it cannot be where a node is reached; null when it can. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { kernelFacts, kernelRoutes, parseRoutes } from './kernel-facts.ts'
+import { isConfigured, kernelFacts, kernelRoutes, parseRoutes } from './kernel-facts.ts'
 
 const TABLE = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 eth0	00000000	0100000A	0003	0	0	0	00000000	0	0	0
@@ -18,4 +18,13 @@ test('routes of the kernel are ranges and devices, without default ones', () => 
 test('the kernel of this machine is described', () => {
   expect(kernelFacts().release).not.toBe('')
   for (const { range } of kernelRoutes()) expect(range).toMatch(/^\d+\.\d+\.\d+\.\d+\/\d+$/)
+})
+
+test('what a kernel has built in is known from its configuration where it is no module', () => {
+  const configuration = 'CONFIG_VXLAN=m\nCONFIG_NF_TABLES=y\nCONFIG_NF_TABLES_INET=y\n# CONFIG_WIREGUARD is not set\n'
+  expect(['vxlan', 'nf_tables', 'wireguard'].map((name) => isConfigured(name, configuration))).toEqual([
+    true,
+    true,
+    false,
+  ])
 })

@@ -1,14 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
+import { gunzipSync } from 'node:zlib'
 import type { MachineFacts, ModuleState } from '../../core/install/judge-machine.ts'
 import { errorCode } from '../durable-text.ts'
 
 /** What the kernel of this machine can do, as far as it can be known without trying. */
 export function kernelFacts(): MachineFacts['kernel'] {
   const lists = ['modules.builtin', 'modules.dep'].map((name) => textOf(`/lib/modules/${release()}/${name}`)).join('\n')
+  const configuration = textOf(`/boot/config-${release()}`) || unzipped('/proc/config.gz')
   const stateOf = (name: string): ModuleState => {
     if (existsSync(`/sys/module/${name}`)) return 'loaded'
-    return new RegExp(`/${name.replaceAll('_', '[-_]')}\\.ko`).test(lists) ? 'available' : 'missing'
+    const isListed = new RegExp(`/${name.replaceAll('_', '[-_]')}\\.ko`).test(lists)
+    return isListed || isConfigured(name, configuration) ? 'available' : 'missing'
   }
   return {
     release: release(),
@@ -17,6 +20,11 @@ export function kernelFacts(): MachineFacts['kernel'] {
     nftables: stateOf('nf_tables'),
     wireguard: stateOf('wireguard'),
   }
+}
+
+/** Whether a kernel was built with a part, as its configuration says: a part that is no module stands in no list of them. */
+export function isConfigured(name: string, configuration: string): boolean {
+  return new RegExp(`^CONFIG_${name.toUpperCase()}=[ym]$`, 'm').test(configuration)
 }
 
 /** Routes of the kernel's main table, except default ones. */
@@ -42,12 +50,21 @@ function bytesOf(hex: string): number[] {
   return (hex.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16))
 }
 
-/** Empty where there is no such file: a container may have none of them. */
 function textOf(path: string): string {
+  return bytesIn(path).toString()
+}
+
+function unzipped(path: string): string {
+  const bytes = bytesIn(path)
+  return bytes.length === 0 ? '' : gunzipSync(bytes).toString()
+}
+
+/** Empty where there is no such file: a container may have none of them. */
+function bytesIn(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
-    if (['ENOENT', 'EACCES'].includes(errorCode(error))) return ''
+    if (['ENOENT', 'EACCES'].includes(errorCode(error))) return Buffer.alloc(0)
     throw error
   }
 }

@@ -45,6 +45,8 @@ export interface DialOptions {
   /** How long a machine has to take a connection, for whoever soon hears of another server. */
   readonly reachedWithinMs?: Millis
   readonly log?: Log
+  /** A server of the cluster is there; it need not lead. */
+  readonly onServer?: (address: string) => void
 }
 
 /** A link that knows its servers by their addresses. */
@@ -69,6 +71,7 @@ export function dialLink(options: DialOptions): DialledLink {
         try {
           const connection = await connectTo(address, calls, choice, { ...options, withinMs, reachedWithinMs })
           choice.answered(address)
+          options.onServer?.(address)
           withinMs = CONNECT_WITHIN_MS
           return connection
         } catch (error) {

@@ -1,10 +1,11 @@
 import * as z from 'zod'
+import { NODE_NAME } from '../../core/manifest/names.ts'
 import { ROLES } from '../../core/model/identity.ts'
 
 /** What every machine says that joins. */
 export const joining = z.object({
   role: z.enum(ROLES),
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/),
+  name: z.string().regex(NODE_NAME),
   addresses: z.array(z.string().max(253)).max(10),
   request: z.string().max(8_192),
 })

@@ -1,4 +1,5 @@
 import { OperationalError } from '../../core/errors.ts'
+import { whyOthersStandStill } from '../../core/etcd/who-goes-on.ts'
 import type { InstallRecord } from '../../core/install/record.ts'
 import { systemClock } from '../../drivers/clock.ts'
 import { EtcdProcess } from '../../drivers/etcd/etcd-process.ts'
@@ -32,15 +33,27 @@ export async function leaveStore(
   }
 }
 
-/** Whether a server that keeps the store, and runs, is the only one that is left of them: it says so itself. */
-export async function isLastServer(paths: InstallPaths, { settings }: InstallRecord): Promise<boolean> {
-  if (settings?.backend?.['type'] !== 'managed-etcd') return false
+/** What a server that keeps the store, and runs, says of those that do. */
+export interface StoreStanding {
+  /** It is the only one that is left of them. */
+  readonly isLast: boolean
+  /** Why the others stand still without it; null: they go on, as far as is known. */
+  readonly othersStop: string | null
+}
+
+/** Asks the server that is installed here how it stands; one that does not run says nothing. */
+export async function standingInStore(paths: InstallPaths, { settings }: InstallRecord): Promise<StoreStanding> {
+  const nothing = { isLast: false, othersStop: null }
+  if (settings?.backend?.['type'] !== 'managed-etcd') return nothing
+  const own = settings.node.advertise ?? ''
   try {
-    const [first, ...others] = await createClient({ socketPath: paths.socket, token: null }).servers()
-    return others.length === 0 && first?.address === settings.node.advertise && first?.alive === true
+    const servers = await createClient({ socketPath: paths.socket, token: null }).servers()
+    const [first, ...others] = servers
+    const isLast = others.length === 0 && first?.address === own && first.alive
+    return { isLast, othersStop: whyOthersStandStill(servers, own) }
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error
-    return false
+    return nothing
   }
 }
 

@@ -8,7 +8,7 @@ import { timeAt } from '../../drivers/link/join.ts'
 import { processesOf } from '../../drivers/service/detached.ts'
 import { readIdentity } from '../identity.ts'
 import { answers, runsHere } from '../running-here.ts'
-import { isLastServer } from './leave-store.ts'
+import { standingInStore } from './leave-store.ts'
 import { type InstallPaths, installPaths } from './paths.ts'
 import { readRecord } from './record-file.ts'
 import { nodeOf, serversOf, serviceWords, takeAway } from './take-away.ts'
@@ -26,6 +26,8 @@ export interface RemovalPlan {
   readonly servers: readonly string[]
   /** Whether one of them answers. */
   readonly reached: boolean
+  /** Why the servers that keep the store stand still without this one; null: they go on, or nothing is known of it. */
+  readonly othersStop: string | null
   /** Whether the cluster ends with this node. */
   readonly endsCluster: boolean
   /** Where servers keep the state: `sqlite`. */
@@ -38,7 +40,7 @@ export async function planRemoval(volume: string): Promise<RemovalPlan> {
   const node = nodeOf(record)
   const role = node.role ?? 'agent'
   const identity = await readIdentity(volume)
-  const isLast = role === 'server' && (await isLastServer(paths, record))
+  const { isLast, othersStop } = await standingInStore(paths, record)
   const servers = isLast ? [] : await serversOf(paths, node)
   const backend = String(record.settings?.backend?.['type'] ?? 'sqlite')
   const state = await readState(durableText(join(volume, 'agent.json')))
@@ -47,12 +49,13 @@ export async function planRemoval(volume: string): Promise<RemovalPlan> {
     tasks: (state?.tasks ?? []).filter(isAlive).map(({ id }) => id),
     servers,
     reached: await someAnswers(servers),
+    othersStop,
     endsCluster: role === 'server' && identity !== null && (isLast || backend === 'sqlite' || backend === 'memory'),
     backend,
   }
 }
 
-/** Takes a node away. What could not be is told to `left`. Throws, before anything is done, UNAVAILABLE where nobody can be told and not `force`, and CONFLICT while somebody else runs Gantry there. */
+/** Takes a node away. What could not be is told to `left`. Throws, before anything is done, UNAVAILABLE where nobody can be told and GUARD_BLOCKED where the other servers would stand still, both not with `force`, and CONFLICT while somebody else runs Gantry there. */
 export async function uninstall(
   plan: RemovalPlan,
   options: { readonly keepData: boolean; readonly force: boolean; readonly left: (what: string) => void },
@@ -61,6 +64,15 @@ export async function uninstall(
     throw new OperationalError('UNAVAILABLE', `no server answers, so node ${plan.nodeId} would stay in the cluster`, {
       hint: 'add --force to go ahead; `gantry node rm` on a server removes the node later',
     })
+  }
+  if (plan.othersStop !== null && !options.force) {
+    throw new OperationalError(
+      'GUARD_BLOCKED',
+      `the cluster would stand still without this server: ${plan.othersStop}`,
+      {
+        hint: 'start a server that is down again, or `gantry servers rm` it, or let another one join first; --force goes ahead',
+      },
+    )
   }
   const { paths, record } = recordOf(plan.volume)
   await refuseOthersProcess(paths, record)
