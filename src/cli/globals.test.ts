@@ -66,6 +66,12 @@ test('a URL without a token is wrong usage', () => {
   expect(() => targetOf(taken('services --url http://h:1').globals)).toThrow('--url needs a token')
 })
 
+test('a token is given once', () => {
+  expect(() => taken('services --token abc --token-file f')).toThrow(
+    '--token and --token-file both say what the token is',
+  )
+})
+
 test('a token file that others can read is refused', () => {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-cli-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))

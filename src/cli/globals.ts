@@ -90,6 +90,8 @@ export function takeGlobals(
       values.set(VALUES[name as keyof typeof VALUES], value)
     } else rest.push(word)
   }
+  if (values.has('token') && values.has('tokenFile'))
+    throw new OperationalError('USAGE', '--token and --token-file both say what the token is')
   if (values.has('token'))
     warn('--token shows the token to everybody on this machine; use --token-file or GANTRY_TOKEN')
   const given = (option: string, variable: string): string | null => values.get(option) ?? variableOf(env, variable)

@@ -19,7 +19,12 @@ const INTERRUPTED = 130
  * it may be a secret. Resolves with the exit code.
  */
 export function inBackground(dataDir: string, run: () => Promise<number>, input: string | null): Promise<number> {
-  return process.send === undefined ? startInBackground(dataDir, input) : run()
+  return isInBackground() ? run() : startInBackground(dataDir, input)
+}
+
+/** Whether this process was started so. True until it is ready. */
+export function isInBackground(): boolean {
+  return process.send !== undefined
 }
 
 /**

@@ -14,7 +14,7 @@ import { isLoopback } from '../transport/http/auth.ts'
 import { checkPortIsFree } from '../transport/http/listeners.ts'
 import { gokubeWorkerRoutes } from '../transport/http/routes/gokube-worker.ts'
 import { type HttpServer, type ListenAddress, startHttp } from '../transport/http/server.ts'
-import { becomeReady } from './background.ts'
+import { becomeReady, isInBackground } from './background.ts'
 import { describeRuntime, farewell, lastWord, nextSignal, sentAway } from './foreground.ts'
 import { keepMemorySmall } from './keep-memory-small.ts'
 import { keepName } from './kept-name.ts'
@@ -211,6 +211,7 @@ function welcome(address: string | null, token: string, first: First | null, opt
   lines.push(`  Socket   ${options.socketPath}`)
   for (const { name, host, port } of options.workers) lines.push(`  Worker   ${name} on ${host}:${port}`)
   if (first !== null) lines.push('', ...whatToTry(first))
+  if (isInBackground()) return lines.join('\n')
   lines.push(
     '',
     options.leave ? 'Ctrl-C ends Gantry and leaves the tasks running.' : 'Ctrl-C stops the tasks and ends Gantry.',

@@ -13,8 +13,9 @@ export function progressLines({ revision, services }: RevisionProgress, style: S
   })
 }
 
-function leaving({ running }: ServiceView): string {
-  return running === 0 ? 'is removed' : `is removed, ${running} still running`
+function leaving({ running, message }: ServiceView): string {
+  if (running === 0) return 'is removed'
+  return `is removed, ${running} still running${message === '' ? '' : `: ${message}`}`
 }
 
 function coming({ mode, ready, current, replicas, health, message }: ServiceView): string {

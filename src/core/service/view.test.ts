@@ -187,6 +187,12 @@ test('a task is shown with where and since when it runs', () => {
   })
 })
 
+test('a task that is to stop on an unreachable node is not said to be stopping', () => {
+  const nodes = [aNode(), aNode({ id: 2, status: 'unreachable' })]
+  const { message } = viewService(aService(), [current(aService(), { node: 2, desired: 'stopped' })], null, nodes)
+  expect(message).toBe('web.1.1 is to stop, and node 2 is unreachable: it may still run there')
+})
+
 test('a task on an unreachable node is not called ready, whatever it said last', () => {
   const view = viewTaskAmong([aNode(), aNode({ id: 2, status: 'unreachable' })])
   expect(view(current(web)).ready).toBe(true)
