@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:tls'
 import { Session } from '../src/agent/session.ts'
-import { LEVEL } from '../src/core/model/level.ts'
-import type { Assignment, Hello } from '../src/core/model/message.ts'
+import type { Assignment } from '../src/core/model/message.ts'
 import type { TaskStatus } from '../src/core/model/task.ts'
 import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { systemClock } from '../src/drivers/clock.ts'
@@ -11,9 +10,8 @@ import type { Authority } from '../src/drivers/pki/authority.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
 import { mutualTls } from '../src/drivers/pki/mutual-tls.ts'
 import { systemRng } from '../src/drivers/rng.ts'
-import { aNode } from '../test/builders.ts'
 import { idleCalls } from '../test/link-bed.ts'
-import { BEAT_BYTES, CLUSTER, certify, type FleetNews, type FleetOrder } from './agents-frame.ts'
+import { BEAT_BYTES, CLUSTER, certify, type FleetNews, type FleetOrder, helloOf } from './agents-frame.ts'
 
 /** Many agents in one process, each with a certificate, a link and a session of its own: `<authority> <first id> <count> <agents in all>`. */
 const [authorityFile = '', first = '1', count = '0', all = '0'] = process.argv.slice(2)
@@ -56,7 +54,7 @@ class FakeAgent {
       log: SILENT,
       link,
       calls: idleCalls(),
-      hello: () => this.#hello(),
+      hello: () => helloOf(this.#id),
       onAssignment: (assignment) => this.#obey(assignment),
       onRenewed: () => undefined,
       onTrust: () => undefined,
@@ -102,13 +100,6 @@ class FakeAgent {
 
   #tell(): void {
     this.#session?.report([...this.#held].map(([taskId, status]) => ({ taskId, status })))
-  }
-
-  #hello(): Hello {
-    const { id: _, ...node } = aNode()
-    const name = `agent-${this.#id}`
-    const itself = { name, hostname: name, machineId: name, nodeId: this.#id, address: '127.0.0.1' }
-    return { ...node, ...itself, kind: 'hello', level: LEVEL, authority: null }
   }
 }
 

@@ -1,7 +1,11 @@
+import type { NodeId } from '../src/core/model/ids.ts'
+import { LEVEL } from '../src/core/model/level.ts'
+import type { Hello } from '../src/core/model/message.ts'
 import type { Authority } from '../src/drivers/pki/authority.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
 import { issueCertificate } from '../src/drivers/pki/issue-certificate.ts'
 import { newKeyAndRequest } from '../src/drivers/pki/request.ts'
+import { aNode } from '../test/builders.ts'
 
 export const CLUSTER = '0123456789abcdef'
 /** As many bytes as a PING of HTTP/2. */
@@ -44,4 +48,12 @@ export async function certify(authority: Authority, role: 'server' | 'agent', no
 export function figures(connections: Pick<Figures, 'taken' | 'ended'>): Figures {
   const { user, system } = process.cpuUsage()
   return { cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage.rss(), ...connections }
+}
+
+/** What the simulated agent of a node says of itself. */
+export function helloOf(nodeId: NodeId): Hello {
+  const { id: _, ...node } = aNode()
+  const name = `agent-${nodeId}`
+  const itself = { name, hostname: name, machineId: name, nodeId, address: '127.0.0.1' }
+  return { ...node, ...itself, kind: 'hello', level: LEVEL, authority: null }
 }

@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { Server } from '../src/control/server.ts'
 import { keyOf } from '../src/core/model/objects.ts'
+import { joinedNode } from '../src/core/node/join.ts'
 import { heartbeatFor, VIGILANCES } from '../src/core/node/vigilance.ts'
 import { listenForAgents } from '../src/drivers/link/listen.ts'
 import type { StoredIdentity } from '../src/drivers/pki/identity-files.ts'
 import { mutualTls } from '../src/drivers/pki/mutual-tls.ts'
 import { SqliteStore } from '../src/store/sqlite.ts'
-import { aNode, aService } from '../test/builders.ts'
+import { aService } from '../test/builders.ts'
 import { SILENT } from '../test/silent-log.ts'
-import { CLUSTER, figures } from './agents-frame.ts'
+import { CLUSTER, figures, helloOf } from './agents-frame.ts'
 import { leadingServer } from './leading-server.ts'
 
 /**
@@ -70,9 +71,7 @@ async function prepare(store: SqliteStore, server: Server): Promise<void> {
   const ids = Array.from({ length: Number(agents) }, (_, i) => i + 1)
   for (let from = 0; from < ids.length; from += 100) {
     const writes = ids.slice(from, from + 100).map((id) => {
-      const name = `agent-${id}`
-      const value = aNode({ id, name, hostname: name, machineId: name, address: '127.0.0.1' })
-      return { put: keyOf('node', id), value } as const
+      return { put: keyOf('node', id), value: joinedNode(helloOf(id), id, null, 'ready', 0) } as const
     })
     await store.commit({ epoch: null, expect: [], writes, events: [] })
   }

@@ -237,7 +237,7 @@ export class Sessions {
     const id = join.node
     const present = mirror.get(keyOf('node', id))?.value ?? null
     const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
-    const node = joinedNode(withOwnName(hello, id, deps.world.nodes()), id, present, status, deps.clock.now())
+    const node = joinedNode(withOwnName(hello, id, present, deps.world.nodes()), id, present, status, deps.clock.now())
     if (JSON.stringify(present) !== JSON.stringify(node)) {
       const event: EventDraft = {
         kind: present === null ? 'node.joined' : 'node.changed',

@@ -193,5 +193,6 @@ test.each<{ name: string; nodes: Node[]; is: string }>([
     is: 'new:7946-2',
   },
 ])('$name', ({ nodes, is }) => {
-  expect(withOwnName(hello, 2, nodes).name).toBe(is)
+  const present = nodes.find(({ id }) => id === 2) ?? null
+  expect(withOwnName(hello, 2, present, nodes).name).toBe(is)
 })

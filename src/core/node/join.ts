@@ -90,11 +90,11 @@ export function smallestFree(nodes: readonly Node[]): NodeId {
 }
 
 /** The hello with a name that no other node has, for commands take names: its own one so far, else one with its id. */
-export function withOwnName(hello: Hello, id: NodeId, nodes: readonly Node[]): Hello {
-  const others = new Set(nodes.filter((node) => node.id !== id).map(({ name }) => name))
-  const before = nodes.find((node) => node.id === id)?.name ?? hello.name
-  const free = [hello.name, before].find((name) => !others.has(name))
-  return { ...hello, name: free ?? `${hello.name}-${id}` }
+export function withOwnName(hello: Hello, id: NodeId, present: Node | null, nodes: readonly Node[]): Hello {
+  const isFree = (name: string): boolean => !nodes.some((node) => node.name === name && node.id !== id)
+  if (isFree(hello.name)) return hello
+  const isNamed = present !== null && isFree(present.name)
+  return { ...hello, name: isNamed ? present.name : `${hello.name}-${id}` }
 }
 
 /** The record of a node from what its agent says and what is known of it. What users set wins. */
