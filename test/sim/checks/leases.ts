@@ -1,4 +1,5 @@
-import type { Millis } from '../../../src/core/model/ids.ts'
+import type { Leadership } from '../../../src/core/model/cluster.ts'
+import type { Epoch, Millis } from '../../../src/core/model/ids.ts'
 import type { Renewed } from '../../../src/core/model/message.ts'
 import type { Task } from '../../../src/core/model/task.ts'
 import type { Check, CheckContext } from '../checks.ts'
@@ -74,11 +75,21 @@ export function leasesEnd({ broken, now, shadow }: CheckContext): Check {
 export function renewalsAreProved({ broken, now }: CheckContext): Check {
   const askedAt = new Map<string, Millis>()
   let leader = ''
+  let reign: Epoch = 0
   /** Servers that led, and since when another one does. */
   const replacedAt = new Map<string, Millis>()
   return {
     onCommit: (written, { author }) => {
-      if (!written.some(({ key }) => key === 'leadership/self') || author === leader) return
+      const leadership = written.find(({ key }) => key === 'leadership/self')?.after
+      // Somebody else who writes it as it is replaces nobody.
+      if (
+        leadership === undefined ||
+        leadership === null ||
+        (leadership as Leadership).epoch === reign ||
+        author === leader
+      )
+        return
+      reign = (leadership as Leadership).epoch
       replacedAt.set(leader, now())
       replacedAt.delete(author)
       leader = author
