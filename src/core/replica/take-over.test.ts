@@ -34,8 +34,14 @@ test('two states have in common what was there when the first of them went its o
   expect(commonRevision(left, { tenures: [tenure(1, 5, 0)], revision: 3 })).toBe(0)
 })
 
+test('an epoch that somebody had who is gone again is not used again', () => {
+  const { revision, records } = takeOver([BASE], 2, 7, 9)
+  expect(records[0]).toEqual(leadership(9, revision))
+  expect(records.slice(1)).toEqual(BASE.records.slice(1))
+})
+
 test('whoever takes over alone goes on with what it has, above what may have been lost', () => {
-  const state = takeOver([BASE], 2, 7)
+  const state = takeOver([BASE], 2, 7, 0)
   expect(state).toEqual({
     tenures: [FIRST, { number: 2, by: 2, from: 10, since: 7 }],
     revision: 10 + LOST_AT_MOST,
@@ -45,7 +51,7 @@ test('whoever takes over alone goes on with what it has, above what may have bee
 
 test('of two states of one tenure the longer one goes on as it is', () => {
   const longer = { ...BASE, revision: 11, records: [...BASE.records, node(3, 11)] }
-  expect(takeOver([BASE, longer], 1, 7).records).toBe(longer.records)
+  expect(takeOver([BASE, longer], 1, 7, 0).records).toEqual(longer.records)
 })
 
 test('the newest tenure goes on, with the members that the other side let in, and an epoch above both', () => {
@@ -59,7 +65,7 @@ test('the newest tenure goes on, with the members that the other side let in, an
     revision: 1_012,
     records: [leadership(2, 1_011), node(1, 2), node(2, 1_012, 'another'), node(3, 1_012)],
   }
-  const state = takeOver([left, right], 1, 7)
+  const state = takeOver([left, right], 1, 7, 0)
   const by = Object.fromEntries(state.records.map(({ key, value }) => [key, value]))
   expect(Object.keys(by).sort()).toEqual(['leadership/self', 'node/1', 'node/2', 'node/3', 'node/4'])
   expect(by['leadership/self']).toMatchObject({ epoch: 7 })
@@ -73,7 +79,7 @@ test('a machine that one side sent away does not come back with the state of the
   const dismissed = { key: keyOf('dismissed', 'machine-4'), value: machine, revision: 12 } as unknown as HeldRecord
   const left: HeldState = { tenures: [FIRST, tenure(2, 1, 10)], revision: 12, records: [dismissed] }
   const right: HeldState = { tenures: [FIRST], revision: 14, records: [node(4, 14)] }
-  expect(takeOver([left, right], 1, 7).records.map(({ key }) => key)).toEqual(['dismissed/machine-4'])
+  expect(takeOver([left, right], 1, 7, 0).records.map(({ key }) => key)).toEqual(['dismissed/machine-4'])
 })
 
 /** States as servers get them: each is the one before, with commits or another tenure on top, or a branch of an earlier one. */
@@ -83,7 +89,7 @@ const states = fc
     const all: HeldState[] = [BASE]
     steps.forEach(([pick, by, commits, changes], i) => {
       const from = all[pick % all.length] ?? BASE
-      const taken = changes ? takeOver([from], by, i) : from
+      const taken = changes ? takeOver([from], by, i, 0) : from
       const revision = taken.revision + 1 + commits
       // Only a keeper commits: without a tenure of its own a copy can be shorter, but not another one.
       if (changes) all.push({ ...taken, revision, records: [leadership(i + 2, revision)] })
@@ -106,7 +112,7 @@ function epochOf({ records }: HeldState): number {
 test('what is taken over is above all in tenure, revision and epoch', () => {
   void fc.assert(
     fc.property(states, (all) => {
-      const state = takeOver(all, 1, 999)
+      const state = takeOver(all, 1, 999, 0)
       const newest = Math.max(...all.map(({ tenures }) => tenures.at(-1)?.number ?? 0))
       expect(state.tenures.at(-1)).toMatchObject({ number: newest + 1, by: 1 })
       expect(state.revision).toBeGreaterThan(Math.max(...all.map(({ revision }) => revision)))
@@ -118,7 +124,7 @@ test('what is taken over is above all in tenure, revision and epoch', () => {
 test('the order in which states arrive does not matter', () => {
   void fc.assert(
     fc.property(states, (all) => {
-      const [one, other] = [takeOver(all, 1, 999), takeOver([...all].reverse(), 1, 999)]
+      const [one, other] = [takeOver(all, 1, 999, 0), takeOver([...all].reverse(), 1, 999, 0)]
       expect(other.tenures).toEqual(one.tenures)
       expect(other.revision).toBe(one.revision)
     }),

@@ -1,5 +1,5 @@
 import type { Leadership } from '../model/cluster.ts'
-import type { Millis, NodeId, StoreRevision } from '../model/ids.ts'
+import type { Epoch, Millis, NodeId, StoreRevision } from '../model/ids.ts'
 import { type Key, LEADERSHIP_KEY, type ObjectKind, type ObjectTypes } from '../model/objects.ts'
 import { commonRevision, compareVersions, contains, type Version, withTenure } from './tenure.ts'
 
@@ -36,19 +36,34 @@ const MEMBERSHIP: ReadonlySet<string> = new Set<ObjectKind>([
 /**
  * The state with which a server begins its tenure, from its own and those that the others offer. The newest one goes on; of
  * those that went another way meanwhile it takes over who has joined, was let in or was sent away. Revision and epoch are
- * above all that anybody has seen.
+ * above all that anybody has seen. `seen`: the highest epoch in any state that it was ever offered; who offered it may be gone.
  */
-export function takeOver(states: readonly HeldState[], by: NodeId, since: Millis): HeldState {
+export function takeOver(states: readonly HeldState[], by: NodeId, since: Millis, seen: Epoch): HeldState {
   const [best = NO_STATE, ...others] = [...states].sort(
     (a, b) => compareVersions(a, b) || b.records.length - a.records.length,
   )
   const strays = others.filter((other) => !contains(best, other))
   const revision = Math.max(...states.map((state) => state.revision)) + LOST_AT_MOST
   const tenures = withTenure(best, by, since)
-  if (strays.length === 0) return { tenures, revision, records: best.records }
-  // What two states call the same revision of an object may be two things: from now on each is of this one.
-  const records = strays.reduce(heal, best).records.map((record) => ({ ...record, revision }))
-  return { tenures, revision, records }
+  const healed =
+    strays.length === 0
+      ? best.records
+      : // What two states call the same revision of an object may be two things: from now on each is of this one.
+        strays.reduce(heal, best).records.map((record) => ({ ...record, revision }))
+  const epoch = Math.max(seen, ...states.map(epochIn))
+  return { tenures, revision, records: healed.map((record) => raised(record, epoch, revision)) }
+}
+
+/** The epoch of whoever led last, as a state has it; 0: nobody did. */
+export function epochIn({ records }: HeldState): Epoch {
+  const leadership = records.find(({ key }) => key === LEADERSHIP_KEY)?.value as Leadership | undefined
+  return leadership?.epoch ?? 0
+}
+
+function raised(record: HeldRecord, epoch: Epoch, revision: StoreRevision): HeldRecord {
+  if (record.key !== LEADERSHIP_KEY) return record
+  const leadership = record.value as Leadership
+  return leadership.epoch >= epoch ? record : { ...record, value: { ...leadership, epoch }, revision }
 }
 
 /** The first state with that of the other added which the first knows nothing of. */
@@ -64,12 +79,6 @@ function heal(best: HeldState, stray: HeldState): HeldState {
   const dismissed = new Set([...records.keys()].flatMap((key) => (isOf(key, 'dismissed') ? [idOf(key)] : [])))
   for (const { key, value } of records.values())
     if (isOf(key, 'node') && dismissed.has((value as ObjectTypes['node']).machineId ?? '')) records.delete(key)
-  const leaders = [best, stray].map((state) => state.records.find(({ key }) => key === LEADERSHIP_KEY))
-  const [leader, other] = leaders.map((record) => record?.value as Leadership | undefined)
-  if (leader !== undefined) {
-    const value: Leadership = { ...leader, epoch: Math.max(leader.epoch, other?.epoch ?? 0) }
-    records.set(LEADERSHIP_KEY, { key: LEADERSHIP_KEY, value, revision: best.revision })
-  }
   return { ...best, records: [...records.values()] }
 }
 

@@ -1,7 +1,7 @@
 import { OperationalError } from '../../core/errors.ts'
-import type { Millis, NodeId } from '../../core/model/ids.ts'
+import type { Epoch, Millis, NodeId } from '../../core/model/ids.ts'
 import { chooseKeeper } from '../../core/replica/choose-keeper.ts'
-import { type HeldState, takeOver } from '../../core/replica/take-over.ts'
+import { epochIn, type HeldState, takeOver } from '../../core/replica/take-over.ts'
 import { contains } from '../../core/replica/tenure.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -50,6 +50,8 @@ export class SharedMemoryStore implements Store, PeerEvents {
   /** Whom this server follows, and whether it has that one's state; null: nobody. */
   #keeper: { readonly peer: Peer; hasState: boolean } | null = null
   #quietSince: Millis
+  /** The highest in what was offered or given, also by servers that were gone again before it was taken over. */
+  #seenEpoch: Epoch = 0
   #isNew = true
   #cancelReview: () => void = () => undefined
   #whenThere: (() => void)[] = []
@@ -167,6 +169,7 @@ export class SharedMemoryStore implements Store, PeerEvents {
 
   #offered(known: KnownPeer, state: HeldState): void {
     known.hasOffered = true
+    this.#seenEpoch = Math.max(this.#seenEpoch, epochIn(state))
     if (this.#keeps && contains(this.#replica.state(), state)) {
       this.#giveTo(known)
       return
@@ -178,6 +181,7 @@ export class SharedMemoryStore implements Store, PeerEvents {
   }
 
   #given(peer: Peer, state: HeldState): void {
+    this.#seenEpoch = Math.max(this.#seenEpoch, epochIn(state))
     if (this.#keeper?.peer !== peer) return
     this.#keeper.hasState = true
     this.#adopt(state)
@@ -239,7 +243,7 @@ export class SharedMemoryStore implements Store, PeerEvents {
   #take(known: readonly KnownPeer[]): void {
     const { clock, log } = this.#deps
     const offers = known.flatMap(({ offer }) => offer ?? [])
-    const state = takeOver([this.#replica.state(), ...offers], this.#self, clock.now())
+    const state = takeOver([this.#replica.state(), ...offers], this.#self, clock.now(), this.#seenEpoch)
     this.#keeper = null
     this.#keeps = true
     this.#adopt(state)
