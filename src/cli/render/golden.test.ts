@@ -423,6 +423,11 @@ test.each(Object.entries(CASES))('a person reads the golden text: %s', (name, re
   expect(existsSync(file) ? readFileSync(file, 'utf8') : '').toBe(actual)
 })
 
+test('a server of an older version does not say what its nodes are', () => {
+  const { role: _, ...older } = NODE
+  expect(nodesText([older], plain)).toMatch(/^ID .*\n1 +\S+ +- /)
+})
+
 test('every golden text has a case', () => {
   expect(readdirSync(FOLDER).sort()).toEqual(
     Object.keys(CASES)

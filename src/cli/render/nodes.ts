@@ -13,7 +13,7 @@ export function nodesText(nodes: readonly NodeView[], { style, width }: Format):
   const rows = nodes.map((node) => [
     String(node.id),
     node.name,
-    { text: node.role, ...(node.role === 'leader' ? { paint: style.good } : {}) },
+    { text: node.role ?? '-', ...(node.role === 'leader' ? { paint: style.good } : {}) },
     node.address ?? '-',
     status(node, style),
     node.availability,
@@ -38,7 +38,7 @@ export function nodeText(node: NodeView, { style, now }: Format): string {
   const why = node.status === 'unreachable' ? `; \`gantry explain node/${node.id}\` says why` : ''
   const lines = [
     `node          ${node.id}, ${printable(node.name)} on ${printable(node.hostname)}`,
-    `role          ${node.role}`,
+    `role          ${node.role ?? '-'}`,
     `status        ${paint(text)}, ${node.availability}${why}`,
     `tasks         ${node.tasks}`,
     `placement     ${node.placement}`,

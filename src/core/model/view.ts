@@ -129,8 +129,8 @@ export type NodeRole = (typeof NODE_ROLES)[number]
 
 /** What listings and the API show of a node. */
 export interface NodeView extends Node {
-  /** As far as the server knows that answers. */
-  readonly role: NodeRole
+  /** As far as the server knows that answers; one of an older version does not say. */
+  readonly role?: NodeRole
   /** Tasks there that have not ended. */
   readonly tasks: number
 }
