@@ -1,7 +1,6 @@
 import { OperationalError } from '../core/errors.ts'
 import type { NodeId, TaskId } from '../core/model/ids.ts'
 import type { Authority } from '../core/model/message.ts'
-import type { ServiceSpec } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
 import type { TaskRecord } from '../core/node/record.ts'
 import type { DurableText } from '../ports/host.ts'
@@ -32,37 +31,22 @@ export async function readState(file: DurableText): Promise<AgentState | null> {
 export function writeState(file: DurableText, state: AgentState): Promise<void> {
   const { nodeId, machineId, authority, tasks, records } = state
   const head = JSON.stringify({ format: FORMAT, nodeId, machineId, authority }).slice(0, -1)
-  const text = [head, ',"tasks":[']
-  addAll(tasks, text)
-  text.push('],"records":[')
-  addAll(records.values(), text)
-  text.push(']}')
-  return file.write(text.join(''))
+  return file.write(`${head},"tasks":${printAll(tasks)},"records":${printAll([...records.values()])}}`)
 }
 
 /** Tasks and records are replaced, never changed, and a change is mostly of one: the others keep their text. */
-const printed = new WeakMap<Task | TaskRecord | ServiceSpec, string>()
+const printed = new WeakMap<Task | TaskRecord, string>()
 
-/** All parts are put together at once: the text is long, and each step in between would copy it. */
-function addAll(items: Iterable<Task | TaskRecord>, text: string[]): void {
-  let comma = ''
-  for (const item of items) {
-    text.push(comma, print(item))
-    comma = ','
-  }
+function printAll(items: readonly (Task | TaskRecord)[]): string {
+  return `[${items.map(print).join(',')}]`
 }
 
-function print(item: Task | TaskRecord | ServiceSpec): string {
+function print(item: Task | TaskRecord): string {
   const known = printed.get(item)
   if (known !== undefined) return known
-  const text = 'spec' in item ? printTask(item) : JSON.stringify(item)
+  const text = JSON.stringify(item)
   printed.set(item, text)
   return text
-}
-
-/** The spec is most of a task, and goes on when the task is replaced: it keeps its text, too. */
-function printTask(task: Task): string {
-  return `${JSON.stringify({ ...task, spec: undefined }).slice(0, -1)},"spec":${print(task.spec)}}`
 }
 
 interface Stored extends Omit<AgentState, 'records'> {

@@ -1,5 +1,5 @@
 import type { Millis, TaskId } from '../core/model/ids.ts'
-import { runtimeOf, type ServiceSpec } from '../core/model/service.ts'
+import { runtimeOf } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
 import { type HealthState, newHealth, repairedHealth, stepHealth } from '../core/node/health.ts'
 import { portTarget } from '../core/node/probe-target.ts'
@@ -10,8 +10,8 @@ import type { Containers } from './containers.ts'
 import { runCommand } from './run-command.ts'
 
 interface Probed {
-  /** What is checked; it may come again as another object with the same content. */
-  check: ServiceSpec['health']
+  /** The check as text: a spec may come again as another object with the same content. */
+  readonly check: string
   health: HealthState
   cancel: (() => void) | null
 }
@@ -44,11 +44,8 @@ export class Probes {
       wanted.add(task.id)
       const startedAt = container.startedAt ?? 0
       const present = this.#probed.get(task.id)
-      const check = task.spec.health
-      if (present?.health.startedAt === startedAt && isSame(present.check, check)) {
-        present.check = check
-        continue
-      }
+      const check = JSON.stringify(task.spec.health)
+      if (present?.health.startedAt === startedAt && present.check === check) continue
       present?.cancel?.()
       const probed: Probed = { check, health: newHealth(startedAt, this.#deps.clock.now()), cancel: null }
       this.#probed.set(task.id, probed)
@@ -101,8 +98,4 @@ export class Probes {
     if (check.kind === 'tcp') return this.#deps.host.probe({ kind: 'tcp', ...target }, timeoutMs)
     return this.#deps.host.probe({ kind: 'http', path: check.path, ...target }, timeoutMs)
   }
-}
-
-function isSame(a: ServiceSpec['health'], b: ServiceSpec['health']): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }

@@ -68,8 +68,6 @@ export class TaskLoop {
   readonly #deps: TaskLoopDeps
   readonly #probes: Probes
   #tasks: ReadonlyMap<TaskId, Task> = new Map()
-  /** The same, in the order in which they are served. */
-  #inTurn: readonly Task[] = []
   readonly #records = new Map<TaskId, TaskRecord>()
   readonly #calls = new Map<TaskId, Call>()
   readonly #notBefore = new Map<TaskId, Millis>()
@@ -103,7 +101,7 @@ export class TaskLoop {
 
   /** Goes on from what an earlier agent left. */
   restore(tasks: readonly Task[], records: ReadonlyMap<TaskId, TaskRecord>): void {
-    this.#hold(tasks)
+    this.#tasks = new Map(tasks.map((task) => [task.id, task]))
     for (const [id, record] of records) this.#records.set(id, afterInterruption(record))
   }
 
@@ -111,18 +109,13 @@ export class TaskLoop {
   assign(tasks: readonly Task[], standing: Standing): void {
     this.#confirmed = true
     this.#standing = standing
-    this.#hold(tasks)
+    this.#tasks = new Map(tasks.map((task) => [task.id, task]))
     for (const [id, call] of this.#calls) {
       const task = this.#tasks.get(id)
       // A pull may take minutes; nobody waits for it any more.
       if (task === undefined || task.desired === 'stopped') call.controller.abort()
     }
     this.wake()
-  }
-
-  #hold(tasks: readonly Task[]): void {
-    this.#tasks = new Map(tasks.map((task) => [task.id, task]))
-    this.#inTurn = [...this.#tasks.values()].sort(byNeed)
   }
 
   /** Asks for a pass soon; many asks make one pass. */
@@ -193,7 +186,7 @@ export class TaskLoop {
     const now = this.#deps.clock.now()
     let wakeAt: Millis | null = null
     const running = []
-    for (const task of this.#inTurn) {
+    for (const task of [...this.#tasks.values()].sort(byNeed)) {
       const kind = runtimeOf(task.spec)
       const before = this.#records.get(task.id) ?? newRecord(task)
       if (!this.#records.has(task.id)) this.#records.set(task.id, before)
@@ -302,12 +295,8 @@ export class TaskLoop {
   /** Removes containers of our cluster that no task asks for, unless that would take down too much unasked. */
   #removeStrays(): void {
     if (!this.#confirmed) return
-    const strays: { readonly kind: Runtime['kind']; readonly container: Container }[] = []
-    let running = 0
-    for (const one of this.#deps.containers.all()) {
-      if (one.container.state === 'running') running += 1
-      if (!this.#tasks.has(one.container.taskId)) strays.push(one)
-    }
+    const strays = [...this.#deps.containers.all()].filter(({ container }) => !this.#tasks.has(container.taskId))
+    const running = [...this.#deps.containers.all()].filter(({ container }) => container.state === 'running').length
     const { dismissed, keepsUnknown, settles } = this.#standing
     const going = strays.filter(
       ({ container }) => container.state === 'running' && !this.#wasStopped(container.taskId),

@@ -1,9 +1,9 @@
-import { createHmac, hash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { BackupKey, Digest } from '../core/backup/form.ts'
 import { clusterKeyId, purposeKey } from './pki/seal.ts'
 
 /** SHA-256. */
-export const sha256: Digest = (text) => hash('sha256', text, 'hex')
+export const sha256: Digest = (text) => createHash('sha256').update(text).digest('hex')
 
 /** Authenticates backups with a key that follows from the cluster key (HMAC-SHA-256). */
 export function backupKey(clusterKey: Buffer): BackupKey {

@@ -1,36 +1,18 @@
 /** A value that JSON can carry without loss. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
 
-/** Names of keys as they are printed: there are few, and each comes again and again. */
-const names = new Map<string, string>()
-const MOST_NAMES = 1_000
-
 /** Prints a value with sorted keys, so that equal values have equal text. Keys whose value is undefined are left out. */
 export function canonicalJson(value: unknown): string {
-  if (value === undefined || value === null) return 'null'
-  if (Number.isSafeInteger(value)) return String(value)
-  if (typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  let text = ''
-  // Large specs are hashed often, so nothing is made but the text.
-  if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item)}`
-    return `[${text}]`
-  }
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
   const record = value as Readonly<Record<string, unknown>>
-  // By code unit, as `sort` does by itself.
+  let text = ''
+  // By code unit, as `sort` does by itself. Large specs are hashed often, so nothing is made but the text.
   for (const key of Object.keys(record).sort()) {
     const item = record[key]
-    if (item !== undefined) text += `${text === '' ? '' : ','}${nameOf(key)}:${canonicalJson(item)}`
+    if (item !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(item)}`
   }
   return `{${text}}`
-}
-
-function nameOf(key: string): string {
-  const known = names.get(key)
-  if (known !== undefined) return known
-  const name = JSON.stringify(key)
-  if (names.size < MOST_NAMES) names.set(key, name)
-  return name
 }
 
 /**

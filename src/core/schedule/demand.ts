@@ -42,19 +42,20 @@ export function takes(fleet: Fleet, at: number, demand: Demand, instead: Holder 
   return need !== null && fits(fleet, at, need, instead) ? need : null
 }
 
-/** Specs are never changed once they are made. */
-const shapes = new WeakMap<ServiceSpec, string>()
-
 /** Equal for specs that need the same of a node. */
-export function shapeOf(spec: ServiceSpec): string {
-  const known = shapes.get(spec)
-  if (known !== undefined) return known
-  const { mode, placements, variants, container, resources, update, exclusive } = spec
+export function shapeOf({ mode, placements, variants, container, resources, update, exclusive }: ServiceSpec): string {
   const { image, networkMode, ports } = container
-  const parts = [mode, placements, variants, image === null, networkMode, ports, resources, update.order, exclusive]
-  const shape = JSON.stringify(parts)
-  shapes.set(spec, shape)
-  return shape
+  return JSON.stringify([
+    mode,
+    placements,
+    variants,
+    image === null,
+    networkMode,
+    ports,
+    resources,
+    update.order,
+    exclusive,
+  ])
 }
 
 /** Tasks that spread over the nodes together. Those of an older spec are on their way out and do not count. */

@@ -2,6 +2,7 @@ import { invariant } from '../../lib/assert.ts'
 import { groupBy } from '../../lib/collections.ts'
 import type { NodeId, TaskId } from '../model/ids.ts'
 import type { Node } from '../model/node.ts'
+import type { ServiceSpec } from '../model/service.ts'
 import { isWanted, type PortBinding, type Task } from '../model/task.ts'
 import { type Chooser, type Choosers, choosersFor } from './chooser.ts'
 import { add } from './column.ts'
@@ -76,10 +77,12 @@ interface Group {
 }
 
 function groupAlike(pending: readonly Task[]): readonly Group[] {
+  const shapes = new Map<ServiceSpec, string>()
   const counts = new Map<string, Group['sameShape']>()
   const groups = new Map<string, Group>()
   for (const task of [...pending].sort(compareTasks)) {
-    const shape = shapeOf(task.spec)
+    const shape = shapes.get(task.spec) ?? shapeOf(task.spec)
+    shapes.set(task.spec, shape)
     const sameShape = counts.get(shape) ?? { tasks: 0 }
     counts.set(shape, sameShape)
     sameShape.tasks += 1

@@ -33,7 +33,15 @@ export function sortSlots(
       slots.set(slot, alone(only, inSlot, isCurrent))
       continue
     }
-    slots.set(slot, several(slot, inSlot, isCurrent))
+    const newestFirst = [...inSlot].sort((a, b) => b.attempt - a.attempt)
+    const wanted = newestFirst.filter(isWanted)
+    slots.set(slot, {
+      slot,
+      current: wanted.filter(isCurrent).sort((a, b) => Number(b.status.ready) - Number(a.status.ready)),
+      outdated: wanted.filter((task) => !isCurrent(task)),
+      stopping: newestFirst.filter((task) => isAlive(task) && task.desired === 'stopped'),
+      ended: newestFirst.filter((task) => !isAlive(task)),
+    })
   }
   return slots
 }
@@ -49,22 +57,6 @@ function alone(task: Task, tasks: readonly Task[], isCurrent: (task: Task) => bo
     stopping: alive && !wanted ? tasks : NONE,
     ended: alive ? NONE : tasks,
   }
-}
-
-/** One look at each task: services whose tasks often end have many of them. */
-function several(slot: Slot, tasks: readonly Task[], isCurrent: (task: Task) => boolean): SlotTasks {
-  const current: Task[] = []
-  const outdated: Task[] = []
-  const stopping: Task[] = []
-  const ended: Task[] = []
-  for (const task of [...tasks].sort((a, b) => b.attempt - a.attempt)) {
-    if (!isAlive(task)) ended.push(task)
-    else if (task.desired === 'stopped') stopping.push(task)
-    else if (isCurrent(task)) current.push(task)
-    else outdated.push(task)
-  }
-  if (current.length > 1) current.sort((a, b) => Number(b.status.ready) - Number(a.status.ready))
-  return { slot, current, outdated, stopping, ended }
 }
 
 /** The attempt that the next one of this spec follows: null when there was none, or another spec had the slot since. */
