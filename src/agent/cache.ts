@@ -3,6 +3,7 @@ import type { NodeId, TaskId } from '../core/model/ids.ts'
 import type { Authority } from '../core/model/message.ts'
 import type { Task } from '../core/model/task.ts'
 import type { TaskRecord } from '../core/node/record.ts'
+import { keptJson } from '../lib/kept-json.ts'
 import type { DurableText } from '../ports/host.ts'
 
 /** What must survive a restart of agent and machine without any server. */
@@ -34,19 +35,9 @@ export function writeState(file: DurableText, state: AgentState): Promise<void> 
   return file.write(`${head},"tasks":${printAll(tasks)},"records":${printAll([...records.values()])}}`)
 }
 
-/** Tasks and records are replaced, never changed, and a change is mostly of one: the others keep their text. */
-const printed = new WeakMap<Task | TaskRecord, string>()
-
+/** A change is mostly of one task: the others keep their text. */
 function printAll(items: readonly (Task | TaskRecord)[]): string {
-  return `[${items.map(print).join(',')}]`
-}
-
-function print(item: Task | TaskRecord): string {
-  const known = printed.get(item)
-  if (known !== undefined) return known
-  const text = JSON.stringify(item)
-  printed.set(item, text)
-  return text
+  return `[${items.map(keptJson).join(',')}]`
 }
 
 interface Stored extends Omit<AgentState, 'records'> {

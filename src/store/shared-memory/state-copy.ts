@@ -1,4 +1,5 @@
 import type { HeldState } from '../../core/replica/take-over.ts'
+import { keptJson } from '../../lib/kept-json.ts'
 import type { DurableText } from '../../ports/host.ts'
 import type { Log } from '../../ports/log.ts'
 import type { StoreRecord } from '../../ports/store.ts'
@@ -56,20 +57,10 @@ export class StateCopy {
   }
 }
 
-/** Records are replaced, never changed, and a change is mostly of one: the others keep their text. */
-const printed = new WeakMap<StoreRecord, string>()
-
+/** A change is mostly of one record: the others keep their text. */
 function print({ tenures, revision, records }: HeldState): string {
   const head = JSON.stringify({ format: FORMAT, tenures, revision }).slice(0, -1)
-  return `${head},"records":[${withoutOldEvents(records).map(printRecord).join(',')}]}`
-}
-
-function printRecord(record: StoreRecord): string {
-  const known = printed.get(record)
-  if (known !== undefined) return known
-  const text = JSON.stringify(record)
-  printed.set(record, text)
-  return text
+  return `${head},"records":[${withoutOldEvents(records).map(keptJson).join(',')}]}`
 }
 
 function withoutOldEvents(records: readonly StoreRecord[]): readonly StoreRecord[] {
