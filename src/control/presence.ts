@@ -101,12 +101,9 @@ export class Presence {
       return
     }
     // It may have been cut off since it said hello: mute is only a machine whose agent answers after that.
-    const agent = connection?.calls.answers(address, FIRST_ANSWER_MS)
-    const isHeard = await agent?.then(
-      () => true,
-      () => false,
-    )
-    if (isHeard === true && this.#deps.connection(id) === connection) this.#mute.add(id)
+    const word = await connection?.calls.answers(address, FIRST_ANSWER_MS).catch(() => null)
+    const isHeard = typeof word === 'boolean'
+    if (isHeard && this.#deps.connection(id) === connection) this.#mute.add(id)
   }
 
   /** Whether its agent has been gone long enough that new tasks had better go elsewhere. */

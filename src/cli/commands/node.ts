@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
 import { whyNoAddress, whyNoPlacementName } from '../../core/manifest/names.ts'
-import type { NodeFact } from '../../core/model/node.ts'
+import { FACT_OPTIONS, NODE_FACTS, type NodeFact } from '../../core/model/node.ts'
 import type { NodeChange, NodeSet } from '../../core/model/plan.ts'
 import { type ChangeFlags, carryOut, withChangeFlags } from '../carry-out.ts'
 import type { Context } from '../context.ts'
@@ -70,14 +70,12 @@ function addFacts(node: Command, context: Context): void {
   act<NodeFlags & SetFlags>(set, context, (id, flags) => settingOf(id, setOf(flags), flags.force))
 }
 
-const RESETS = { placement: 'placement', 'public-address': 'publicAddress', region: 'region', zone: 'zone' } as const
-
 type Resets = { readonly [Fact in NodeFact]?: null }
 
 /** Collects what is to be as the agent says. */
 function resets(text: string, before: Resets = {}): Resets {
-  const [, fact] = Object.entries(RESETS).find(([name]) => name === text) ?? []
-  if (fact === undefined) throw new InvalidArgumentError(`use one of ${Object.keys(RESETS).join(', ')}`)
+  const fact = NODE_FACTS.find((one) => FACT_OPTIONS[one] === text)
+  if (fact === undefined) throw new InvalidArgumentError(`use one of ${Object.values(FACT_OPTIONS).join(', ')}`)
   return { ...before, [fact]: null }
 }
 
@@ -96,9 +94,9 @@ function setOf({ placement, publicAddress, region, zone, reset = {} }: SetFlags)
     ...(region === undefined ? {} : { region }),
     ...(zone === undefined ? {} : { zone }),
   }
-  const both = Object.entries(RESETS).find(([, fact]) => Object.hasOwn(given, fact) && Object.hasOwn(reset, fact))
+  const both = NODE_FACTS.find((fact) => Object.hasOwn(given, fact) && Object.hasOwn(reset, fact))
   const wrong =
-    (both === undefined ? null : `${both[0]} is either set or reset`) ??
+    (both === undefined ? null : `${FACT_OPTIONS[both]} is either set or reset`) ??
     (placement === undefined ? null : whyNoPlacementName(placement)) ??
     (publicAddress === undefined ? null : whyNoAddress(publicAddress))
   if (wrong !== null) throw new OperationalError('USAGE', wrong)

@@ -36,6 +36,19 @@ export interface NodeSettings {
 export const NODE_FACTS = ['placement', 'publicAddress', 'region', 'zone'] as const
 export type NodeFact = (typeof NODE_FACTS)[number]
 
+/** What each is called in options. */
+export const FACT_OPTIONS: Readonly<Record<NodeFact, string>> = {
+  placement: 'placement',
+  publicAddress: 'public-address',
+  region: 'region',
+  zone: 'zone',
+}
+
+/** What each is called in sentences. */
+export function factWords(fact: NodeFact): string {
+  return FACT_OPTIONS[fact].replace('-', ' ')
+}
+
 /** Whether a user set it, be it to none. */
 export function isSetByUser(fact: NodeFact, settings: NodeSettings | undefined): boolean {
   const isNoneAValue = fact === 'region' || fact === 'zone'

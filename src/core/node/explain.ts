@@ -1,5 +1,5 @@
 import type { Event } from '../model/event.ts'
-import { isSetByUser, NODE_FACTS, type Node, type NodeFact } from '../model/node.ts'
+import { FACT_OPTIONS, factWords, isSetByUser, NODE_FACTS, type Node } from '../model/node.ts'
 import { isAlive, type Task } from '../model/task.ts'
 import type { Explanation } from '../model/view.ts'
 import { isHeldWhereItWas, waitsForPredecessor } from '../schedule/need.ts'
@@ -67,17 +67,10 @@ function whyLeft({ id, service, slot, attempt, desired, because }: Task, tasks: 
 
 function settingsOf({ id, settings }: Node): string[] {
   const labels = Object.keys(settings?.labels ?? {}).map((name) => `label ${name}`)
-  const facts = NODE_FACTS.filter((fact) => isSetByUser(fact, settings)).map((fact) => OPTIONS[fact])
-  const set = [...facts.map((fact) => fact.replace('-', ' ')), ...labels]
+  const facts = NODE_FACTS.filter((fact) => isSetByUser(fact, settings))
+  const set = [...facts.map(factWords), ...labels]
   if (set.length === 0) return []
   const [first] = facts
-  const back = first === undefined ? '' : `; \`gantry node set ${id} --reset ${first}\` takes that back`
+  const back = first === undefined ? '' : `; \`gantry node set ${id} --reset ${FACT_OPTIONS[first]}\` takes that back`
   return [`users set its ${set.join(', ')}; that wins over the options of its agent${back}`]
-}
-
-const OPTIONS: Readonly<Record<NodeFact, string>> = {
-  placement: 'placement',
-  publicAddress: 'public-address',
-  region: 'region',
-  zone: 'zone',
 }

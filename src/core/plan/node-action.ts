@@ -1,5 +1,5 @@
 import { unreachable } from '../../lib/assert.ts'
-import { isSetByUser, NODE_FACTS, type Node, type NodeFact } from '../model/node.ts'
+import { factWords, isSetByUser, NODE_FACTS, type Node, type NodeFact } from '../model/node.ts'
 import type { NodeAction, NodeChange } from '../model/plan.ts'
 import { isAlive, type Task } from '../model/task.ts'
 import type { NodeTarget } from './node-target.ts'
@@ -122,17 +122,10 @@ function pairOf(field: string, before: string | null, after: string | null, diff
 /** Who takes back what he set is told what he gets for it, also where that is the same. */
 function factPair(fact: NodeFact, from: Node, to: Node) {
   const isReset = isSetByUser(fact, from.settings) && !isSetByUser(fact, to.settings)
-  if (!isReset) return pairOf(FACT_NAMES[fact], from[fact], to[fact])
+  if (!isReset) return pairOf(factWords(fact), from[fact], to[fact])
   const after =
     to.said === undefined ? 'what its agent says when it connects next' : `${to[fact] ?? 'none'} (as its agent says)`
-  return pairOf(FACT_NAMES[fact], from[fact], after)
-}
-
-const FACT_NAMES: Readonly<Record<NodeFact, string>> = {
-  placement: 'placement',
-  publicAddress: 'public address',
-  region: 'region',
-  zone: 'zone',
+  return pairOf(factWords(fact), from[fact], after)
 }
 
 function labelOf({ labels }: Node, name: string): string | null {

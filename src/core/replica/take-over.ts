@@ -45,13 +45,11 @@ export function takeOver(states: readonly HeldState[], by: NodeId, since: Millis
   const strays = others.filter((other) => !contains(best, other))
   const revision = Math.max(...states.map((state) => state.revision)) + LOST_AT_MOST
   const tenures = withTenure(best, by, since)
-  const healed =
-    strays.length === 0
-      ? best.records
-      : // What two states call the same revision of an object may be two things: from now on each is of this one.
-        strays.reduce(heal, best).records.map((record) => ({ ...record, revision }))
   const epoch = Math.max(seen, ...states.map(epochIn))
-  return { tenures, revision, records: healed.map((record) => raised(record, epoch, revision)) }
+  const records = strays.reduce(heal, best).records.map((record) => raised(record, epoch, revision))
+  if (strays.length === 0) return { tenures, revision, records }
+  // What two states call the same revision of an object may be two things: from now on each is of this one.
+  return { tenures, revision, records: records.map((record) => ({ ...record, revision })) }
 }
 
 /** The epoch of whoever led last, as a state has it; 0: nobody did. */

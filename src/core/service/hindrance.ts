@@ -62,12 +62,11 @@ function hindranceIn(
   if (fresh !== undefined) return null
 
   const [leaving] = stopping
-  if (leaving !== undefined && leaving.node !== null && away.has(leaving.node))
-    return hindrance(
-      UNREADY,
-      `${leaving.id} is to stop, and node ${leaving.node} is unreachable: it may still run there`,
-    )
-  if (leaving !== undefined) return hindrance(ON_ITS_WAY, `${leaving.id} is stopping`)
+  if (leaving !== undefined) {
+    const { id, node } = leaving
+    if (node === null || !away.has(node)) return hindrance(ON_ITS_WAY, `${id} is stopping`)
+    return hindrance(UNREADY, `${id} is to stop, and node ${node} is unreachable: it may still run there`)
+  }
   const last = ended[0]
   if (last === undefined || last.specHash !== specHash) return hindrance(ON_ITS_WAY, `slot ${slot} has no task yet`)
   if (spec.mode === 'job' && last.status.state === 'completed') return null
