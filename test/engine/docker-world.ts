@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { taskId } from '../../src/core/model/ids.ts'
 import { DockerRuntime } from '../../src/drivers/docker/runtime.ts'
+import { readProc } from '../../src/drivers/process/proc.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { ContainerOrder } from '../../src/ports/runtime.ts'
 import { aContainer } from '../builders.ts'
@@ -175,14 +175,11 @@ function commandOf(program: Program): readonly string[] {
 function isPrepared(pid: number, program: Program | undefined): boolean {
   if (program?.kind !== 'serve' && program?.kind !== 'stubborn') return true
   const awaited = program.kind === 'serve' ? SIGTERM_BIT : SIGUSR1_BIT
-  try {
-    const [, caught = '0'] = /^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return (BigInt(`0x${caught}`) & awaited) !== 0n
-  } catch (error) {
-    // It has ended: nobody will send it anything.
-    if (['ENOENT', 'ESRCH'].includes((error as { code?: string }).code ?? '')) return true
-    throw error
-  }
+  const status = readProc(`${pid}/status`)
+  // It has ended: nobody will send it anything.
+  if (status === null) return true
+  const [, caught = '0'] = /^SigCgt:\s*(\w+)/m.exec(status) ?? []
+  return (BigInt(`0x${caught}`) & awaited) !== 0n
 }
 
 function randomId(): string {

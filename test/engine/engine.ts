@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { processStat, readProc } from '../../src/drivers/process/proc.ts'
 import { runProgram } from './run-program.ts'
 
 const PREFIX = 'gantry-engine-'
@@ -193,27 +194,13 @@ async function end(pid: number, signal: NodeJS.Signals): Promise<void> {
 
 /** A zombie has ended. */
 function isAlive(pid: number): boolean {
-  const stat = statOf(pid)
-  return stat !== null && stat[0] !== 'Z'
+  const stat = processStat(pid)
+  return stat !== null && stat.state !== 'Z'
 }
 
 /** When it started, in ticks since boot: a pid alone may be given again. */
 function startOf(pid: number): string {
-  return statOf(pid)?.[19] ?? ''
-}
-
-/** Fields of /proc/<pid>/stat from the state on; null when there is no such process. */
-function statOf(pid: number): string[] | null {
-  const path = `/proc/${pid}/stat`
-  if (!(pid > 0) || !existsSync(path)) return null
-  try {
-    const text = readFileSync(path, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch (error) {
-    // It ended between the two looks.
-    if ((error as { code?: string }).code === 'ESRCH') return null
-    throw error
-  }
+  return `${processStat(pid)?.startTicks ?? ''}`
 }
 
 /** Supervisors of containers: they name the engine's directory in their arguments. */
@@ -227,16 +214,15 @@ function processesOf(directory: string): number[] {
 function childrenOf(parents: readonly number[]): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => parents.includes(Number(statOf(pid)?.[1] ?? 0)))
+    .filter((pid) => parents.includes(parentOf(pid)))
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)/m.exec(readProc(`${pid}/status`) ?? '')?.[1] ?? 0)
 }
 
 function argumentsOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as { code?: string }).code ?? '')) return ''
-    throw error
-  }
+  return readProc(`${pid}/cmdline`) ?? ''
 }
 
 /** Deepest first. */

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { processStat } from '../../src/drivers/process/proc.ts'
+import { processStat, readProc } from '../../src/drivers/process/proc.ts'
 
 const SPOKEN_MS = 120_000
 const STOPPED_MS = 20_000
@@ -114,14 +113,8 @@ export class LabProcess {
 
 /** Children that the main thread of a process started. */
 export function childrenOf(pid: number): number[] {
-  const path = `/proc/${pid}/task/${pid}/children`
-  if (!existsSync(path)) return []
-  try {
-    return readFileSync(path, 'utf8').split(' ').filter(Boolean).map(Number)
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as { code?: string }).code ?? '')) return []
-    throw error
-  }
+  const children = readProc(`${pid}/task/${pid}/children`) ?? ''
+  return children.split(' ').filter(Boolean).map(Number)
 }
 
 /** Sends a signal to a process that may have ended meanwhile. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readProc } from '../../src/drivers/process/proc.ts'
 import { runProgram } from '../engine/run-program.ts'
 import type { Ended } from '../system/gantry.ts'
 import { LabProcess, sendSignal } from './lab-process.ts'
@@ -157,18 +158,14 @@ export class Machine {
 
 /** Names the namespace of processes; null when the process is gone. */
 function namespaceLink(pid: number): string | null {
-  return orNull(() => readlinkSync(`/proc/${pid}/ns/pid`))
-}
-
-function commandOf(pid: number): string | null {
-  return orNull(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
-}
-
-function orNull(read: () => string): string | null {
   try {
-    return read()
+    return readlinkSync(`/proc/${pid}/ns/pid`)
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as { code?: string }).code ?? '')) return null
     throw error
   }
+}
+
+function commandOf(pid: number): string | null {
+  return readProc(`${pid}/comm`)?.trim() ?? null
 }

@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NodeView } from '../../src/core/model/view.ts'
+import { readProc } from '../../src/drivers/process/proc.ts'
 import type { Verdict, WatchedCluster } from './watched-cluster.ts'
 
 const LOOPS_PER_HOST = 2
@@ -53,11 +53,10 @@ async function nodesAnywhere(bed: WatchedCluster): Promise<readonly NodeView[]> 
 function processorTime(bed: WatchedCluster): { readonly ran: number; readonly waited: number } {
   let [ran, waited] = [0, 0]
   for (const { gantryProcess } of bed.lab.hosts) {
-    const directory = `/proc/${gantryProcess?.pid}/task`
-    for (const thread of readdirSync(directory)) {
-      const [running = 0, waiting = 0] = readFileSync(join(directory, thread, 'schedstat'), 'utf8')
-        .split(' ')
-        .map(Number)
+    const threads = `${gantryProcess?.pid}/task`
+    for (const thread of readdirSync(`/proc/${threads}`)) {
+      const times = readProc(`${threads}/${thread}/schedstat`) ?? ''
+      const [running = 0, waiting = 0] = times.split(' ').map(Number)
       ran += running
       waited += waiting
     }

@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readProc } from '../../src/drivers/process/proc.ts'
 import { type Ended, until } from '../system/gantry.ts'
 import type { Host } from './host.ts'
 import { childrenOf, type LabProcess } from './lab-process.ts'
@@ -102,7 +103,5 @@ async function firstProcess({ pid }: LabProcess): Promise<number> {
 
 /** What each namespace calls a process, from this machine's inwards; none when it is gone. */
 function pidsOf(pid: number): number[] {
-  const path = `/proc/${pid}/status`
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
-  return (/^NSpid:\s+(.*)$/m.exec(text)?.[1] ?? '').split(/\s+/).filter(Boolean).map(Number)
+  return (/^NSpid:\s+(.*)$/m.exec(readProc(`${pid}/status`) ?? '')?.[1] ?? '').split(/\s+/).filter(Boolean).map(Number)
 }

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { commandLine, processStat, readProc } from '../../src/drivers/process/proc.ts'
 import type { Gantry } from '../system/gantry.ts'
 import type { Campaign, Truth } from './kill-campaign.ts'
 
@@ -37,18 +38,16 @@ function processTruth(gantry: Gantry): Truth {
 
 function programs(directory: string): readonly { readonly task: string }[] {
   const found: { task: string }[] = []
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-      if (argv[0] !== 'node' && argv[0] !== 'sleep') continue
-      const environ = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-      const task = environ.find((entry) => entry.startsWith('GANTRY_TASK='))?.slice('GANTRY_TASK='.length)
-      const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]
-      const home = environ.find((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? ''
-      if (task !== undefined && state !== 'Z' && home.startsWith(directory)) found.push({ task })
-    } catch {
-      // It ended while we looked.
-    }
+  for (const pid of readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)) {
+    const [program = ''] = commandLine(pid)
+    if (program !== 'node' && program !== 'sleep') continue
+    const environ = (readProc(`${pid}/environ`) ?? '').split('\0')
+    const task = environ.find((entry) => entry.startsWith('GANTRY_TASK='))?.slice('GANTRY_TASK='.length)
+    const home = environ.find((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? ''
+    const hasEnded = (processStat(pid)?.state ?? 'Z') === 'Z'
+    if (task !== undefined && !hasEnded && home.startsWith(directory)) found.push({ task })
   }
   return found
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Plan } from '../../src/core/model/plan.ts'
 import type { ClusterView, ServiceView, TaskView } from '../../src/core/model/view.ts'
+import { readProc } from '../../src/drivers/process/proc.ts'
 import { aGantry, type Gantry, until } from './gantry.ts'
 
 const HELLO = join(process.cwd(), 'examples', 'hello', 'manifest.yaml')
@@ -98,13 +99,8 @@ function killTask(task: TaskView | undefined): number {
 }
 
 function readEnviron(pid: string): readonly string[] {
-  try {
-    const isNode = readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('node\0')
-    return isNode ? readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0') : []
-  } catch {
-    // It ended while we looked.
-    return []
-  }
+  const isNode = readProc(`${pid}/cmdline`)?.startsWith('node\0') ?? false
+  return isNode ? (readProc(`${pid}/environ`) ?? '').split('\0') : []
 }
 
 test('a changed manifest is planned, applied by its plan, and refused once the world moved', async () => {

@@ -78,7 +78,8 @@ function hasEnded({ state }: ProcessStat): boolean {
   return state === 'Z' || state === 'X'
 }
 
-function readProc(path: string): string | null {
+/** A file of /proc, as of `12/stat`; null when the process or thread is gone, be it while it is read. */
+export function readProc(path: string): string | null {
   try {
     return readFileSync(`/proc/${path}`, 'utf8')
   } catch (error) {
