@@ -29,6 +29,8 @@ export function serveServer(
     session.onEnd(() => reject(session.gone()))
     let greeted = false
     session.http2.on('stream', (stream: ServerHttp2Stream, headers) => {
+      // The session may have ended since the stream came.
+      if (stream.destroyed) return
       // What goes wrong with a stream ends it, and is told where it is read.
       stream.on('error', () => undefined)
       const path = String(headers[':path'])

@@ -1,4 +1,13 @@
-import { type ClientHttp2Session, connect, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
+import { EventEmitter } from 'node:events'
+import {
+  type ClientHttp2Session,
+  connect,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import {
@@ -26,8 +35,10 @@ import {
 import { TcpGate } from '../../../test/stores/tcp-gate.ts'
 import { OperationalError } from '../../core/errors.ts'
 import type { AgentConnection } from '../../ports/link.ts'
+import { serveServer } from './agent-end.ts'
 import { encodeFrame, MAX_FRAME_BYTES } from './frames.ts'
 import { GIVE_UP_AFTER_MS } from './heartbeat.ts'
+import { LinkSession } from './link-session.ts'
 
 /** An agent that answers the stream of messages as it likes, and never anything else. */
 async function agentThat(
@@ -329,4 +340,19 @@ test('an agent of an earlier version says which call it does not know', async ()
   })
   await dialling(await listening).connect(idleCalls())
   expect(await port.promise).toContain('this agent knows no call teleport')
+})
+
+test('a stream that is gone when the agent hears of it harms nobody', () => {
+  const http2 = Object.assign(new EventEmitter(), { destroy: () => undefined })
+  const session = new LinkSession(http2 as unknown as ServerHttp2Session, new Socket())
+  const options = {
+    calls: idleCalls(),
+    onFault: () => undefined,
+    onElsewhere: () => undefined,
+    onPace: () => undefined,
+  }
+  void serveServer(session, options)
+  const respond = (): never => expect.unreachable('nobody reads an answer')
+  const stream = Object.assign(new PassThrough().destroy(), { respond })
+  for (const path of ['/messages', '/pace', '/call/survey', '/nothing']) http2.emit('stream', stream, { ':path': path })
 })

@@ -194,12 +194,12 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
   const session = new LinkSession(http2, socket)
   let doubt: (isDoubtful: boolean) => void = () => undefined
-  const endHearing = door.hearing.add(socket, {
+  const hearable = door.hearing.add(socket, {
     onDoubt: (isDoubtful) => doubt(isDoubtful),
     onSilence: () => session.end('the agent is silent'),
     onPace: (everyMs, taken) => askPace(session, everyMs, taken),
   })
-  session.onEnd(endHearing)
+  session.onEnd(() => hearable.end())
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
   endWithCertificate(session, certificate)
   if (barred === null) {
@@ -215,7 +215,9 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
     const onDoubt: AgentConnection['onDoubt'] = (handle) => {
       doubt = handle
     }
-    onAgent(agentOver(session, identity, barred, { heartbeatMs: heartbeatMs(), onDoubt }))
+    onAgent(
+      agentOver(session, identity, barred, { heartbeatMs: heartbeatMs(), onDoubt, onHeard: () => hearable.heard() }),
+    )
   })
 }
 
