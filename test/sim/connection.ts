@@ -30,6 +30,8 @@ class End<M> {
   readonly #waiting: M[] = []
   #handle: ((message: M) => void) | null = null
   closed = false
+  /** Its owner has closed it: it says and hears nothing more. */
+  left = false
   /** Since when this end takes the other for away, or doubts that it is there; null: it does not. */
   missedSince: number | null = null
   readonly #now: () => number
@@ -45,9 +47,9 @@ class End<M> {
   }
 
   arrive(message: M): void {
-    if (this.closed) return
+    if (this.closed || this.left) return
     this.owner.whenAwake(() => {
-      if (this.closed) return
+      if (this.closed || this.left) return
       if (this.#handle === null) this.#waiting.push(message)
       else this.#handle(message)
     })
@@ -183,6 +185,14 @@ export class SimConnection {
     for (const end of [this.#atServer, this.#atAgent]) clock.after(rng.below(noticedWithinMs + 1), () => end.close())
   }
 
+  /** Its owner closes this end: what it has said arrives first, unless it breaks before. */
+  #leave(end: End<AgentMessage> | End<ServerMessage>, lastArrival: number): void {
+    if (end.left) return
+    end.left = true
+    const { clock } = this.#deps
+    clock.callAt(Math.max(lastArrival, clock.now()), () => this.break(50))
+  }
+
   /** Something that this agent has no business to say arrives from it all the same. */
   say(message: AgentMessage): void {
     this.forAgent().send(message)
@@ -199,7 +209,7 @@ export class SimConnection {
     return {
       address: this.#deps.node,
       send: (message) => {
-        if (this.#atAgent.closed) return
+        if (this.#atAgent.closed || this.#atAgent.left) return
         const { observe, node } = this.#deps
         if (message.kind === 'renew') observe({ kind: 'renewal-asked', node, round: message.round })
         const way = { from: this.#deps.node, to: this.#deps.serverMachine }
@@ -214,7 +224,7 @@ export class SimConnection {
       },
       onMessage: (handle) => this.#atAgent.listen(handle),
       onClose: (handle) => this.#atAgent.onClose.push(handle),
-      close: () => this.break(50),
+      close: () => this.#leave(this.#atAgent, this.#arrivalAtServer),
     }
   }
 
@@ -222,7 +232,7 @@ export class SimConnection {
   forServer(): AgentConnection {
     return {
       send: (message) => {
-        if (this.#atServer.closed) return
+        if (this.#atServer.closed || this.#atServer.left) return
         const way = { from: this.#deps.serverMachine, to: this.#deps.node }
         this.#arrivalAtAgent = this.#send(message, this.#atAgent, way, this.#arrivalAtAgent, (sent) =>
           this.#deps.observe({
@@ -236,7 +246,7 @@ export class SimConnection {
       onMessage: (handle) => this.#atServer.listen(handle),
       onClose: (handle) => this.#atServer.onClose.push(handle),
       onDoubt: (handle) => this.#atServer.onDoubt.push(handle),
-      close: () => this.break(50),
+      close: () => this.#leave(this.#atServer, this.#arrivalAtAgent),
       calls: this.#remoteCalls(),
       peer: null,
     }

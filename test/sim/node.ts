@@ -61,6 +61,8 @@ export class SimNode {
   #connection: SimConnection | null = null
   #connections: SimConnection[] = []
   #partitionedUntil = 0
+  /** Where a server that does not lead has sent it; tried once. */
+  #sentTo: string | null = null
   #isOn = true
   #onSince = 0
   #silentSince = 0
@@ -147,7 +149,7 @@ export class SimNode {
       rng: part('agent'),
       log: simLog(user, observe),
       host: new SimHost(this.machine, this.#capacity, user, part('host')),
-      link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
+      link: { connect: (calls) => this.#connect(calls, user), prefer: (address) => (this.#sentTo = address) },
       reach: simReach(user, this.name, this.#around, () => !this.isReachable),
       watchdog: this.#watchdog.seenBy(user),
       runtimes,
@@ -261,7 +263,9 @@ export class SimNode {
         const ready = this.#servers().filter((one) => one.accepts && network.isWhole(this.name, one.machine))
         if (ready.length === 0 || clock.now() < this.#partitionedUntil)
           throw new OperationalError('UNAVAILABLE', 'no server answers')
-        return rng.pick(ready)
+        const leading = ready.find(({ address }) => address === this.#sentTo)
+        this.#sentTo = null
+        return leading ?? rng.pick(ready)
       },
       rng.below(10),
     )
