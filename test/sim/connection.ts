@@ -1,7 +1,7 @@
 import { OperationalError } from '../../src/core/errors.ts'
 import type { AgentMessage, ServerMessage } from '../../src/core/model/message.ts'
 import type { Rng } from '../../src/lib/rng.ts'
-import type { AgentCalls, AgentConnection, ServerConnection } from '../../src/ports/link.ts'
+import type { AgentCalls, AgentConnection, PeerCertificate, ServerConnection } from '../../src/ports/link.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Observe } from './facts.ts'
 import type { Mortal } from './mortal.ts'
@@ -18,6 +18,9 @@ export interface ConnectionDeps {
   readonly agent: Mortal
   readonly server: Mortal
   readonly calls: AgentCalls
+  /** What the agent's certificate says, and why it is not believed any more; null: it has none, it is. */
+  readonly peer: PeerCertificate | null
+  readonly barred: string | null
   /** Whether messages are copied, as over a network, or handed over, as within a process. */
   readonly copies: boolean
 }
@@ -157,7 +160,7 @@ export class SimConnection {
   }
 
   get openForMs(): number {
-    return this.#broken ? 0 : this.#deps.clock.now() - this.#openedAt
+    return this.isOver ? 0 : this.#deps.clock.now() - this.#openedAt
   }
 
   /** Now and then the agent is not heard for a moment, and then again. */
@@ -171,8 +174,9 @@ export class SimConnection {
     })
   }
 
-  get isBroken(): boolean {
-    return this.#broken
+  /** It is broken, or one end has closed it. */
+  get isOver(): boolean {
+    return this.#broken || this.#atServer.left || this.#atAgent.left
   }
 
   /** What is on its way is lost; each end notices within that time. */
@@ -230,6 +234,7 @@ export class SimConnection {
 
   /** The server's end. */
   forServer(): AgentConnection {
+    const { peer, barred } = this.#deps
     return {
       send: (message) => {
         if (this.#atServer.closed || this.#atServer.left) return
@@ -248,7 +253,8 @@ export class SimConnection {
       onDoubt: (handle) => this.#atServer.onDoubt.push(handle),
       close: () => this.#leave(this.#atServer, this.#arrivalAtAgent),
       calls: this.#remoteCalls(),
-      peer: null,
+      peer,
+      ...(barred !== null && { barred }),
     }
   }
 

@@ -10,7 +10,7 @@ import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
 import { hazardOf, skewOf } from './hazard.ts'
 import { SimHost } from './host.ts'
-import { SimIdentity, type SimIdentityFiles } from './identity.ts'
+import { SimIdentity, type SimIdentityFiles, shownBy } from './identity.ts'
 import { signatureOf } from './incarnation.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
@@ -126,7 +126,7 @@ export class SimNode {
   }
 
   get connection(): SimConnection | null {
-    return this.#connection?.isBroken ? null : this.#connection
+    return this.#connection?.isOver ? null : this.#connection
   }
 
   startAgent(): void {
@@ -272,7 +272,10 @@ export class SimNode {
     const process = server.process
     if (process === null) throw new OperationalError('UNAVAILABLE', 'no server answers')
     const name = this.name
+    const peer = shownBy(this.#identity, name, server.clusterId)
     this.#connection = new SimConnection({
+      peer,
+      barred: peer === null ? null : server.barred(peer.serial),
       clock,
       rng,
       observe,
