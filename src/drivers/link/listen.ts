@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { connect } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
@@ -5,9 +6,9 @@ import { OperationalError } from '../../core/errors.ts'
 import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { ConnectionCount, type ConnectionLimits } from '../../lib/connection-count.ts'
-import type { AgentConnection } from '../../ports/link.ts'
+import type { AgentConnection, PeerCertificate } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
-import type { CertificateTerms } from '../pki/describe-certificate.ts'
+import { type CertificateTerms, describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeValidity } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
@@ -16,7 +17,7 @@ import { endWithCertificate } from './end-with-certificate.ts'
 import { Hearing } from './hearing.ts'
 import { JOIN_PROTOCOL } from './join.ts'
 import { LinkSession } from './link-session.ts'
-import { agentOver, askPace, turnAway } from './server-end.ts'
+import { type AgentHeart, agentOver, askPace, turnAway } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
 
@@ -212,13 +213,19 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   http2.once('remoteSettings', () => {
     clearTimeout(late)
     http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-    const onDoubt: AgentConnection['onDoubt'] = (handle) => {
-      doubt = handle
+    const heart: AgentHeart = {
+      heartbeatMs: heartbeatMs(),
+      onDoubt: (handle) => {
+        doubt = handle
+      },
+      onHeard: () => hearable.heard(),
     }
-    onAgent(
-      agentOver(session, identity, barred, { heartbeatMs: heartbeatMs(), onDoubt, onHeard: () => hearable.heard() }),
-    )
+    onAgent(agentOver(session, shownBy(identity, certificate), barred, heart))
   })
+}
+
+function shownBy(identity: NodeIdentity, { serial, notAfter, der }: CertificateTerms): PeerCertificate {
+  return { ...identity, serial, notAfter, keyHash: () => describeCertificate(new X509Certificate(der)).keyHash }
 }
 
 function listen(server: Server, { host, port }: ListenOptions): Promise<number> {
