@@ -19,20 +19,10 @@ export interface Listener {
   readonly onPace: (everyMs: Millis, taken: () => void) => void
 }
 
-/** One that is heard. */
-export interface Hearable {
-  /** A message of it has come: told at once, so that it need not be looked for. */
-  heard(): void
-  end(): void
-}
-
-/** Times are of the time that this process has listened for. */
 interface Heard extends Listener {
   readonly socket: Socket
   bytes: number
-  heardAt: Millis
-  lookAt: Millis
-  isDoubtful: boolean
+  quietMs: Millis
   /** Between two heartbeats, as it keeps to and as it was asked for. */
   everyMs: Millis
   askedMs: Millis
@@ -40,8 +30,7 @@ interface Heard extends Listener {
 
 /**
  * Hears the heartbeats of all agents of a server: with one timer, and by the bytes that arrived, so that an agent costs
- * next to nothing between its heartbeats: for half an interval after one nobody looks for the next. Time in which this
- * process stood still itself does not count as silence.
+ * next to nothing between its heartbeats. Time in which this process stood still itself does not count as silence.
  */
 export class Hearing {
   readonly #heard = new Set<Heard>()
@@ -49,7 +38,6 @@ export class Hearing {
   #lookMs: Millis = LONGEST_LOOK_MS
   #timer: NodeJS.Timeout | undefined
   #lookedAt = 0
-  #listenedMs: Millis = 0
 
   /** `heartbeatMs`: how often agents are to say that they are there; asked again and again. */
   constructor(heartbeatMs: () => Millis) {
@@ -61,19 +49,15 @@ export class Hearing {
     return this.#heard.size
   }
 
-  add(socket: Socket, listener: Listener): Hearable {
+  /** Returns a function that ends it. */
+  add(socket: Socket, listener: Listener): () => void {
     const everyMs = this.#heartbeatMs()
-    if (this.#heard.size === 0) this.#begin()
-    const now = this.#now()
-    const times = { heardAt: now, lookAt: now, everyMs, askedMs: everyMs }
-    const one: Heard = { ...listener, socket, bytes: socket.bytesRead, ...times, isDoubtful: false }
-    this.#heard.add(one)
-    return {
-      heard: () => this.#hear(one, this.#now()),
-      end: () => {
-        this.#heard.delete(one)
-        if (this.#heard.size === 0) clearTimeout(this.#timer)
-      },
+    const heard: Heard = { ...listener, socket, bytes: socket.bytesRead, quietMs: 0, everyMs, askedMs: everyMs }
+    this.#heard.add(heard)
+    if (this.#heard.size === 1) this.#begin()
+    return () => {
+      this.#heard.delete(heard)
+      if (this.#heard.size === 0) clearTimeout(this.#timer)
     }
   }
 
@@ -90,47 +74,34 @@ export class Hearing {
 
   #look(): void {
     if (this.#heard.size === 0) return
-    const now = this.#now()
-    this.#listenedMs = now
-    this.#lookedAt = performance.now()
+    const now = performance.now()
+    const passedMs = Math.min(now - this.#lookedAt, 2 * this.#lookMs)
+    this.#lookedAt = now
     const everyMs = this.#heartbeatMs()
     let paced = 0
     for (const one of this.#heard) {
-      if (one.lookAt <= now) this.#judge(one, now)
+      this.#judge(one, passedMs)
       if (one.askedMs === everyMs || paced === MOST_PACED) continue
       paced += 1
       one.askedMs = everyMs
       one.onPace(everyMs, () => {
         one.everyMs = everyMs
-        this.#hear(one, this.#now())
       })
     }
     clearTimeout(this.#timer)
     this.#next()
   }
 
-  #now(): Millis {
-    return this.#listenedMs + Math.min(performance.now() - this.#lookedAt, 2 * this.#lookMs)
-  }
-
-  #hear(one: Heard, now: Millis): void {
-    one.bytes = one.socket.bytesRead
-    one.heardAt = now
-    one.lookAt = now + one.everyMs / 2
-    this.#doubt(one, false)
-  }
-
-  #judge(one: Heard, now: Millis): void {
+  #judge(one: Heard, passedMs: Millis): void {
+    const { bytesRead } = one.socket
     const { everyMs } = one
-    const quietMs = now - one.heardAt
-    if (one.socket.bytesRead !== one.bytes) this.#hear(one, now)
-    else if (quietMs >= everyMs + GIVE_UP_AFTER_MS) one.onSilence()
-    else this.#doubt(one, quietMs >= everyMs + Math.min(Math.max(LEAST_LATE_MS, everyMs / 4), MOST_LATE_MS))
-  }
-
-  #doubt(one: Heard, isDoubtful: boolean): void {
-    if (one.isDoubtful === isDoubtful) return
-    one.isDoubtful = isDoubtful
-    one.onDoubt(isDoubtful)
+    const before = one.quietMs
+    one.quietMs = bytesRead === one.bytes ? before + passedMs : 0
+    one.bytes = bytesRead
+    const doubtAfterMs = everyMs + Math.min(Math.max(LEAST_LATE_MS, everyMs / 4), MOST_LATE_MS)
+    const was = before >= doubtAfterMs
+    const is = one.quietMs >= doubtAfterMs
+    if (was !== is) one.onDoubt(is)
+    if (one.quietMs >= everyMs + GIVE_UP_AFTER_MS) one.onSilence()
   }
 }

@@ -17,7 +17,7 @@ import { endWithCertificate } from './end-with-certificate.ts'
 import { Hearing } from './hearing.ts'
 import { JOIN_PROTOCOL } from './join.ts'
 import { LinkSession } from './link-session.ts'
-import { type AgentHeart, agentOver, askPace, turnAway } from './server-end.ts'
+import { agentOver, askPace, turnAway } from './server-end.ts'
 import { BEGIN_WITHIN_MS, checkHeartbeat, SESSION_LIMITS, SESSION_WINDOW_BYTES } from './session-limits.ts'
 import { tuneSocket } from './tune-socket.ts'
 
@@ -195,12 +195,12 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   const http2 = connect('http://agent', { ...SESSION_LIMITS, createConnection: () => socket })
   const session = new LinkSession(http2, socket)
   let doubt: (isDoubtful: boolean) => void = () => undefined
-  const hearable = door.hearing.add(socket, {
+  const endHearing = door.hearing.add(socket, {
     onDoubt: (isDoubtful) => doubt(isDoubtful),
     onSilence: () => session.end('the agent is silent'),
     onPace: (everyMs, taken) => askPace(session, everyMs, taken),
   })
-  session.onEnd(() => hearable.end())
+  session.onEnd(endHearing)
   session.onEnd(() => log.info('connection of an agent ended', { node: nodeId, reason: session.reason }))
   endWithCertificate(session, certificate)
   if (barred === null) {
@@ -213,14 +213,10 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
   http2.once('remoteSettings', () => {
     clearTimeout(late)
     http2.setLocalWindowSize(SESSION_WINDOW_BYTES)
-    const heart: AgentHeart = {
-      heartbeatMs: heartbeatMs(),
-      onDoubt: (handle) => {
-        doubt = handle
-      },
-      onHeard: () => hearable.heard(),
+    const onDoubt: AgentConnection['onDoubt'] = (handle) => {
+      doubt = handle
     }
-    onAgent(agentOver(session, shownBy(identity, certificate), barred, heart))
+    onAgent(agentOver(session, shownBy(identity, certificate), barred, { heartbeatMs: heartbeatMs(), onDoubt }))
   })
 }
 

@@ -19,8 +19,6 @@ export interface AgentHeart {
   /** How often it is to say so. */
   readonly heartbeatMs: Millis
   readonly onDoubt: AgentConnection['onDoubt']
-  /** It has said something. */
-  readonly onHeard: () => void
 }
 
 /** An agent as its server sees it, over a session that the agent has dialled. */
@@ -28,7 +26,7 @@ export function agentOver(
   session: LinkSession<ClientHttp2Session>,
   peer: PeerCertificate,
   barred: string | null,
-  { heartbeatMs, onDoubt, onHeard }: AgentHeart,
+  { heartbeatMs, onDoubt }: AgentHeart,
 ): AgentConnection {
   const headers = { ':method': 'POST', ':path': MESSAGES_PATH, [HEARTBEAT_HEADER]: String(heartbeatMs) }
   const stream = session.http2.request(headers, { endStream: false })
@@ -39,7 +37,6 @@ export function agentOver(
     kinds: AGENT_KINDS,
     read: (value) => {
       clearTimeout(late)
-      onHeard()
       return readForm(agentMessage, value, 'a message of an agent')
     },
     write: (message) => (message.kind === 'assignment' ? deltas.next(message) : message),
