@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { Load } from './commands.ts'
 import type { Context } from './context.ts'
 import { ENVIRONMENT, GLOBAL_OPTIONS } from './globals.ts'
+import { onlyOnce } from './only-once.ts'
 
 /** The whole program, or the part of it that a line needs. */
 export async function programOf(loads: readonly Load[], context: Context): Promise<Command> {
@@ -18,6 +19,7 @@ export async function programOf(loads: readonly Load[], context: Context): Promi
     command.helpCommand(false)
     command.exitOverride()
     command.showSuggestionAfterError(true)
+    onlyOnce(command)
   }
   program.helpCommand('help [command]', 'explain a command')
   return program

@@ -8,7 +8,6 @@ import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
 import { type InstallFlags, installSettings, storeMembers } from '../install-settings.ts'
 import { addressWord, labelWord, nodeNameWord, placementWord, placeWord } from '../node-words.ts'
-import { onlyOnce } from '../only-once.ts'
 import { checksText } from '../render/checks.ts'
 import { STORE_FLAGS } from '../store-settings.ts'
 
@@ -62,7 +61,7 @@ export function installCommand(context: Context): Command {
   for (const [flags, description] of STORE_FLAGS) {
     if (!flags.startsWith('--seeds ')) command.option(flags, description)
   }
-  return onlyOnce(command, ['label'])
+  return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry install ${words}`).join('\n')}`)
     .action((flags: Flags) => run(flags, context))
 }

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
-import { whyNoAddress, whyNoPlacementName } from '../../core/manifest/names.ts'
 import { FACT_OPTIONS, NODE_FACTS, type NodeFact } from '../../core/model/node.ts'
 import type { NodeChange, NodeSet } from '../../core/model/plan.ts'
 import { type ChangeFlags, carryOut, withChangeFlags } from '../carry-out.ts'
 import type { Context } from '../context.ts'
 import { nodeNamed } from '../find-node.ts'
+import { addressWord, placementWord } from '../node-words.ts'
 import { writePlan } from '../plan-file.ts'
 import { planText } from '../render/plan.ts'
 import { labelChanges } from '../values.ts'
@@ -57,8 +57,8 @@ function addFacts(node: Command, context: Context): void {
     'gantry node set 2 --public-address 203.0.113.7 --region eu --zone a',
     'gantry node set 2 --reset public-address',
   ])
-    .option('--placement <name>', 'role that decides what runs there')
-    .option('--public-address <address>', 'where others reach it')
+    .option('--placement <name>', 'role that decides what runs there', placementWord)
+    .option('--public-address <address>', 'where others reach it', addressWord)
     .option('--region <name>', 'region it is in; empty: none')
     .option('--zone <name>', 'zone it is in; empty: none')
     .option(
@@ -95,11 +95,7 @@ function setOf({ placement, publicAddress, region, zone, reset = {} }: SetFlags)
     ...(zone === undefined ? {} : { zone }),
   }
   const both = NODE_FACTS.find((fact) => Object.hasOwn(given, fact) && Object.hasOwn(reset, fact))
-  const wrong =
-    (both === undefined ? null : `${FACT_OPTIONS[both]} is either set or reset`) ??
-    (placement === undefined ? null : whyNoPlacementName(placement)) ??
-    (publicAddress === undefined ? null : whyNoAddress(publicAddress))
-  if (wrong !== null) throw new OperationalError('USAGE', wrong)
+  if (both !== undefined) throw new OperationalError('USAGE', `${FACT_OPTIONS[both]} is either set or reset`)
   const set = { ...given, ...reset }
   if (Object.keys(set).length > 0) return set
   throw new OperationalError('USAGE', 'nothing is to be set', {
