@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { checkArguments } from './argument-words.ts'
 import type { Load } from './commands.ts'
 import type { Context } from './context.ts'
 import { ENVIRONMENT, GLOBAL_OPTIONS } from './globals.ts'
@@ -20,6 +21,7 @@ export async function programOf(loads: readonly Load[], context: Context): Promi
     command.exitOverride()
     command.showSuggestionAfterError(true)
     onlyOnce(command)
+    checkArguments(command)
   }
   program.helpCommand('help [command]', 'explain a command')
   return program
