@@ -1,16 +1,15 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
-import { understand } from '../core/model/level.ts'
-import type { Assignment, Authority, Hello, Refused, Renew, Report, Trust } from '../core/model/message.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
+import type { Assignment, Hello, Refused, Renew, Report, Trust } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
 import { assignedTask } from '../core/node/assigned-task.ts'
-import { judgeAuthority } from '../core/node/fence.ts'
-import { type Certified, joinedNode, judgeJoin, statusWhenThere, withOwnName } from '../core/node/join.ts'
+import { joinedNode, judgeJoin, statusWhenThere, withOwnName } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { AgentPace } from './agent-pace.ts'
+import { authorityOf, certifiedBy, keepCertificate, refusalOf } from './judge-hello.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 import type { TrustWords } from './trust.ts'
@@ -222,12 +221,12 @@ export class Sessions {
 
   async #welcome(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
-    const certified = certifiedBy(connection)
+    const certified = certifiedBy(connection, deps.world)
     const refusal = refusalOf(hello, certified, deps)
     if (refusal !== null) return refuse(refusal, hello, connection, deps)
-    const { mirror } = deps.world
+    const { mirror, isPutBack } = deps.world
     const dismissed = mirror.list('dismissed').map(({ value }) => value)
-    const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
+    const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed, isPutBack)
     if (join.kind === 'dismissed') {
       this.#empty(hello, join.machine.node.id, connection)
       return refuse(join.message, hello, connection, deps, 'end')
@@ -238,19 +237,12 @@ export class Sessions {
     const present = mirror.get(keyOf('node', id))?.value ?? null
     const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
     const node = joinedNode(withOwnName(hello, id, present, deps.world.nodes()), id, present, status, deps.clock.now())
-    if (JSON.stringify(present) !== JSON.stringify(node)) {
-      const event: EventDraft = {
-        kind: present === null ? 'node.joined' : 'node.changed',
-        object: `node/${id}`,
-        service: null,
-        message: present === null ? `node ${id} (${node.name}) joined` : `node ${id} (${node.name}) is ${node.status}`,
-        by: `agent ${id}`,
-        at: deps.clock.now(),
-      }
+    const kept = certified?.isNewer === true ? keepCertificate(id, hello, connection, deps) : []
+    if (kept.length > 0 || JSON.stringify(present) !== JSON.stringify(node)) {
       const landed = await commitDecision(deps, {
         basis: [keyOf('dismissed', hello.machineId)],
-        writes: [{ put: keyOf('node', id), value: node }],
-        events: [event],
+        writes: [{ put: keyOf('node', id), value: node }, ...kept],
+        events: [greeting(node, hello, present, deps.clock.now())],
       })
       if (!landed) {
         // Somebody else took the id or changed the node; the agent says hello again.
@@ -258,6 +250,8 @@ export class Sessions {
         return null
       }
     }
+    // What it is now its certificate does not say yet.
+    if (certified !== null && certified.nodeId !== id) return this.#welcome(hello, connection)
     if (this.#closed) {
       connection.close()
       return null
@@ -328,16 +322,6 @@ export class Sessions {
   }
 }
 
-function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: Epoch }): Authority {
-  const cluster = deps.world.mirror.get(CLUSTER_KEY)?.value
-  return {
-    clusterId: cluster?.id ?? '',
-    incarnation: cluster?.incarnation ?? 0,
-    epoch: deps.epoch,
-    revision: deps.world.mirror.revision,
-  }
-}
-
 /** What agents must know of the life that the state is in. */
 type Life = Pick<Assignment, 'proof' | 'keepsUnknown' | 'settles'>
 
@@ -350,24 +334,17 @@ function lifeOf({ world }: Pick<PassDeps, 'world'>, node: NodeId): Life {
   }
 }
 
-function certifiedBy({ peer, barred }: AgentConnection): Certified | null {
-  return peer === null ? null : { nodeId: peer.nodeId, barred: barred ?? null }
-}
-
-function refusalOf(hello: Hello, certified: Certified | null, deps: PassDeps): string | null {
-  if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified.nodeId && !becameAnother(hello, deps))
-    return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified.nodeId}`
-  if (!understand(hello.level, deps.level))
-    return `the agent knows messages of level ${hello.level}, this server of level ${deps.level}: upgrade one level at a time`
-  // Whether to believe the incarnation is for the agent to judge.
-  const verdict = judgeAuthority(hello.authority, authorityOf(deps), () => true)
-  if (verdict.kind === 'accept') return null
-  return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
-}
-
-/** Its machine took the place of another node, which it has not heard of or which its certificate does not say yet. */
-function becameAnother({ machineId, nodeId }: Hello, { world }: PassDeps): boolean {
-  return world.nodes().some((node) => node.machineId === machineId && node.id !== nodeId)
+function greeting(node: Node, hello: Hello, present: Node | null, at: Millis): EventDraft {
+  const { id, name, status } = node
+  const was = hello.nodeId === null || hello.nodeId === id ? '' : `; it was node ${hello.nodeId} before`
+  return {
+    kind: present === null ? 'node.joined' : 'node.changed',
+    object: `node/${id}`,
+    service: null,
+    message: present === null ? `node ${id} (${name}) joined${was}` : `node ${id} (${name}) is ${status}`,
+    by: `agent ${id}`,
+    at,
+  }
 }
 
 function refuse(
