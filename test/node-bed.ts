@@ -5,6 +5,7 @@ import type { Cluster } from '../src/core/model/cluster.ts'
 import type { Hello } from '../src/core/model/message.ts'
 import type { NodeChange } from '../src/core/model/plan.ts'
 import type { ServiceSpec } from '../src/core/model/service.ts'
+import type { PeerCertificate } from '../src/ports/link.ts'
 import type { Reach } from '../src/ports/reach.ts'
 import { MemoryStore } from '../src/store/memory.ts'
 import { aLeader } from './bed-server.ts'
@@ -22,8 +23,8 @@ export interface NodeBed {
   readonly store: MemoryStore
   /** Who gets an answer from machines, and whether agents answer over their connections; all of it, at first. */
   readonly network: { reachedByServer: boolean; reachedByOthers: boolean; agentsAnswer: boolean }
-  /** A machine says hello; as itself, with what is given beside that. */
-  join(machine: string, says?: Partial<Hello>): Promise<SimpleAgent>
+  /** A machine says hello; as itself, with what is given beside that. `peer`: what its certificate says; null: it has none. */
+  join(machine: string, says?: Partial<Hello>, peer?: PeerCertificate | null): Promise<SimpleAgent>
   pass(ms: number): Promise<void>
   change(change: NodeChange, by?: Caller): Promise<void>
   run(...services: readonly ServiceSpec[]): Promise<void>
@@ -48,12 +49,12 @@ export async function openNodeBed(cluster: Partial<Cluster> = {}): Promise<NodeB
     store,
     network,
     pass,
-    join: async (machine, says = {}) => {
+    join: async (machine, says = {}, peer = null) => {
       const hello = { machineId: machine, name: `${machine}:7946`, hostname: machine, ...says }
       const reaches = async (): Promise<boolean> =>
         network.agentsAnswer ? network.reachedByOthers : new Promise<never>(() => undefined)
       const agent = simpleAgent(clock, hello, reaches)
-      server.accept(agent)
+      server.accept({ ...agent, peer })
       await pass(500)
       return agent
     },

@@ -2,6 +2,7 @@ import { NODE_LIFE_MS } from '../src/core/identity/certificate-policy.ts'
 import { presentKey } from '../src/core/identity/key-change.ts'
 import { prepareRotation } from '../src/core/identity/rotation.ts'
 import type { CertificateAuthority, Sealed, SigningKey } from '../src/core/model/identity.ts'
+import type { NodeId } from '../src/core/model/ids.ts'
 import type { Certifier } from '../src/ports/certifier.ts'
 
 function sealedWith(keyId: string): Sealed {
@@ -31,7 +32,13 @@ export function signerOf(certificate: string): string {
   return namesIn(certificate)[0] ?? ''
 }
 
-/** Certifies with words instead of signatures: `<serial> <key> <authority>`, where the key is what the request says. */
+/** Whom a certificate of plain words was given to; null: it is none. */
+export function holderOf(certificate: string): { readonly serial: string; readonly nodeId: NodeId } | null {
+  const [serial = '', , node] = certificate.split(' ')
+  return node === undefined ? null : { serial, nodeId: Number(node) }
+}
+
+/** Certifies with words instead of signatures: `<serial> <key> <node> <authority>`, where the key is what the request says. */
 export function plainCertifier(): Certifier {
   let serials = 0
   let authorities = 1
@@ -40,9 +47,9 @@ export function plainCertifier(): Certifier {
   return {
     newToken: () => ({ text: '', record: { ...token, revokedAt: null, expiresAt: Number.MAX_SAFE_INTEGER } }),
     secretMatches: () => true,
-    issue: async ({ signing }, request) => {
+    issue: async ({ signing }, request, { nodeId }) => {
       serials += 1
-      return `serial-${serials} ${request} ${signing.certificate}`
+      return `serial-${serials} ${request} ${nodeId} ${signing.certificate}`
     },
     describe: (_, certificate, now) => {
       const [serial = '', keyHash = ''] = certificate.split(' ')

@@ -21,7 +21,7 @@ function remote(): Remote {
   let tell: (message: AgentMessage) => void = () => undefined
   return {
     ...agent,
-    peer: { clusterId: '0123456789abcdef', role: 'agent', nodeId: 1 },
+    peer: { clusterId: '0123456789abcdef', role: 'agent', nodeId: 1, serial: 's', notAfter: 0, keyHash: () => 'k' },
     onMessage: (handle) => {
       tell = handle
       agent.onMessage(handle)

@@ -1,13 +1,7 @@
 import type { Millis, NodeId } from '../core/model/ids.ts'
-import { understand } from '../core/model/level.ts'
-import type { Authority, Hello } from '../core/model/message.ts'
 import type { Node } from '../core/model/node.ts'
 import type { StoreCondition } from '../core/model/view.ts'
-import { judgeAuthority } from '../core/node/fence.ts'
-import type { Certified } from '../core/node/join.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { AgentConnection } from '../ports/link.ts'
-import type { PassDeps } from './pass.ts'
 
 const SHOWN_FOR_MS: Millis = 60_000
 
@@ -46,26 +40,4 @@ export class AgentRefusals {
     const last = this.#byNode.get(node)
     return last !== undefined && this.#clock.now() - last.at < SHOWN_FOR_MS ? last.reason : null
   }
-}
-
-/** What the certificate of a connection says; null: it has none. */
-export function certifiedBy({ peer, barred }: AgentConnection): Certified | null {
-  return peer === null ? null : { nodeId: peer.nodeId, barred: barred ?? null }
-}
-
-/** Why this server must not lead an agent that says this; null: it may. `own`: whom it would have it obey. */
-export function refusalOf(hello: Hello, certified: Certified | null, own: Authority, deps: PassDeps): string | null {
-  if (certified !== null && hello.nodeId !== null && hello.nodeId !== certified.nodeId && !becameAnother(hello, deps))
-    return `the agent says that it is node ${hello.nodeId}, but its certificate is of node ${certified.nodeId}`
-  if (!understand(hello.level, deps.level))
-    return `the agent knows messages of level ${hello.level}, this server of level ${deps.level}: upgrade one level at a time`
-  // Whether to believe the incarnation is for the agent to judge.
-  const verdict = judgeAuthority(hello.authority, own, () => true)
-  if (verdict.kind === 'accept') return null
-  return verdict.kind === 'stale' ? 'the agent has obeyed a newer leader' : verdict.message
-}
-
-/** Its machine took the place of another node, which it has not heard of or which its certificate does not say yet. */
-function becameAnother({ machineId, nodeId }: Hello, { world }: PassDeps): boolean {
-  return world.nodes().some((node) => node.machineId === machineId && node.id !== nodeId)
 }

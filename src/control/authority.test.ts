@@ -2,7 +2,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ANN, type NodeBed, openNodeBed } from '../../test/node-bed.ts'
 import { plainAuthority } from '../../test/plain-certifier.ts'
 import type { SimpleAgent } from '../../test/simple-agent.ts'
+import type { NodeIdentity } from '../core/model/identity.ts'
 import type { Trust } from '../core/model/message.ts'
+import type { PeerCertificate } from '../ports/link.ts'
 
 let bed: NodeBed
 beforeEach(async () => {
@@ -123,24 +125,68 @@ test('a machine that takes the place of another node gets a certificate of that 
   await expect(bed.server.renew({ identity: null, keyHash: 'k-2' }, 'k-5')).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
-test('a certificate that was given after the backup gets the next one, and one of a state that was never put back does not', async () => {
-  const who = { identity: { clusterId: '0123456789abcdef', role: 'agent', nodeId: 2 } as const, keyHash: 'k-later' }
+/** A certificate of node 2 that its state need not know. */
+const ofNode2 = (key: string, role: 'agent' | 'server' = 'agent'): PeerCertificate => {
+  const identity = { clusterId: '0123456789abcdef', role, nodeId: 2 } as const
+  return { ...identity, serial: `serial of ${key}`, notAfter: Number.MAX_SAFE_INTEGER, keyHash: () => key }
+}
+
+async function renewed(identity: NodeIdentity | null, keyHash: string): Promise<string> {
+  const renewing = bed.server.renew({ identity, keyHash }, 'k-next')
+  renewing.catch(() => undefined)
+  await bed.pass(10)
+  return (await renewing).certificate
+}
+
+async function putBack(): Promise<void> {
+  bed.stop()
+  bed = await openNodeBed({ incarnation: 2, attemptFloor: 1_000 })
+}
+
+test('a certificate that was given after the backup gets the next one when its agent has said hello, and none in a state that was never put back', async () => {
+  const later = ofNode2('k-later')
   const ask = async (): Promise<string> => {
     await bed.join('a')
     await bed.join('b')
     await found()
     await aCertificateOf(2)
-    const renewing = bed.server.renew(who, 'k-next')
-    renewing.catch(() => undefined)
-    await bed.pass(10)
-    return (await renewing).certificate
+    await expect(renewed(later, 'k-later')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    await bed.join('b', {}, later)
+    return renewed(later, 'k-later')
   }
   await expect(ask()).rejects.toMatchObject({ code: 'FORBIDDEN' })
-  bed.stop()
-  bed = await openNodeBed({ incarnation: 2, attemptFloor: 1_000 })
+  await putBack()
   await expect(ask()).resolves.toBeDefined()
-  const asServer = { ...who, identity: { ...who.identity, role: 'server' } as const, keyHash: 'k-other' }
-  await expect(bed.server.renew(asServer, 'k-more')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  await expect(renewed(ofNode2('k-other', 'server'), 'k-other')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})
+
+test('a machine that joined after the backup is the node of its certificate, and gets the next one', async () => {
+  await putBack()
+  await bed.join('a')
+  await found()
+  const agent = await bed.join('b', { nodeId: 2 }, ofNode2('k-later'))
+  expect(agent.heard).toContainEqual(expect.objectContaining({ kind: 'assignment', nodeId: 2 }))
+  await expect(renewed(ofNode2('k-later'), 'k-later')).resolves.toBeDefined()
+})
+
+test('a machine that got its number after a backup in which another one has it becomes a new node, and both stay what they are', async () => {
+  await putBack()
+  await bed.join('a')
+  const first = await bed.join('b')
+  await found()
+  const earlier = await aCertificateOf(2)
+  const other = await bed.join('c', { nodeId: 2 }, ofNode2('k-later'))
+  expect(other.heard).toEqual([expect.objectContaining({ kind: 'refused', remedy: 'renew' })])
+  expect(first.heard.at(-1)).toMatchObject({ kind: 'assignment', nodeId: 2 })
+  expect(bed.api.nodes().map(({ id, hostname }) => `${id} ${hostname}`)).toEqual(['1 a', '2 b', '3 c'])
+  const [joined] = bed.api.events({ after: null, service: null, object: 'node/3', limit: null })
+  expect(joined?.message).toBe('node 3 (c:7946) joined; it was node 2 before')
+
+  const [serial = ''] = (await renewed(ofNode2('k-later'), 'k-later')).split(' ')
+  const next = { ...ofNode2('k-next'), nodeId: 3, serial }
+  expect((await bed.join('c', { nodeId: 2 }, next)).heard.at(-1)).toMatchObject({ kind: 'assignment', nodeId: 3 })
+  const own = { ...ofNode2('k-2'), serial: earlier.split(' ')[0] ?? '' }
+  expect((await bed.join('b', { nodeId: 2 }, own)).heard.at(-1)).toMatchObject({ kind: 'assignment', nodeId: 2 })
 })
 
 test('a change of the authority has the next one sign the incarnation that there is', async () => {

@@ -14,6 +14,8 @@ const KEPT_EVENTS = 10_000
 const EVENT_SLACK = 500
 /** A client that repeats a request does so within minutes; a day is plenty. */
 const KEPT_ANSWERS_MS: Millis = 86_400_000
+/** The clock of whoever answered may have been behind: so long they are kept by that of each leader, too. */
+const KEPT_HERE_MS: Millis = 3_600_000
 
 /** Forgets what nobody needs any more: old revisions, stages without an apply, old events and answers. */
 export function collect(deps: PassDeps): Promise<Millis | null> {
@@ -44,9 +46,9 @@ function giveUp(stage: ManifestRevision, deps: PassDeps): Promise<Millis | null>
 function oldRevision(world: World, now: Millis): ManifestRevision | null {
   const all = [...world.mirror.list('manifest')].map(({ value }) => value).sort((a, b) => b.number - a.number)
   const lastApplied = all.find(({ state }) => state === 'applied')?.number
-  const old = all.find(({ number, state, message, createdAt }, index) => {
+  const old = all.find(({ number, state, message }, index) => {
     if (number === world.desired || number === lastApplied) return false
-    if (state === 'staged') return now - createdAt > STAGE_AGE_MS
+    if (state === 'staged') return now - world.seenSince(keyOf('manifest', number)) > STAGE_AGE_MS
     return index >= KEPT_REVISIONS || (state === 'superseded' && message === UNFINISHED)
   })
   return old ?? null
@@ -69,6 +71,6 @@ function oldEvents(world: World): Key[] {
 function oldAnswers(world: World, now: Millis): Key[] {
   return world.mirror
     .list('idempotency')
-    .filter(({ value }) => now - value.at > KEPT_ANSWERS_MS)
+    .filter(({ key, value }) => now - value.at > KEPT_ANSWERS_MS && now - world.seenSince(key) > KEPT_HERE_MS)
     .map(({ key }) => key)
 }

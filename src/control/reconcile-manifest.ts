@@ -25,7 +25,8 @@ export async function reconcileManifest(deps: PassDeps): Promise<Millis | null> 
     tasks: world.tasksOf(spec.name),
     retryAt: askedAt(world.mirror.get(keyOf('service', spec.name))?.value.retryAt ?? null, now),
   }))
-  const verdict = judgeRevision({ revision, services, leftovers, nodes: world.nodes() }, now)
+  const seenSince = world.seenSince(keyOf('manifest', revision.number))
+  const verdict = judgeRevision({ revision, seenSince, services, leftovers, nodes: world.nodes() }, now)
   if (verdict.kind === 'progressing') return verdict.wakeAt
 
   const message = verdict.kind === 'failed' ? verdict.message : ''

@@ -1,7 +1,7 @@
 import { OperationalError } from '../core/errors.ts'
 import type { EventDraft } from '../core/model/event.ts'
-import type { Epoch, Millis, NodeId } from '../core/model/ids.ts'
-import type { Assignment, Authority, Hello, Refused, Renew, Report, Trust } from '../core/model/message.ts'
+import type { Millis, NodeId } from '../core/model/ids.ts'
+import type { Assignment, Hello, Refused, Renew, Report, Trust } from '../core/model/message.ts'
 import type { Node, NodeStatus } from '../core/model/node.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import { isAlive, judge, type Task } from '../core/model/task.ts'
@@ -9,7 +9,8 @@ import { assignedTask } from '../core/node/assigned-task.ts'
 import { joinedNode, judgeJoin, statusWhenThere, withOwnName } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { AgentPace } from './agent-pace.ts'
-import { AgentRefusals, certifiedBy, refusalOf } from './agent-refusals.ts'
+import { AgentRefusals } from './agent-refusals.ts'
+import { authorityOf, certifiedBy, keepCertificate, refusalOf } from './judge-hello.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
 import type { TrustWords } from './trust.ts'
@@ -230,12 +231,12 @@ export class Sessions {
 
   async #welcome(hello: Hello, connection: AgentConnection): Promise<NodeId | null> {
     const deps = this.#deps.pass
-    const certified = certifiedBy(connection)
-    const refusal = refusalOf(hello, certified, authorityOf(deps), deps)
+    const certified = certifiedBy(connection, deps.world)
+    const refusal = refusalOf(hello, certified, deps)
     if (refusal !== null) return this.#refuse(refusal, hello, connection)
-    const { mirror } = deps.world
+    const { mirror, isPutBack } = deps.world
     const dismissed = mirror.list('dismissed').map(({ value }) => value)
-    const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed)
+    const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed, isPutBack)
     if (join.kind === 'dismissed') {
       this.#empty(hello, join.machine.node.id, connection)
       return this.#refuse(join.message, hello, connection, 'end')
@@ -246,19 +247,12 @@ export class Sessions {
     const present = mirror.get(keyOf('node', id))?.value ?? null
     const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
     const node = joinedNode(withOwnName(hello, id, present, deps.world.nodes()), id, present, status, deps.clock.now())
-    if (JSON.stringify(present) !== JSON.stringify(node)) {
-      const event: EventDraft = {
-        kind: present === null ? 'node.joined' : 'node.changed',
-        object: `node/${id}`,
-        service: null,
-        message: present === null ? `node ${id} (${node.name}) joined` : `node ${id} (${node.name}) is ${node.status}`,
-        by: `agent ${id}`,
-        at: deps.clock.now(),
-      }
+    const kept = certified?.isNewer === true ? keepCertificate(id, hello, connection, deps) : []
+    if (kept.length > 0 || JSON.stringify(present) !== JSON.stringify(node)) {
       const landed = await commitDecision(deps, {
         basis: [keyOf('dismissed', hello.machineId)],
-        writes: [{ put: keyOf('node', id), value: node }],
-        events: [event],
+        writes: [{ put: keyOf('node', id), value: node }, ...kept],
+        events: [greeting(node, hello, present, deps.clock.now())],
       })
       if (!landed) {
         // Somebody else took the id or changed the node; the agent says hello again.
@@ -266,6 +260,8 @@ export class Sessions {
         return null
       }
     }
+    // What it is now its certificate does not say yet.
+    if (certified !== null && certified.nodeId !== id) return this.#welcome(hello, connection)
     if (this.#closed) {
       connection.close()
       return null
@@ -347,16 +343,6 @@ export class Sessions {
   }
 }
 
-function authorityOf(deps: { readonly world: PassDeps['world']; readonly epoch: Epoch }): Authority {
-  const cluster = deps.world.mirror.get(CLUSTER_KEY)?.value
-  return {
-    clusterId: cluster?.id ?? '',
-    incarnation: cluster?.incarnation ?? 0,
-    epoch: deps.epoch,
-    revision: deps.world.mirror.revision,
-  }
-}
-
 /** What agents must know of the life that the state is in. */
 type Life = Pick<Assignment, 'proof' | 'keepsUnknown' | 'settles'>
 
@@ -366,6 +352,19 @@ function lifeOf({ world }: Pick<PassDeps, 'world'>, node: NodeId): Life {
     ...(proof !== undefined && { proof }),
     ...(keepsUnknown === true && { keepsUnknown }),
     ...(settling?.includes(node) === true && { settles: true }),
+  }
+}
+
+function greeting(node: Node, hello: Hello, present: Node | null, at: Millis): EventDraft {
+  const { id, name, status } = node
+  const was = hello.nodeId === null || hello.nodeId === id ? '' : `; it was node ${hello.nodeId} before`
+  return {
+    kind: present === null ? 'node.joined' : 'node.changed',
+    object: `node/${id}`,
+    service: null,
+    message: present === null ? `node ${id} (${name}) joined${was}` : `node ${id} (${name}) is ${status}`,
+    by: `agent ${id}`,
+    at,
   }
 }
 

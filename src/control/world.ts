@@ -24,12 +24,16 @@ export class World {
   readonly #clock: Pick<Clock, 'now'>
   /** When ended tasks were first seen as such, by this server's clock. */
   readonly #endSeenAt = new Map<TaskId, Millis>()
+  readonly #began: Millis
+  /** When revisions and answers were first seen, by this server's clock. */
+  readonly #seenSince = new Map<Key, Millis>()
   /** In the order of their ids; null: some have changed since. */
   #nodes: readonly Node[] | null = null
 
   constructor(mirror: Mirror, clock: Pick<Clock, 'now'>) {
     this.mirror = mirror
     this.#clock = clock
+    this.#began = clock.now()
     for (const { value } of mirror.list('dispatch')) this.#dispatchOf.set(value.spec.name, value.id)
     for (const { value } of mirror.list('task')) this.#noteTask(value)
     mirror.onChange((batch) => this.#follow(batch))
@@ -37,6 +41,11 @@ export class World {
 
   get desired(): number {
     return this.mirror.get(DESIRED_KEY)?.value.revision ?? 0
+  }
+
+  /** Whether the state comes from a backup: there may be what it does not know. */
+  get isPutBack(): boolean {
+    return this.mirror.get(CLUSTER_KEY)?.value.attemptFloor !== undefined
   }
 
   manifest(number: number): ManifestRevision | null {
@@ -77,6 +86,11 @@ export class World {
   /** When this server saw that the task had ended, by its own clock; what had ended before it began, when it began. */
   endSeenAt(id: TaskId): Millis {
     return this.#endSeenAt.get(id) ?? this.#clock.now()
+  }
+
+  /** Since when this server knows of a manifest revision or an answer, by its own clock; what was there before, since it began. */
+  seenSince(key: Key<'manifest' | 'idempotency'>): Millis {
+    return this.#seenSince.get(key) ?? this.#began
   }
 
   tasks(): Task[] {
@@ -142,6 +156,9 @@ export class World {
         this.#dispatchOf.set(dispatch.spec.name, dispatch.id)
       } else if (key.startsWith('node/')) {
         this.#nodes = null
+      } else if (key.startsWith('manifest/') || key.startsWith('idempotency/')) {
+        if (value === null) this.#seenSince.delete(key)
+        else if (!this.#seenSince.has(key)) this.#seenSince.set(key, this.#clock.now())
       }
     }
   }

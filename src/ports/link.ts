@@ -27,6 +27,14 @@ export interface AgentCalls {
   answers(address: string, withinMs: Millis): Promise<boolean>
 }
 
+/** Who the other end of a connection is, as its certificate says. */
+export interface PeerCertificate extends NodeIdentity {
+  readonly serial: string
+  readonly notAfter: Millis
+  /** What its public key is known by. To compute it takes longer than all else that a connection begins with. */
+  keyHash(): string
+}
+
 /** The server's end of one agent's connection. Messages may be lost only together with the connection. */
 export interface AgentConnection {
   send(message: ServerMessage): void
@@ -39,8 +47,8 @@ export interface AgentConnection {
   onDoubt(handle: (isDoubtful: boolean) => void): void
   close(): void
   readonly calls: AgentCalls
-  /** Who its certificate says it is; null: a part of this very process. */
-  readonly peer: NodeIdentity | null
+  /** null: a part of this very process. */
+  readonly peer: PeerCertificate | null
   /** Why the certificate of the other end is not believed any more: it may be told so, and nothing else. */
   readonly barred?: string
 }

@@ -1,7 +1,7 @@
 import { OperationalError } from '../../src/core/errors.ts'
 import type { AgentMessage, ServerMessage } from '../../src/core/model/message.ts'
 import type { Rng } from '../../src/lib/rng.ts'
-import type { AgentCalls, AgentConnection, ServerConnection } from '../../src/ports/link.ts'
+import type { AgentCalls, AgentConnection, PeerCertificate, ServerConnection } from '../../src/ports/link.ts'
 import type { VirtualClock } from './clock.ts'
 import type { Observe } from './facts.ts'
 import type { Mortal } from './mortal.ts'
@@ -18,6 +18,9 @@ export interface ConnectionDeps {
   readonly agent: Mortal
   readonly server: Mortal
   readonly calls: AgentCalls
+  /** What the agent's certificate says, and why it is not believed any more; null: it has none, it is. */
+  readonly peer: PeerCertificate | null
+  readonly barred: string | null
   /** Whether messages are copied, as over a network, or handed over, as within a process. */
   readonly copies: boolean
 }
@@ -30,6 +33,8 @@ class End<M> {
   readonly #waiting: M[] = []
   #handle: ((message: M) => void) | null = null
   closed = false
+  /** Its owner has closed it: it says and hears nothing more. */
+  left = false
   /** Since when this end takes the other for away, or doubts that it is there; null: it does not. */
   missedSince: number | null = null
   readonly #now: () => number
@@ -45,9 +50,9 @@ class End<M> {
   }
 
   arrive(message: M): void {
-    if (this.closed) return
+    if (this.closed || this.left) return
     this.owner.whenAwake(() => {
-      if (this.closed) return
+      if (this.closed || this.left) return
       if (this.#handle === null) this.#waiting.push(message)
       else this.#handle(message)
     })
@@ -155,7 +160,7 @@ export class SimConnection {
   }
 
   get openForMs(): number {
-    return this.#broken ? 0 : this.#deps.clock.now() - this.#openedAt
+    return this.isOver ? 0 : this.#deps.clock.now() - this.#openedAt
   }
 
   /** Now and then the agent is not heard for a moment, and then again. */
@@ -169,8 +174,9 @@ export class SimConnection {
     })
   }
 
-  get isBroken(): boolean {
-    return this.#broken
+  /** It is broken, or one end has closed it. */
+  get isOver(): boolean {
+    return this.#broken || this.#atServer.left || this.#atAgent.left
   }
 
   /** What is on its way is lost; each end notices within that time. */
@@ -181,6 +187,14 @@ export class SimConnection {
     const { clock, rng } = this.#deps
     clock.after(rng.split(`doubt at ${clock.now()}`).below(noticedWithinMs + 1), () => this.#atServer.doubt(true))
     for (const end of [this.#atServer, this.#atAgent]) clock.after(rng.below(noticedWithinMs + 1), () => end.close())
+  }
+
+  /** Its owner closes this end: what it has said arrives first, unless it breaks before. */
+  #leave(end: End<AgentMessage> | End<ServerMessage>, lastArrival: number): void {
+    if (end.left) return
+    end.left = true
+    const { clock } = this.#deps
+    clock.callAt(Math.max(lastArrival, clock.now()), () => this.break(50))
   }
 
   /** Something that this agent has no business to say arrives from it all the same. */
@@ -199,7 +213,7 @@ export class SimConnection {
     return {
       address: this.#deps.node,
       send: (message) => {
-        if (this.#atAgent.closed) return
+        if (this.#atAgent.closed || this.#atAgent.left) return
         const { observe, node } = this.#deps
         if (message.kind === 'renew') observe({ kind: 'renewal-asked', node, round: message.round })
         const way = { from: this.#deps.node, to: this.#deps.serverMachine }
@@ -214,15 +228,16 @@ export class SimConnection {
       },
       onMessage: (handle) => this.#atAgent.listen(handle),
       onClose: (handle) => this.#atAgent.onClose.push(handle),
-      close: () => this.break(50),
+      close: () => this.#leave(this.#atAgent, this.#arrivalAtServer),
     }
   }
 
   /** The server's end. */
   forServer(): AgentConnection {
+    const { peer, barred } = this.#deps
     return {
       send: (message) => {
-        if (this.#atServer.closed) return
+        if (this.#atServer.closed || this.#atServer.left) return
         const way = { from: this.#deps.serverMachine, to: this.#deps.node }
         this.#arrivalAtAgent = this.#send(message, this.#atAgent, way, this.#arrivalAtAgent, (sent) =>
           this.#deps.observe({
@@ -236,9 +251,10 @@ export class SimConnection {
       onMessage: (handle) => this.#atServer.listen(handle),
       onClose: (handle) => this.#atServer.onClose.push(handle),
       onDoubt: (handle) => this.#atServer.onDoubt.push(handle),
-      close: () => this.break(50),
+      close: () => this.#leave(this.#atServer, this.#arrivalAtAgent),
       calls: this.#remoteCalls(),
-      peer: null,
+      peer,
+      ...(barred !== null && { barred }),
     }
   }
 

@@ -2,8 +2,9 @@ import { OperationalError } from '../../src/core/errors.ts'
 import type { NodeIdentity } from '../../src/core/model/identity.ts'
 import type { Authority, Trust, TrustUpdate } from '../../src/core/model/message.ts'
 import { judgeAuthority } from '../../src/core/node/fence.ts'
+import type { PeerCertificate } from '../../src/ports/link.ts'
 import type { OwnIdentity } from '../../src/ports/own-identity.ts'
-import { namesIn, signerOf } from '../plain-certifier.ts'
+import { holderOf, namesIn, signerOf } from '../plain-certifier.ts'
 import type { Mortal } from './mortal.ts'
 import type { SimServer } from './server.ts'
 
@@ -80,10 +81,13 @@ export class SimIdentity implements OwnIdentity {
     const server = servers().find(({ api }) => api !== null)
     const node = server?.api?.nodes().find((one) => one.name === `${name}:7946`)
     if (server === undefined || node === undefined) return
-    const identity: NodeIdentity = { clusterId: server.clusterId, role: 'agent', nodeId: node.id }
-    const who = { identity, keyHash: `key-of-${name}-${files.keys}` }
+    // The first one is as if it had joined with a token.
+    const first: NodeIdentity = { clusterId: server.clusterId, role: 'agent', nodeId: node.id }
+    const shown = shownBy(files, name, server.clusterId)
+    const isBarred = shown !== null && server.barred(shown.serial) !== null
+    const who = { identity: isBarred ? null : (shown ?? first), keyHash: keyOf(name, files.keys) }
     try {
-      const given = await server.renew(who, `key-of-${name}-${files.keys + 1}`)
+      const given = await server.renew(who, keyOf(name, files.keys + 1))
       if (given === null || !user.alive) return
       files.keys += 1
       files.certificate = given.certificate
@@ -93,4 +97,20 @@ export class SimIdentity implements OwnIdentity {
       if (!(error instanceof OperationalError)) throw error
     }
   }
+}
+
+/** What the certificate of a machine says; null: it has none yet. */
+export function shownBy(
+  { certificate, keys }: SimIdentityFiles,
+  name: string,
+  clusterId: string,
+): PeerCertificate | null {
+  const holder = holderOf(certificate)
+  if (holder === null) return null
+  const keyHash = (): string => keyOf(name, keys)
+  return { clusterId, role: 'agent', ...holder, notAfter: Number.MAX_SAFE_INTEGER, keyHash }
+}
+
+function keyOf(name: string, number: number): string {
+  return `key-of-${name}-${number}`
 }

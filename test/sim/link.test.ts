@@ -24,6 +24,8 @@ linkContract('between simulated machines', async () => {
           server: new Mortal('server', clock),
           calls,
           copies: true,
+          peer: null,
+          barred: null,
         })
         accepted.resolve(connection.forServer())
         return connection.forAgent()

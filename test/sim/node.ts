@@ -10,7 +10,7 @@ import { SimDisk, SimFile } from './disk.ts'
 import { type Machine, SimEngine } from './engine.ts'
 import { hazardOf, skewOf } from './hazard.ts'
 import { SimHost } from './host.ts'
-import { SimIdentity, type SimIdentityFiles } from './identity.ts'
+import { SimIdentity, type SimIdentityFiles, shownBy } from './identity.ts'
 import { signatureOf } from './incarnation.ts'
 import { Mortal } from './mortal.ts'
 import { FIRST_PROGRAM, type Program } from './program-version.ts'
@@ -61,6 +61,8 @@ export class SimNode {
   #connection: SimConnection | null = null
   #connections: SimConnection[] = []
   #partitionedUntil = 0
+  /** Where a server that does not lead has sent it; tried once. */
+  #sentTo: string | null = null
   #isOn = true
   #onSince = 0
   #silentSince = 0
@@ -124,7 +126,7 @@ export class SimNode {
   }
 
   get connection(): SimConnection | null {
-    return this.#connection?.isBroken ? null : this.#connection
+    return this.#connection?.isOver ? null : this.#connection
   }
 
   startAgent(): void {
@@ -147,7 +149,7 @@ export class SimNode {
       rng: part('agent'),
       log: simLog(user, observe),
       host: new SimHost(this.machine, this.#capacity, user, part('host')),
-      link: { connect: (calls) => this.#connect(calls, user), prefer: () => undefined },
+      link: { connect: (calls) => this.#connect(calls, user), prefer: (address) => (this.#sentTo = address) },
       reach: simReach(user, this.name, this.#around, () => !this.isReachable),
       watchdog: this.#watchdog.seenBy(user),
       runtimes,
@@ -261,14 +263,19 @@ export class SimNode {
         const ready = this.#servers().filter((one) => one.accepts && network.isWhole(this.name, one.machine))
         if (ready.length === 0 || clock.now() < this.#partitionedUntil)
           throw new OperationalError('UNAVAILABLE', 'no server answers')
-        return rng.pick(ready)
+        const leading = ready.find(({ address }) => address === this.#sentTo)
+        this.#sentTo = null
+        return leading ?? rng.pick(ready)
       },
       rng.below(10),
     )
     const process = server.process
     if (process === null) throw new OperationalError('UNAVAILABLE', 'no server answers')
     const name = this.name
+    const peer = shownBy(this.#identity, name, server.clusterId)
     this.#connection = new SimConnection({
+      peer,
+      barred: peer === null ? null : server.barred(peer.serial),
       clock,
       rng,
       observe,

@@ -54,6 +54,8 @@ export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
   [664, 'the first of many silent machines was given up while the others were being asked'],
   [160, 'an exclusive service started when the state was settled, before what the state does not know was gone'],
   [682, 'a leader was taken for replaced when somebody wrote the leadership as it was'],
+  [1165, 'an apply was given up at once, and its answer forgotten, by a leader with a clock that was ahead'],
+  [945, 'a machine whose number another one has in the backup that was put back was refused for ever'],
   [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
 ]
 

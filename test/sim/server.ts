@@ -186,6 +186,11 @@ export class SimServer {
     })
   }
 
+  /** Why a certificate is not believed any more; null: it is. */
+  barred(serial: string): string | null {
+    return this.#server?.revoked?.all.has(serial) === true ? 'it was revoked' : null
+  }
+
   /** Gives the cluster an authority, if it has none. */
   async foundAuthority(node: NodeId): Promise<void> {
     const issued = { serial: 'serial-0', keyHash: 'key-0', authority: '[authority 1]', issuedAt: 0, notAfter: 1 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import type { TaskLogLine } from '../../src/control/api.ts'
-import type { BackupView, ClusterView, TaskView } from '../../src/core/model/view.ts'
+import type { AuthorityView, BackupView, ClusterView, NodeView, TaskView } from '../../src/core/model/view.ts'
 import { anEtcd, etcdTests } from '../stores/etcd-tests.ts'
 import { type Gantry, until } from './gantry.ts'
 import { aMachine, aServer, aToken, readyNodes, type ServerMachine } from './machines.ts'
@@ -168,6 +168,39 @@ test('after a backup older than the last apply, what runs stays until a user set
     (left) => left.length === 0,
   )
   expect(alive(pids)).toEqual(pids)
+})
+
+test('machines that joined after the backup come back by themselves, also one whose number another machine has in it', async () => {
+  const cluster = await aCluster()
+  const { gantry, link } = cluster.server
+  const made = await gantry.json<BackupView>('backup', 'create', '--name', 'early')
+  await cluster.agent.end('SIGKILL')
+  await until(
+    () => readyNodes(gantry),
+    (names) => names.length === 1,
+  )
+  expect(await gantry.run('node', 'rm', 'b', '--force', '--yes')).toMatchObject({ code: 0 })
+  const token = await aToken(gantry)
+  const numbered = async (): Promise<string[]> => {
+    const nodes = await gantry.json<NodeView[]>('nodes')
+    return nodes.filter(({ status }) => status === 'ready').map(({ id, name }) => `${id} ${name}`)
+  }
+  const later = await Promise.all([aMachine(), aMachine()])
+  for (const [i, agent] of later.entries()) {
+    await agent.agent('--name', ['c', 'd'][i] ?? '', '--servers', link, '--join-token-file', token)
+    await until(numbered, (names) => names.length === i + 2)
+  }
+  expect(await numbered()).toEqual(['1 a', '2 c', '3 d'])
+
+  await gantry.end('SIGTERM')
+  expect(await gantry.run('backup', 'restore', made.path, '--replace', '--yes')).toMatchObject({ code: 0 })
+  await gantry.up('--name', 'a', '--link', link)
+  await cluster.agent.agent('--name', 'b', '--servers', link)
+  const names = await until(numbered, (found) => found.length === 4)
+  expect(names.slice(0, 2)).toEqual(['1 a', '2 b'])
+  expect(names.map((name) => name.split(' ')[1]).sort()).toEqual(['a', 'b', 'c', 'd'])
+  const certified = await gantry.json<AuthorityView>('authority', 'show')
+  expect(certified.nodes.map(({ nodeId }) => nodeId).sort()).toEqual([1, 2, 3, 4])
 })
 
 test('a damaged state file is recovered from what can be read of it', async () => {

@@ -31,6 +31,7 @@ test.each<{
   barred?: string
   nodes?: Node[]
   dismissed?: DismissedMachine
+  isPutBack?: boolean
   is: string
 }>([
   { name: 'the first machine is node 1', is: 'node 1' },
@@ -128,9 +129,39 @@ test.each<{
     nodes: [aNode({ id: 2 })],
     is: 'refuse: node 2 is another machine, node-2; to join as a new node, stop its agent, remove agent.json from its data directory and start it again',
   },
-])('$name', ({ says = {}, certified, barred = null, nodes = [], dismissed, is }) => {
-  const who = certified === undefined ? null : { nodeId: certified, barred }
-  const verdict = judgeJoin({ ...hello, ...says }, who, nodes, dismissed === undefined ? [] : [dismissed])
+  {
+    name: 'a machine that was let in after the backup is the node of its certificate again',
+    ...{ certified: 2, isPutBack: true, nodes: [aNode()] },
+    is: 'node 2',
+  },
+  {
+    name: 'a machine that took the place of a dead one after the backup takes it again',
+    ...{ certified: 2, isPutBack: true, nodes: [aNode(), aNode({ id: 2, machineId: null, reserved: true })] },
+    is: 'node 2',
+  },
+  {
+    name: 'a machine that got a number after the backup which is that of another one there is a new node',
+    ...{ certified: 2, isPutBack: true, nodes: [aNode(), aNode({ id: 2 })] },
+    is: 'node 3',
+  },
+  {
+    name: 'a machine whose number was given to another one that has not come yet is a new node',
+    ...{ certified: 2, isPutBack: true, nodes: [aNode(), aNode({ id: 2, machineId: null })] },
+    is: 'node 3',
+  },
+  {
+    name: 'a machine of this process whose number is another one in the backup is a new node',
+    ...{ says: { nodeId: 2 }, isPutBack: true, nodes: [aNode(), aNode({ id: 2 })] },
+    is: 'node 3',
+  },
+  {
+    name: 'a machine that renewed its certificate after the backup is the node that it was',
+    ...{ certified: 2, isPutBack: true, nodes: [aNode(), aNode({ id: 2, machineId: 'new' })] },
+    is: 'node 2',
+  },
+])('$name', ({ says = {}, certified, barred = null, nodes = [], dismissed, isPutBack = false, is }) => {
+  const who = certified === undefined ? null : { nodeId: certified, barred, isNewer: isPutBack }
+  const verdict = judgeJoin({ ...hello, ...says }, who, nodes, dismissed === undefined ? [] : [dismissed], isPutBack)
   expect(verdict.kind === 'welcome' ? `node ${verdict.node}` : `${verdict.kind}: ${verdict.message}`).toBe(is)
 })
 

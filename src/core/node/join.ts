@@ -22,6 +22,8 @@ export interface Certified {
   readonly nodeId: NodeId
   /** Why its certificate is not believed any more; null: it is. */
   readonly barred: string | null
+  /** It was given after the backup was made that this state comes from. */
+  readonly isNewer: boolean
 }
 
 type Introduction = Pick<Hello, 'nodeId' | 'machineId' | 'name'>
@@ -35,12 +37,14 @@ const REJOIN =
  * state names and that has no machine; the one of its name, if it has lost its state; one whose place is kept for another
  * machine; else the smallest free id. `certified`: what its certificate says; null: it has none.
  * A certificate that is not believed any more opens nothing; it only tells which words are for this machine.
+ * `isPutBack`: the state comes from a backup, so an id may have gone to another machine since; that one is a new node then.
  */
 export function judgeJoin(
   { nodeId, machineId, name }: Introduction,
   certified: Certified | null,
   nodes: readonly Node[],
   dismissed: readonly DismissedMachine[],
+  isPutBack: boolean,
 ): JoinVerdict {
   const itself = nodes.find((node) => node.machineId === machineId)
   if (itself !== undefined && (certified === null || isGoodFor(certified, itself.id)))
@@ -52,11 +56,12 @@ export function judgeJoin(
     if (itself !== undefined)
       return { kind: 'renew', message: `this machine is node ${itself.id}; it needs a certificate that says so` }
     if (certified.barred !== null) return { kind: 'refuse', message: `${certified.barred}; ${REJOIN}` }
-    return judgeCertified(certified.nodeId, nodes, dismissed)
+    return judgeCertified(certified, nodes, dismissed)
   }
   if (nodeId !== null) {
     const named = nodes.find(({ id }) => id === nodeId)
     if (named === undefined || (named.machineId ?? null) === null) return { kind: 'welcome', node: nodeId }
+    if (isPutBack) return { kind: 'welcome', node: smallestFree(nodes) }
     return { kind: 'refuse', message: `node ${nodeId} is another machine, ${named.hostname}; ${ANEW}` }
   }
   const same = nodes.find((node) => node.name === name) ?? nodes.find(({ reserved }) => reserved)
@@ -68,8 +73,14 @@ function isGoodFor({ nodeId, barred }: Certified, id: NodeId): boolean {
 }
 
 /** A certificate is good for its node only as long as no other machine may have the same. */
-function judgeCertified(id: NodeId, nodes: readonly Node[], dismissed: readonly DismissedMachine[]): JoinVerdict {
+function judgeCertified(
+  { nodeId: id, isNewer }: Certified,
+  nodes: readonly Node[],
+  dismissed: readonly DismissedMachine[],
+): JoinVerdict {
   const node = nodes.find((one) => one.id === id)
+  // Of a node that is there, another machine has the certificates that are known.
+  if (isNewer) return { kind: 'welcome', node: node === undefined || node.reserved ? id : smallestFree(nodes) }
   if (node === undefined) return { kind: 'refuse', message: `there is no node ${id} in this cluster; ${REJOIN}` }
   const hadOthers = dismissed.some((machine) => machine.node.id === id)
   if ((node.machineId ?? null) === null || !hadOthers) return { kind: 'welcome', node: id }

@@ -24,7 +24,7 @@ function judged(
 ): string {
   const { replicas = 1, now = 2_000, ...rest } = change
   const services = [{ spec: aService({ replicas }), specHash: 'v1', tasks, retryAt: null }]
-  const verdict = judgeRevision({ revision, services, leftovers: 0, nodes: [aNode()], ...rest }, now)
+  const verdict = judgeRevision({ revision, seenSince: 1_000, services, leftovers: 0, nodes: [aNode()], ...rest }, now)
   return verdict.kind === 'failed' ? `failed: ${verdict.message}` : verdict.kind
 }
 
@@ -151,6 +151,11 @@ test.each<{ name: string; is: string; actual: () => string }>([
     name: 'failed when it was not reached in ten minutes',
     actual: () => judged([aTask({ status: { ready: false } })], { now: 601_000 }),
     is: 'failed: it was not reached within ten minutes',
+  },
+  {
+    name: 'progressing when a server accepted it whose clock is a day behind',
+    actual: () => judged([aTask({ status: { ready: false } })], { revision: { ...revision, createdAt: -86_400_000 } }),
+    is: 'progressing',
   },
 ])('a revision is $name', ({ actual, is }) => {
   expect(actual()).toBe(is)

@@ -26,6 +26,8 @@ interface JudgedService {
 
 export interface RevisionInput {
   readonly revision: ManifestRevision
+  /** Since when whoever judges knows of it, by his clock: that of who accepted it may be another. */
+  readonly seenSince: Millis
   /** Every service of the revision with its spec hash and all of its tasks. */
   readonly services: readonly JudgedService[]
   /** Tasks of services that are no longer wanted and have not ended. */
@@ -40,6 +42,7 @@ export type RevisionVerdict =
 
 /** Decides whether a manifest revision is reached, or will not be. */
 export function judgeRevision(input: RevisionInput, now: Millis): RevisionVerdict {
+  const { seenSince } = input
   const { createdAt } = input.revision
   const hindrances: string[] = []
   let waiting = input.leftovers > 0
@@ -64,15 +67,14 @@ export function judgeRevision(input: RevisionInput, now: Millis): RevisionVerdic
     }
   }
   if (hindrances[0] !== undefined) return { kind: 'failed', message: hindrances[0] }
-  // A beginning that lies so far ahead was told by a server whose clock was wrong; nobody waits for that.
-  const graceIsOver = now >= createdAt + REFUSAL_GRACE_MS || createdAt - now > DEADLINE_MS
+  const graceIsOver = now >= seenSince + REFUSAL_GRACE_MS
   if (unplaceable !== '' && !waiting && graceIsOver) return { kind: 'failed', message: unplaceable }
   if (unplaceable === '' && !waiting) return { kind: 'applied' }
-  if (now >= createdAt + DEADLINE_MS)
+  if (now >= seenSince + DEADLINE_MS)
     return { kind: 'failed', message: unplaceable || 'it was not reached within ten minutes' }
   return {
     kind: 'progressing',
-    wakeAt: createdAt + (now < createdAt + REFUSAL_GRACE_MS ? REFUSAL_GRACE_MS : DEADLINE_MS),
+    wakeAt: seenSince + (graceIsOver ? DEADLINE_MS : REFUSAL_GRACE_MS),
   }
 }
 

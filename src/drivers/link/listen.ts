@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { connect } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
@@ -5,9 +6,9 @@ import { OperationalError } from '../../core/errors.ts'
 import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { ConnectionCount, type ConnectionLimits } from '../../lib/connection-count.ts'
-import type { AgentConnection } from '../../ports/link.ts'
+import type { AgentConnection, PeerCertificate } from '../../ports/link.ts'
 import type { Log } from '../../ports/log.ts'
-import type { CertificateTerms } from '../pki/describe-certificate.ts'
+import { type CertificateTerms, describeCertificate } from '../pki/describe-certificate.ts'
 import type { StoredIdentity } from '../pki/identity-files.ts'
 import { judgeValidity } from '../pki/judge-validity.ts'
 import { judgeSocket, mutualTls, peerCertificateOf } from '../pki/mutual-tls.ts'
@@ -215,8 +216,12 @@ function greetAgent(socket: TLSSocket, { identity, certificate }: Peer, barred: 
     const onDoubt: AgentConnection['onDoubt'] = (handle) => {
       doubt = handle
     }
-    onAgent(agentOver(session, identity, barred, { heartbeatMs: heartbeatMs(), onDoubt }))
+    onAgent(agentOver(session, shownBy(identity, certificate), barred, { heartbeatMs: heartbeatMs(), onDoubt }))
   })
+}
+
+function shownBy(identity: NodeIdentity, { serial, notAfter, der }: CertificateTerms): PeerCertificate {
+  return { ...identity, serial, notAfter, keyHash: () => describeCertificate(new X509Certificate(der)).keyHash }
 }
 
 function listen(server: Server, { host, port }: ListenOptions): Promise<number> {

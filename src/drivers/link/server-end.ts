@@ -1,9 +1,8 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import type { NodeIdentity } from '../../core/model/identity.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import type { AgentMessage, Refused, ServerMessage } from '../../core/model/message.ts'
-import type { AgentConnection } from '../../ports/link.ts'
+import type { AgentConnection, PeerCertificate } from '../../ports/link.ts'
 import { askAgent } from './ask-agent.ts'
 import { DeltaSender } from './assignment-delta.ts'
 import { encodeFrame } from './frames.ts'
@@ -25,7 +24,7 @@ export interface AgentHeart {
 /** An agent as its server sees it, over a session that the agent has dialled. */
 export function agentOver(
   session: LinkSession<ClientHttp2Session>,
-  peer: NodeIdentity,
+  peer: PeerCertificate,
   barred: string | null,
   { heartbeatMs, onDoubt }: AgentHeart,
 ): AgentConnection {

@@ -11,6 +11,8 @@ export interface CertificateTerms {
   readonly uri: string | null
   readonly notBefore: Millis
   readonly notAfter: Millis
+  /** The certificate itself. */
+  readonly der: Buffer
 }
 
 /** What Gantry wants to know of a certificate. */
@@ -32,6 +34,7 @@ export function termsOf(x509: X509Certificate): CertificateTerms {
     uri: onlyUri(x509.subjectAltName ?? ''),
     notBefore: Date.parse(x509.validFrom),
     notAfter: Date.parse(x509.validTo),
+    der: x509.raw,
   }
 }
 

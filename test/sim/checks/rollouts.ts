@@ -14,7 +14,7 @@ const NEWS_MS = 4_000
  * with `start-first` none; and never more tasks exist beside the wanted ones than the update allows.
  */
 export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckContext): Check {
-  /** When a slot ceased to be served by itself. */
+  /** When a slot ceased to be served by itself, or counts again because a node can take its task. */
   const failedAt = new Map<string, number>()
   /** When a user changed a node, and with it which slots a global service has. */
   const changedAt = new Map<number, number>()
@@ -25,9 +25,10 @@ export function rolloutsKeepTheirPromise({ shadow, broken, now: time }: CheckCon
         if (key.startsWith('node/') && after !== null) changedAt.set((after as Node).id, time())
         if (!key.startsWith('task/') || before === null || after === null) continue
         const [old, now] = [before as Task, after as Task]
-        // Whatever a slot ceased to be served for but the rollout itself.
+        // Whatever a slot is not served for but the rollout itself.
         const isNews = now.desired === 'running' || now.stoppedByUser || now.status.state === 'lost'
-        if (serves(old) && !serves(now) && isNews) failedAt.set(`${now.service}.${now.slot}`, time())
+        const isPlaced = old.refusal !== null && now.refusal === null
+        if ((serves(old) && !serves(now) && isNews) || isPlaced) failedAt.set(`${now.service}.${now.slot}`, time())
         if (old.desired === 'stopped' || now.desired !== 'stopped' || now.stoppedByUser) continue
         const spec = shadow.wanted().get(now.service)
         if (spec === undefined || !shadow.slots(spec).includes(now.slot)) continue
