@@ -4,9 +4,11 @@ import { become, installDependencies, mustRun, root, runtimeNode } from './runti
 
 installDependencies()
 mustRun(process.execPath, [join(root, 'scripts', 'build.mjs'), '--bundle'])
-const first = join(root, 'examples', 'hello', 'manifest.yaml')
+const words = process.argv.slice(2)
+const isNamed = words.some((word) => word === '--first' || word.startsWith('--first='))
+const first = isNamed ? [] : ['--first', join(root, 'examples', 'hello', 'manifest.yaml')]
 const data = process.env.GANTRY_DATA ?? join(root, '.gantry')
-become(runtimeNode(), [join(root, 'dist', 'gantry.cjs'), 'up', '--first', first, ...process.argv.slice(2)], {
+become(runtimeNode(), [join(root, 'dist', 'gantry.cjs'), 'up', ...first, ...words], {
   GANTRY_DATA: data,
   // Tasks are not to find what npm puts in front for its scripts.
   PATH: (process.env.PATH ?? '')

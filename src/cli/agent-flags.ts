@@ -41,7 +41,7 @@ export function withAgentFlags(command: Command): Command {
     .option('--region <name>', 'region that this node is in', placeWord)
     .option('--zone <name>', 'zone that this node is in', placeWord)
     .option('--label <key=value>', 'label of this node; may be repeated', labelWord)
-    .option('--runtime <list>', 'what may run tasks: docker, process (GANTRY_RUNTIME; default: both)')
+    .option('--runtime <list>', 'what may run tasks: docker, process (GANTRY_RUNTIME; default: what is there)')
     .option('--servers <list>', 'servers of a cluster to join, host or host:7947; may be repeated', servers)
     .option('--join-token-file <file>', 'file with the join token or the cluster secret; - is standard input')
     .option('-c, --config <file>', 'the agent’s own settings; options count more, the environment less')

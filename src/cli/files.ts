@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { OperationalError } from '../core/errors.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 
 let standardInput: string | null = null
 
@@ -16,7 +17,6 @@ export function readInput(path: string): string {
     return standardInput
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
-    const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' }[code] ?? message
-    throw new OperationalError('USAGE', `${path} cannot be read: ${reason}`, { cause: error })
+    throw new OperationalError('USAGE', `${path} cannot be read: ${fileFailure(code || message)}`, { cause: error })
   }
 }

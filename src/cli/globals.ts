@@ -87,7 +87,9 @@ export function takeGlobals(
     } else if (Object.hasOwn(VALUES, name)) {
       const value = attached ?? argv[++i]
       if (value === undefined) throw new OperationalError('USAGE', `option ${name} needs a value`)
-      values.set(VALUES[name as keyof typeof VALUES], value)
+      const key = VALUES[name as keyof typeof VALUES]
+      if (values.has(key)) throw new OperationalError('USAGE', `option ${name} is given twice`)
+      values.set(key, value)
     } else rest.push(word)
   }
   if (values.has('token') && values.has('tokenFile'))

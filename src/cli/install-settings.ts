@@ -8,6 +8,7 @@ import type { Role } from '../core/model/identity.ts'
 import { addressesOf, ownAddresses } from '../main/install/addresses.ts'
 import type { Context } from './context.ts'
 import { variableOf } from './globals.ts'
+import { storeOptions } from './store-options.ts'
 import { listOf, type Setting, settingsOfFlags, textOf } from './store-settings.ts'
 
 /** Options of `install` that say what a node is. */
@@ -71,6 +72,23 @@ async function publicAddressOf(text: string | undefined): Promise<string | null>
   const name = text === 'auto' || text === '::auto' ? hostname() : text
   const [address] = await addressesOf(name, '--public-address')
   return address ?? null
+}
+
+/**
+ * Who keeps the state where servers are told to use an etcd or ZooKeeper that is there already, as `host:port`. Throws
+ * USAGE for what a server would refuse when it starts.
+ */
+export function storeMembers(
+  flags: InstallFlags & Readonly<Record<string, unknown>>,
+  volume: string,
+): readonly string[] {
+  const { seeds, ...rest } = settingsOfFlags({ ...flags })
+  const isManaged = rest.type === undefined ? parseSeeds(flags.seeds).length > 1 : textOf(rest.type) === 'managed-etcd'
+  const type: Setting = { from: '--seeds', isFlag: true, value: 'managed-etcd' }
+  const told = isManaged && seeds !== undefined ? { type, ...rest, seeds } : rest
+  const store = storeOptions({ flags: told, file: {}, dataDir: volume }, () => undefined)
+  if (store.kind === 'etcd') return store.endpoints
+  return store.kind === 'zookeeper' ? store.hosts : []
 }
 
 /** The store as its section in the file names it. */

@@ -1,5 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { OperationalError } from '../core/errors.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 import type { WirePlan } from '../transport/wire.ts'
 import { readInput } from './files.ts'
 
@@ -10,7 +11,10 @@ export function writePlan(path: string, plan: WirePlan): void {
     // The mode above counts only for a file that was not there before.
     chmodSync(path, 0o600)
   } catch (cause) {
-    throw new OperationalError('USAGE', `the plan cannot be kept in ${path}: ${(cause as Error).message}`, { cause })
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    throw new OperationalError('USAGE', `the plan cannot be kept in ${path}: ${fileFailure(code || message)}`, {
+      cause,
+    })
   }
 }
 

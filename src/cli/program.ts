@@ -1,7 +1,9 @@
 import { Command } from 'commander'
+import { checkArguments } from './argument-words.ts'
 import type { Load } from './commands.ts'
 import type { Context } from './context.ts'
 import { ENVIRONMENT, GLOBAL_OPTIONS } from './globals.ts'
+import { onlyOnce } from './only-once.ts'
 
 /** The whole program, or the part of it that a line needs. */
 export async function programOf(loads: readonly Load[], context: Context): Promise<Command> {
@@ -18,6 +20,8 @@ export async function programOf(loads: readonly Load[], context: Context): Promi
     command.helpCommand(false)
     command.exitOverride()
     command.showSuggestionAfterError(true)
+    onlyOnce(command)
+    checkArguments(command)
   }
   program.helpCommand('help [command]', 'explain a command')
   return program

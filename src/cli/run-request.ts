@@ -53,7 +53,7 @@ function healthCheck(path: string, publish: readonly string[] = []): Document {
 function programOf({ image, entrypoint, command }: Document): string | null {
   const words = [entrypoint, command].flat().filter((word) => typeof word === 'string')
   const program = text(image)?.split('/').at(-1)?.split(/[:@]/)[0] ?? words[0]?.split(/\s/)[0]?.split('/').at(-1)
-  return program ?? null
+  return program === '' ? null : (program ?? null)
 }
 
 async function readService(path: string): Promise<Document> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { list, pair, programWords, revisionNumber, seconds, wholeNumber } from './values.ts'
+import { labelChanges, list, pair, programWords, revisionNumber, seconds, wholeNumber } from './values.ts'
 
 test.each([
   { text: '90', ms: 90_000 },
@@ -23,7 +23,20 @@ test.each(['', '-1', '1.5', '0x10', '99999999999'])('"%s" is no whole number', (
 test('pairs and lists grow with each option; a value may contain =', () => {
   expect(pair('B=x=y', pair('A='))).toEqual({ A: '', B: 'x=y' })
   expect(() => pair('=x')).toThrow('use key=value')
+  expect(() => pair('A=2', pair('A=1'))).toThrow('it gives A twice')
   expect(list('b', list('a'))).toEqual(['a', 'b'])
+})
+
+test('labels are set and taken away, each once', () => {
+  expect(labelChanges(['disk=ssd', 'rack-', 'note=a=b'])).toEqual({ disk: 'ssd', rack: null, note: 'a=b' })
+  for (const words of [
+    ['a=1', 'a-'],
+    ['a-', 'a=1'],
+    ['a=1', 'a=2'],
+    ['a-', 'a-'],
+  ])
+    expect(() => labelChanges(words)).toThrow('the label a is given twice')
+  for (const word of ['', '-', '=x', 'a']) expect(() => labelChanges([word])).toThrow(`${word} is no label`)
 })
 
 test('the words of a program lose the -- before them, and no other', () => {

@@ -22,23 +22,34 @@ export function revisionNumber(text: string): number {
   throw new OperationalError('USAGE', `${text} is no revision number`, { hint: '`gantry revisions` lists them' })
 }
 
-/** Collects `key=value` options. */
+/** Collects `key=value` options, each key once. */
 export function pair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf('=')
   if (at <= 0) throw new InvalidArgumentError('use key=value')
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+  const key = text.slice(0, at)
+  if (Object.hasOwn(before, key)) throw new InvalidArgumentError(`it gives ${key} twice`)
+  return { ...before, [key]: text.slice(at + 1) }
 }
 
-/** Reads labels to set, `key=value`, and to take away, `key-`. */
+/** Reads labels to set, `key=value`, and to take away, `key-`, each key once. */
 export function labelChanges(words: readonly string[]): Record<string, string | null> {
-  const changes: Record<string, string | null> = {}
+  const changes = new Map<string, string | null>()
   for (const word of words) {
-    const at = word.indexOf('=')
-    if (at > 0) changes[word.slice(0, at)] = word.slice(at + 1)
-    else if (at < 0 && word.length > 1 && word.endsWith('-')) changes[word.slice(0, -1)] = null
-    else throw new OperationalError('USAGE', `${word} is no label`, { hint: 'key=value sets one, key- takes it away' })
+    const [key, value] = labelChange(word)
+    if (changes.has(key)) {
+      const hint = 'set it, or take it away, once'
+      throw new OperationalError('USAGE', `the label ${key} is given twice`, { hint })
+    }
+    changes.set(key, value)
   }
-  return changes
+  return Object.fromEntries(changes)
+}
+
+function labelChange(word: string): [key: string, value: string | null] {
+  const at = word.indexOf('=')
+  if (at > 0) return [word.slice(0, at), word.slice(at + 1)]
+  if (at < 0 && word.length > 1 && word.endsWith('-')) return [word.slice(0, -1), null]
+  throw new OperationalError('USAGE', `${word} is no label`, { hint: 'key=value sets one, key- takes it away' })
 }
 
 /** Collects an option that may be repeated. */

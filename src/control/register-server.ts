@@ -2,7 +2,7 @@ import type { ServerRecord } from '../core/model/cluster.ts'
 import type { EventDraft } from '../core/model/event.ts'
 import { CLUSTER_KEY, keyOf } from '../core/model/objects.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Commit, Store } from '../ports/store.ts'
+import type { Commit, Store, Write } from '../ports/store.ts'
 import type { Mirror } from '../store/mirror.ts'
 import { insist } from './insist.ts'
 
@@ -12,21 +12,33 @@ export interface RegisterDeps {
   readonly clock: Clock
 }
 
-/** Writes down what a server is, once there is a cluster, and again until it stands there. Rejects when the signal aborts. */
+/**
+ * Writes down what a server is, once there is a cluster, and again until it stands there. What stands there of the same
+ * address is what it was called before, and goes. Rejects when the signal aborts.
+ */
 export async function registerServer(record: ServerRecord, deps: RegisterDeps, signal: AbortSignal): Promise<void> {
   const { mirror, clock } = deps
   await untilCluster(mirror, signal)
   const key = keyOf('server', record.name)
   const registration = (): Commit | null => {
     const present = mirror.get(key)
-    if (JSON.stringify(present?.value) === JSON.stringify(record)) return null
-    const message = `server ${record.name} runs ${record.version}`
+    const former = [...mirror.list('server')].filter(
+      ({ value: { name, address } }) => name !== record.name && address === record.address,
+    )
+    if (former.length === 0 && JSON.stringify(present?.value) === JSON.stringify(record)) return null
+    const names = former.map(({ value }) => value.name)
+    const was = names.length === 0 ? '' : `, and was called ${names.join(', ')}`
+    const message = `server ${record.name} runs ${record.version}${was}`
     const event: EventDraft = {
       ...{ kind: 'server.changed', object: key, service: null, message },
       ...{ by: `server ${record.name}`, at: clock.now() },
     }
-    const expect = [{ key, revision: present?.revision ?? 0 }]
-    return { epoch: null, expect, writes: [{ put: key, value: record }], events: [event] }
+    const expect = [
+      { key, revision: present?.revision ?? 0 },
+      ...former.map(({ key, revision }) => ({ key, revision })),
+    ]
+    const writes: Write[] = [{ put: key, value: record }, ...former.map(({ key }): Write => ({ delete: key }))]
+    return { epoch: null, expect, writes, events: [event] }
   }
   await insist(registration, deps, signal)
 }

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OperationalError } from '../core/errors.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 import type { BackupShelf, KeptBackup } from '../ports/backup-shelf.ts'
-import { errorCode, isDiskFull, syncDirectory } from './durable-text.ts'
+import { errorCode, isAbsent, isDiskFull, syncDirectory } from './durable-text.ts'
 
 /** What the names of backups end with. */
 export const BACKUP_SUFFIX = '.gantry'
@@ -22,7 +23,7 @@ export function backupFiles(directory: string): BackupShelf {
     },
     list: async () => {
       const names = await readdir(directory).catch((error: unknown) => {
-        if (errorCode(error) === 'ENOENT') return []
+        if (isAbsent(error)) return []
         throw error
       })
       const ours = names
@@ -50,8 +51,8 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    const code = errorCode(cause)
-    throw new OperationalError('CONFIG_INVALID', `cannot make the directory ${path} for backups: ${code}`, { cause })
+    const why = fileFailure(errorCode(cause))
+    throw new OperationalError('CONFIG_INVALID', `cannot make the directory ${path} for backups: ${why}`, { cause })
   }
 }
 
@@ -102,5 +103,5 @@ function notWritten(path: string, code: string, cause: unknown): OperationalErro
   if (isDiskFull(cause)) {
     return new OperationalError('STORE_FULL', `cannot write the backup ${path}: the disk is full`, { cause })
   }
-  return new OperationalError('CONFIG_INVALID', `cannot write the backup ${path}: ${code}`, { cause })
+  return new OperationalError('CONFIG_INVALID', `cannot write the backup ${path}: ${fileFailure(code)}`, { cause })
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OperationalError } from '../core/errors.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 import type { DurableText } from '../ports/host.ts'
 
 /**
@@ -25,9 +26,16 @@ async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null
-    throw new OperationalError('STORE_CORRUPT', `cannot read ${path}: ${errorCode(error)}`, { cause: error })
+    if (isAbsent(error)) return null
+    throw new OperationalError('STORE_CORRUPT', `cannot read ${path}: ${fileFailure(errorCode(error))}`, {
+      cause: error,
+    })
   }
+}
+
+/** Whether this failure says that there is no such file. */
+export function isAbsent(error: unknown): boolean {
+  return errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR'
 }
 
 /**
@@ -46,7 +54,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 export function notWritten(path: string, cause: unknown): OperationalError {
   return isDiskFull(cause)
     ? new OperationalError('STORE_FULL', `cannot write ${path}: its disk is full`, { cause })
-    : new OperationalError('UNAVAILABLE', `cannot write ${path}: ${errorCode(cause)}`, { cause })
+    : new OperationalError('UNAVAILABLE', `cannot write ${path}: ${fileFailure(errorCode(cause))}`, { cause })
 }
 
 /** Whether something failed for want of room. */

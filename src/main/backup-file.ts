@@ -6,6 +6,7 @@ import { backupKey, sha256 } from '../drivers/backup-digest.ts'
 import { writeBackup } from '../drivers/backup-files.ts'
 import { errorCode } from '../drivers/durable-text.ts'
 import { IdentityFiles } from '../drivers/pki/identity-files.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 import type { Snapshot } from '../ports/store.ts'
 import { readSecret } from './secret-files.ts'
 
@@ -63,9 +64,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    const code = errorCode(cause)
-    const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' }[code] ?? code
-    throw new OperationalError('USAGE', `${path} cannot be read: ${reason}`, { cause })
+    throw new OperationalError('USAGE', `${path} cannot be read: ${fileFailure(errorCode(cause))}`, { cause })
   }
 }
 

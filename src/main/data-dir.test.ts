@@ -17,7 +17,11 @@ test('a data directory is made with all that leads to it, and may be there alrea
 test('a file, and a place where nothing can be made, are refused', () => {
   const file = join(directory, 'file')
   writeFileSync(file, '')
-  expect(() => makeDataDir(file)).toThrow('it is not a directory')
-  expect(() => makeDataDir(join(file, 'below'))).toThrow('cannot be the data directory')
-  expect(() => makeDataDir('/proc/nowhere')).toThrow('cannot be the data directory')
+  expect(() => makeDataDir(file)).toThrow(`${file} cannot be the data directory: it is no directory`)
+  expect(() => makeDataDir(join(file, 'a', 'b'))).toThrow(
+    `${file}/a/b cannot be the data directory: ${file} is no directory`,
+  )
+  expect(() => makeDataDir('/proc/nowhere')).toThrow(
+    '/proc/nowhere cannot be the data directory: it cannot be made: there is no such file',
+  )
 })

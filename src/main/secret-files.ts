@@ -1,11 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { OperationalError } from '../core/errors.ts'
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a directory',
-  EACCES: 'this user may not read it',
-}
+import { errorCode } from '../drivers/durable-text.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 
 /** Reads the one line of a file; `what` names it in errors. Throws CONFIG_INVALID, never with what is in the file. */
 export function readSecret(path: string, what: string): string {
@@ -27,9 +23,7 @@ function read(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException
-    throw new OperationalError('CONFIG_INVALID', `cannot read ${what} from ${path}: ${REASONS[code] ?? message}`, {
-      cause,
-    })
+    const why = fileFailure(errorCode(cause))
+    throw new OperationalError('CONFIG_INVALID', `cannot read ${what} from ${path}: ${why}`, { cause })
   }
 }

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { OperationalError } from '../core/errors.ts'
-import { replaceFile } from '../drivers/durable-text.ts'
+import { errorCode, replaceFile } from '../drivers/durable-text.ts'
+import { fileFailure } from '../lib/file-failure.ts'
 
 /** Reads the API token of this data directory, making one the first time. The file is readable by its owner alone. */
 export async function apiToken(path: string): Promise<{ readonly id: string; readonly sha256: string }> {
@@ -20,8 +21,7 @@ function readToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause)
-    throw new OperationalError('CONFIG_INVALID', `cannot read the token in ${path}: ${reason}`, {
+    throw new OperationalError('CONFIG_INVALID', `cannot read the token in ${path}: ${fileFailure(errorCode(cause))}`, {
       hint: 'the file must be one that this user may read; without it a new token is made',
       cause,
     })

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { groupName } from '../../src/drivers/process/machine.ts'
 
 const ROOT = '/sys/fs/cgroup'
 const REMOVAL_MS = 60_000
@@ -44,6 +45,14 @@ export async function removeGroup(name: string): Promise<void> {
       await pause(20)
     }
   }
+}
+
+/** The group of the tasks that a Gantry runs as processes, by its data directory; null: no agent has worked there yet. */
+export function gantryGroup(dataDir: string): string | null {
+  const cache = join(dataDir, 'agent.json')
+  if (!existsSync(cache)) return null
+  const { authority } = JSON.parse(readFileSync(cache, 'utf8')) as { authority: { clusterId: string } | null }
+  return authority === null ? null : groupName(authority.clusterId, dataDir)
 }
 
 function isRemoved(group: string): boolean {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Ended } from '../system/gantry.ts'
-import { removeGroup } from './cgroups.ts'
+import { gantryGroup, removeGroup } from './cgroups.ts'
 import { type EngineContainer, engineContainers } from './engine-containers.ts'
 import { LabEngine } from './lab-engine.ts'
 import type { LabProcess } from './lab-process.ts'
@@ -123,6 +123,8 @@ export class Host extends Machine {
     this.#remains.keep([`/run/netns/${this.namespace}`, ...this.insideAll('/run/docker/netns')])
     await super.powerOff()
     await removeGroup(this.cgroup)
+    const group = gantryGroup(this.dataDir)
+    if (group !== null) await removeGroup(group)
     await this.#lan.forget(this.outlet)
   }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import type { Plan } from '../../src/core/model/plan.ts'
 import type { RevisionProgress } from '../../src/core/model/view.ts'
+import { freePort } from '../free-port.ts'
 import { aGantry, type Gantry, until } from './gantry.ts'
 
 const BUNDLE = join(process.cwd(), 'dist', 'gantry.cjs')
@@ -75,6 +76,14 @@ test.each([
     said: expect.stringContaining('"a/b" is not the name of a placement'),
   },
   { words: ['node', 'set', '1', '--public-address', 'a b'], said: expect.stringContaining('"a b" is not an address') },
+  { words: ['node', 'label', '1', 'a=1', 'a-'], said: expect.stringContaining('the label a is given twice') },
+  { words: ['node', 'set', '1', '--zone', 'a', '--zone', 'b'], said: expect.stringContaining('it is given twice') },
+  { words: ['task', 'run', '-e', 'A=1', '-e', 'A=2', 'ls'], said: expect.stringContaining('it gives A twice') },
+  { words: ['nodes', '--data', 'a', '--data', 'b'], said: 'Error: option --data is given twice\n' },
+  { words: ['nodes', ''], said: 'Error: the argument node is empty\n' },
+  { words: ['task', 'run', ''], said: expect.stringContaining('say what to run') },
+  { words: ['backup', 'create', '-'], said: expect.stringContaining('not written to standard output') },
+  { words: ['node', 'label', '1', 'a=1', '--detach'], said: expect.stringContaining('unknown option') },
   { words: ['service', 'scale', 'web', 'many'], said: expect.stringContaining('use a whole number') },
   { words: ['up', '--strategy', 'random'], said: expect.stringContaining('round-robin') },
   { words: ['up', '--listen', 'nowhere'], said: expect.stringContaining('nowhere is no address to listen on') },
@@ -89,6 +98,46 @@ test.each([
   },
 ])('wrong usage, $words, says what is meant and ends with 2', async ({ words, said }) => {
   expect(await gantry.run(...words)).toEqual({ code: 2, stdout: '', stderr: said })
+})
+
+test.each([
+  { words: ['up', '--listen', '127.0.0.1:0', '--data'], option: '--data or GANTRY_DATA', what: 'the data directory' },
+  { words: ['agent', '--data'], option: '--data or GANTRY_DATA', what: 'the data directory' },
+  { words: ['install', '--no-start', '--force', '--volume'], option: '--volume', what: 'the volume' },
+])('$words PLACE says why nothing can be kept there, and what to do', async ({ words, option, what }) => {
+  const plain = file('plain', '')
+  const secret = file('cluster.secret', 'abcdefgh12345678')
+  const more = words[0] === 'install' ? ['--seeds', '127.0.0.1', '--token-file', secret] : []
+  for (const [place, why] of [
+    [plain, 'it is no directory'],
+    [join(plain, 'x'), `${plain} is no directory`],
+    ['/proc/x', 'it cannot be made: there is no such file'],
+  ] as const)
+    expect(await gantry.run(...words, place, ...more)).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: `Error: ${place} cannot be ${what}: ${why}\nTry: name another one with ${option}\n`,
+    })
+})
+
+test('install refuses what a server would refuse about its store, and looks whether the members of one answer', async () => {
+  const secret = file('cluster.secret', 'abcdefgh12345678')
+  const port = await freePort()
+  const install = ['install', '--volume', join(gantry.dataDir, 'volume'), '--seeds', '127.0.0.1']
+  const look = [...install, '--check', '--token-file', secret, '--backend-type']
+  expect(await gantry.run(...look, 'etc')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('cannot use --backend-type: there is no store "etc"'),
+  })
+  expect(await gantry.run(...look, 'zookeeper', '--zk-hosts', 'a::b')).toMatchObject({ code: 2 })
+  const { code, stdout } = await gantry.run(...look, 'etcd', '--etcd-endpoints', `http://127.0.0.1:${port}`, '--json')
+  expect(code).toBe(4)
+  expect(JSON.parse(stdout)).toContainEqual({
+    check: `store 127.0.0.1:${port}`,
+    state: 'fail',
+    found: 'connection refused',
+    todo: 'start it, or open its port to this machine',
+  })
 })
 
 test('with --json an error is the same shape as the API’s, on stderr', async () => {

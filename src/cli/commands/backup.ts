@@ -35,6 +35,10 @@ function addCreate(backup: Command, context: Context): void {
         return
       }
       if (name !== undefined) throw new OperationalError('USAGE', '--name is for backups that the server keeps')
+      if (file === '-') {
+        const hint = 'name a file that is not there yet'
+        throw new OperationalError('USAGE', 'a backup is not written to standard output', { hint })
+      }
       await createInto(resolve(file), context)
     })
 }

@@ -6,9 +6,8 @@ import { ROLES } from '../../core/model/identity.ts'
 import type { Installed } from '../../main/install/install.ts'
 import type { Context } from '../context.ts'
 import { readInput } from '../files.ts'
-import { type InstallFlags, installSettings } from '../install-settings.ts'
+import { type InstallFlags, installSettings, storeMembers } from '../install-settings.ts'
 import { addressWord, labelWord, nodeNameWord, placementWord, placeWord } from '../node-words.ts'
-import { onlyOnce } from '../only-once.ts'
 import { checksText } from '../render/checks.ts'
 import { STORE_FLAGS } from '../store-settings.ts'
 
@@ -62,7 +61,7 @@ export function installCommand(context: Context): Command {
   for (const [flags, description] of STORE_FLAGS) {
     if (!flags.startsWith('--seeds ')) command.option(flags, description)
   }
-  return onlyOnce(command, ['label'])
+  return command
     .addHelpText('after', `\nExamples:\n${EXAMPLES.map((words) => `  gantry install ${words}`).join('\n')}`)
     .action((flags: Flags) => run(flags, context))
 }
@@ -71,20 +70,23 @@ async function run(flags: Flags, context: Context): Promise<void> {
   const secret = secretOf(context)
   if (flags.volume === '') throw new OperationalError('USAGE', 'cannot use --volume: it is empty')
   const volume = resolve(flags.volume ?? context.globals.dataDir)
+  const members = storeMembers({ ...flags }, volume)
   const settings = await installSettings({ ...flags }, { volume, secret }, context)
   if (flags.printUnit === true) {
     const { unitOf } = await import('../../main/install/service.ts')
     return context.print(unitOf(settings), (text) => text.trimEnd())
   }
   const { lookAtMachine } = await import('../../main/install/look-at-machine.ts')
+  const look = (): Promise<readonly MachineCheck[]> =>
+    lookAtMachine(settings, settings.node.role === 'server' ? members : [])
   if (flags.check === true) {
-    const checks = await lookAtMachine(settings)
+    const checks = await look()
     context.print(checks, checksText)
     if (checks.some(({ state }) => state === 'fail')) context.exitCode = PREREQUISITE
     return
   }
   const { isInstalled } = await import('../../main/install/record-file.ts')
-  if (!isInstalled(volume) && flags.force !== true) requireFit(await lookAtMachine(settings))
+  if (!isInstalled(volume) && flags.force !== true) requireFit(await look())
   const { chooseService } = await import('../../main/install/service.ts')
   const service = chooseService(flags)
   const { installUntilSignal } = await import('../../main/install/until-signal.ts')

@@ -1,16 +1,16 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { OperationalError } from '../../core/errors.ts'
-import { whyNoAddress, whyNoPlacementName } from '../../core/manifest/names.ts'
 import { FACT_OPTIONS, NODE_FACTS, type NodeFact } from '../../core/model/node.ts'
 import type { NodeChange, NodeSet } from '../../core/model/plan.ts'
-import { type ChangeFlags, carryOut, withChangeFlags } from '../carry-out.ts'
+import { type ChangeFlags, carryOut, withWaitFlags } from '../carry-out.ts'
 import type { Context } from '../context.ts'
 import { nodeNamed } from '../find-node.ts'
+import { addressWord, placementWord } from '../node-words.ts'
 import { writePlan } from '../plan-file.ts'
 import { planText } from '../render/plan.ts'
 import { labelChanges } from '../values.ts'
 
-interface NodeFlags extends ChangeFlags {
+interface NodeFlags extends Partial<ChangeFlags> {
   readonly output?: string
   readonly force?: boolean
 }
@@ -31,7 +31,7 @@ export function nodeCommand(context: Context): Command {
 
 function addAvailability(node: Command, context: Context): void {
   const drain = define(
-    node.command('drain'),
+    withWaitFlags(node.command('drain')),
     'move its tasks elsewhere, as updates would, and give it no new ones; waits until it is empty',
     ['gantry node drain 2', 'gantry node drain 2 --yes --timeout 5m', 'gantry node drain 2 -o drain.plan'],
   )
@@ -57,8 +57,8 @@ function addFacts(node: Command, context: Context): void {
     'gantry node set 2 --public-address 203.0.113.7 --region eu --zone a',
     'gantry node set 2 --reset public-address',
   ])
-    .option('--placement <name>', 'role that decides what runs there')
-    .option('--public-address <address>', 'where others reach it')
+    .option('--placement <name>', 'role that decides what runs there', placementWord)
+    .option('--public-address <address>', 'where others reach it', addressWord)
     .option('--region <name>', 'region it is in; empty: none')
     .option('--zone <name>', 'zone it is in; empty: none')
     .option(
@@ -95,11 +95,7 @@ function setOf({ placement, publicAddress, region, zone, reset = {} }: SetFlags)
     ...(zone === undefined ? {} : { zone }),
   }
   const both = NODE_FACTS.find((fact) => Object.hasOwn(given, fact) && Object.hasOwn(reset, fact))
-  const wrong =
-    (both === undefined ? null : `${FACT_OPTIONS[both]} is either set or reset`) ??
-    (placement === undefined ? null : whyNoPlacementName(placement)) ??
-    (publicAddress === undefined ? null : whyNoAddress(publicAddress))
-  if (wrong !== null) throw new OperationalError('USAGE', wrong)
+  if (both !== undefined) throw new OperationalError('USAGE', `${FACT_OPTIONS[both]} is either set or reset`)
   const set = { ...given, ...reset }
   if (Object.keys(set).length > 0) return set
   throw new OperationalError('USAGE', 'nothing is to be set', {
@@ -140,7 +136,8 @@ function settingOf(node: number, set: NodeSet, force = false): NodeChange {
 
 function define(command: Command, description: string, examples: readonly string[]): Command {
   const title = examples.length === 1 ? 'Example' : 'Examples'
-  return withChangeFlags(command)
+  return command
+    .option('-y, --yes', 'do not ask')
     .description(description)
     .argument('<node>', 'id or name')
     .option('-o, --output <file>', 'keep the plan for `apply --plan`; nothing is changed')
@@ -152,7 +149,9 @@ function act<F extends NodeFlags = NodeFlags>(command: Command, context: Context
     const flags = command.opts<F>()
     const words = Array.isArray(rest[0]) ? (rest[0] as string[]) : []
     const change = await make(await idOf(named, context), flags, words)
-    if (flags.output === undefined) return carryOut(change, null, flags, context)
+    // Only a drain waits, and has a time for that.
+    const { timeout = 0 } = flags
+    if (flags.output === undefined) return carryOut(change, null, { ...flags, timeout }, context)
     const plan = await context.client().plan(change)
     writePlan(flags.output, plan)
     context.print(plan, (value) => planText(value, context.out))

@@ -22,3 +22,8 @@ test('what has a place in a file, and what the message does not say, is said', (
   const other = new OperationalError('PREREQUISITE', 'it cannot be applied', { problems })
   expect(failureText(other, STYLE, false).split('\n')).toHaveLength(2)
 })
+
+test('a message that repeats a whole file is cut', () => {
+  const error = new OperationalError('USAGE', `cannot find ${'x'.repeat(10_000)}`)
+  expect(failureText(error, STYLE, false).length).toBeLessThan(2_100)
+})

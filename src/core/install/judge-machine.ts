@@ -25,6 +25,8 @@ export interface MachineFacts {
   readonly servers: readonly { readonly server: string; readonly offsetMs: Millis | null; readonly message: string }[]
   /** null: no runtime of this node needs an engine. */
   readonly engine: { readonly version: string; readonly available: boolean; readonly message: string } | null
+  /** Members of the etcd or ZooKeeper that keeps the state elsewhere; `silence`: why one takes no connection, null: it does. */
+  readonly store: readonly { readonly member: string; readonly silence: string | null }[]
   /** Of the etcd that the servers are to run; `message`: why it cannot be. null: they run none. */
   readonly etcd: { readonly version: string; readonly message: string; readonly todo: string } | null
   /** Whether tasks can run without an engine. */
@@ -38,7 +40,8 @@ export interface MachineFacts {
   }
   /** Routes that are no default: `10.0.0.0/8` and the device. */
   readonly routes: readonly { readonly range: string; readonly device: string }[]
-  readonly disk: { readonly path: string; readonly freeBytes: number }
+  /** `message`: why nothing can be kept there; empty: it can. */
+  readonly disk: { readonly path: string; readonly freeBytes: number; readonly message: string }
   readonly isRoot: boolean
 }
 
@@ -68,6 +71,7 @@ export function judgeMachine(facts: MachineFacts): readonly MachineCheck[] {
     ...facts.ports.map(portCheck),
     ...serverChecks(facts),
     clockCheck(facts),
+    ...storeChecks(facts),
     ...etcdChecks(facts),
     engineCheck(facts),
     kernelCheck(facts),
@@ -110,6 +114,16 @@ function clockCheck({ servers }: MachineFacts): MachineCheck {
   return worst > NOTICEABLE_OFFSET_MS
     ? warn('clock', found, 'keep it set: chrony, or systemd-timesyncd')
     : ok('clock', found)
+}
+
+/** One member is enough to begin with; without any a server does not come up. */
+function storeChecks({ store }: MachineFacts): readonly MachineCheck[] {
+  const judge = store.every(({ silence }) => silence !== null) ? fail : warn
+  return store.map(({ member, silence }) =>
+    silence === null
+      ? ok(`store ${member}`, 'takes connections')
+      : judge(`store ${member}`, silence, 'start it, or open its port to this machine'),
+  )
 }
 
 function etcdChecks({ etcd }: MachineFacts): readonly MachineCheck[] {
@@ -169,7 +183,8 @@ function touches(a: AddressRange | null, b: AddressRange | null): boolean {
   return a !== null && b !== null && overlap(a, b)
 }
 
-function diskCheck({ disk: { path, freeBytes } }: MachineFacts): MachineCheck {
+function diskCheck({ disk: { path, freeBytes, message } }: MachineFacts): MachineCheck {
+  if (message !== '') return fail('disk', `${path} cannot be the volume: ${message}`, 'choose another --volume')
   const found = `${Math.floor(freeBytes / MIB)} MiB free for ${path}`
   if (freeBytes < LEAST_FREE_BYTES) return fail('disk', found, 'make room, or choose another --volume')
   return freeBytes < LITTLE_FREE_BYTES ? warn('disk', found, 'images and logs want more') : ok('disk', found)

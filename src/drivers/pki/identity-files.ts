@@ -2,7 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
-import { errorCode, replaceFile, syncDirectory } from '../durable-text.ts'
+import { fileFailure } from '../../lib/file-failure.ts'
+import { errorCode, isAbsent, replaceFile, syncDirectory } from '../durable-text.ts'
 import { splitBundle } from './describe-certificate.ts'
 import { asClusterKeys, type ClusterKeys, listKeys } from './key-ring.ts'
 import { newClusterKey } from './seal.ts'
@@ -159,8 +160,8 @@ export class IdentityFiles {
     try {
       return await readFile(this.#path(name), 'utf8')
     } catch (cause) {
-      if (errorCode(cause) === 'ENOENT') return null
-      throw damaged(this.#path(name), errorCode(cause), cause)
+      if (isAbsent(cause)) return null
+      throw damaged(this.#path(name), fileFailure(errorCode(cause)), cause)
     }
   }
 }

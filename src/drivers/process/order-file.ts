@@ -1,7 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { OperationalError } from '../../core/errors.ts'
+import { fileFailure } from '../../lib/file-failure.ts'
 import type { ContainerOrder } from '../../ports/runtime.ts'
-import { errorCode, replaceFile } from '../durable-text.ts'
+import { errorCode, isAbsent, replaceFile } from '../durable-text.ts'
 import type { TaskDirectory } from './task-directory.ts'
 
 const FORMAT = 1
@@ -48,7 +49,9 @@ async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return null
-    throw new OperationalError('STORE_CORRUPT', `cannot read ${path}: ${errorCode(error)}`, { cause: error })
+    if (isAbsent(error)) return null
+    throw new OperationalError('STORE_CORRUPT', `cannot read ${path}: ${fileFailure(errorCode(error))}`, {
+      cause: error,
+    })
   }
 }

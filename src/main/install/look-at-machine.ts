@@ -1,36 +1,42 @@
-import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import { judgeMachine, type MachineCheck, type MachineFacts, type PortFact } from '../../core/install/judge-machine.ts'
 import type { NodeSettings } from '../../core/install/node-settings.ts'
+import type { Millis } from '../../core/model/ids.ts'
 import { RUNTIME_KINDS } from '../../core/model/service.ts'
 import { systemClock } from '../../drivers/clock.ts'
+import { nearest, whyNoDirectory } from '../../drivers/directory-place.ts'
 import { findEtcd } from '../../drivers/etcd/find-etcd.ts'
 import { kernelFacts, kernelRoutes } from '../../drivers/install/kernel-facts.ts'
 import { tryPort } from '../../drivers/install/port-facts.ts'
 import { hostAndPort } from '../../drivers/link/address.ts'
 import { timeAt } from '../../drivers/link/join.ts'
 import { createLog } from '../../drivers/log.ts'
+import { tcpReach } from '../../drivers/reach.ts'
 import { openRuntime } from '../node-process.ts'
 
 /** What carries the packets of tasks between machines. */
 const OVERLAY_PORT = 4789
 const DISCOVERY_PORT = 7946
+const KNOCK_WITHIN_MS: Millis = 3_000
 
-/** Looks whether this machine can be a node with these settings; changes nothing. */
-export async function lookAtMachine(settings: NodeSettings): Promise<readonly MachineCheck[]> {
+/** Looks whether this machine can be a node with these settings; changes nothing. `members`: who keeps the state elsewhere. */
+export async function lookAtMachine(
+  settings: NodeSettings,
+  members: readonly string[],
+): Promise<readonly MachineCheck[]> {
   const { data_dir: volume, node } = settings
   const kinds = node.runtimes ?? RUNTIME_KINDS
-  const [ports, servers, etcd, engine, disk] = await Promise.all([
+  const [ports, servers, store, etcd, engine, disk] = await Promise.all([
     Promise.all(wantedPorts(settings).map(tryPort)),
     Promise.all((node.servers ?? []).map(askServer)),
+    Promise.all(members.map(knockAt)),
     describeEtcd(settings),
     kinds.includes('docker') ? describeEngine(settings) : null,
     diskFacts(volume),
   ])
   return judgeMachine({
-    ...{ ports, servers, etcd, engine, disk },
+    ...{ ports, servers, store, etcd, engine, disk },
     canDoWithoutEngine: kinds.includes('process'),
     kernel: kernelFacts(),
     routes: kernelRoutes(),
@@ -90,6 +96,11 @@ async function askServer(server: string): Promise<MachineFacts['servers'][number
   }
 }
 
+async function knockAt(member: string): Promise<MachineFacts['store'][number]> {
+  const answer = await tcpReach().knock(member, KNOCK_WITHIN_MS)
+  return { member, silence: { open: null, refused: 'connection refused', silent: 'no answer' }[answer] }
+}
+
 async function describeEngine({ data_dir: dataDir, node }: NodeSettings): Promise<MachineFacts['engine']> {
   const log = createLog({ level: 'error', destination: process.stderr, pretty: false })
   const dockerHost = node.docker_host ?? 'unix:///var/run/docker.sock'
@@ -102,8 +113,6 @@ async function describeEngine({ data_dir: dataDir, node }: NodeSettings): Promis
 }
 
 async function diskFacts(path: string): Promise<MachineFacts['disk']> {
-  let at = path
-  while (!existsSync(at)) at = dirname(at)
-  const { bavail, bsize } = await statfs(at)
-  return { path, freeBytes: bavail * bsize }
+  const { bavail, bsize } = await statfs(nearest(path))
+  return { path, freeBytes: bavail * bsize, message: whyNoDirectory(path) ?? '' }
 }

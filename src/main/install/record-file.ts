@@ -3,8 +3,10 @@ import { rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OperationalError } from '../../core/errors.ts'
 import { type InstallRecord, parseInstallRecord } from '../../core/install/record.ts'
+import { whyNoDirectory } from '../../drivers/directory-place.ts'
 import { errorCode, replaceFile, syncDirectory } from '../../drivers/durable-text.ts'
 import { bootId, isAlive, processStat } from '../../drivers/process/proc.ts'
+import { fileFailure } from '../../lib/file-failure.ts'
 import { type InstallPaths, installPaths } from './paths.ts'
 
 /** Tasks with users of their own pass through it; nobody but its owner can look. */
@@ -68,7 +70,9 @@ export async function beginRecord(
     return begun
   } catch (error) {
     if (error instanceof OperationalError) throw error
-    throw new OperationalError('CONFIG_INVALID', `cannot use ${volume} as the volume: ${errorCode(error)}`, {
+    const why = whyNoDirectory(volume) ?? `it cannot be made: ${fileFailure(errorCode(error))}`
+    throw new OperationalError('CONFIG_INVALID', `${volume} cannot be the volume: ${why}`, {
+      hint: 'name another one with --volume',
       cause: error,
     })
   }

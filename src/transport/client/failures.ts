@@ -42,6 +42,7 @@ function reason(code: string): string {
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: ': connection refused',
     ENOENT: ': there is no such socket',
+    ENOTDIR: ': there is no such socket',
     ENOTFOUND: ': the name is unknown',
     ETIMEDOUT: ': it did not answer in time',
     ERR_SSL_WRONG_VERSION_NUMBER: ': what answers there speaks no TLS',

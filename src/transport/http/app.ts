@@ -184,7 +184,7 @@ function sendError(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  { log }: AppDeps,
+  { log, routes }: AppDeps,
   route: Route | undefined = request.routeOptions.config.route,
 ): FastifyReply {
   const known = asOperational(error)
@@ -200,7 +200,7 @@ function sendError(
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
   void reply.type('application/json; charset=utf-8')
-  const { status, body } = failureAnswer(errorForm(route, request.url), wire)
+  const { status, body } = failureAnswer(errorForm(route, request.url, routes), wire)
   return reply.code(status).send(JSON.stringify(body))
 }
 

@@ -6,9 +6,14 @@ export interface FailureAnswer {
   readonly body: unknown
 }
 
-/** Whose form a failure has: its route's, and where there is no route that of the programs which use such paths. */
-export function errorForm(route: Route | undefined, url: string): Route['errors'] {
+/**
+ * Whose form a failure has: its route's, and where there is no route that of the programs which use such paths.
+ * `routes`: what is served there; where all have one form, failures have no other.
+ */
+export function errorForm(route: Route | undefined, url: string, routes: readonly Route[] = []): Route['errors'] {
   if (route !== undefined) return route.errors
+  const [first, ...others] = routes
+  if (first !== undefined && others.every(({ errors }) => errors === first.errors)) return first.errors
   if (/^\/(?:task|stats)(?![\w-])/.test(url)) return 'gokube'
   // Paths with a version are ours, whatever the version.
   return /^\/api\/(?!v\d)/.test(url) ? 'gocluster' : 'gantry'

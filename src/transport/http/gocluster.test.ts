@@ -40,6 +40,22 @@ test.each<[string, unknown]>([
   expect(await get(path)).toMatchObject({ status: 200, body: { success: true, data } })
 })
 
+test('clients of GoCluster are told how a backup is put back, and when there is none of that name', async () => {
+  const post = async (path: string) => {
+    const { status, text } = await ask({ url: bed.url, method: 'POST', path, headers: { authorization } })
+    return { status, body: JSON.parse(text) as unknown }
+  }
+  expect(await post('/api/backup/restore/monday')).toEqual({
+    status: 404,
+    body: { success: false, error: 'there is no backup monday' },
+  })
+  expect(await post('/api/backup/create/monday')).toMatchObject({ status: 200, body: { data: { name: 'monday' } } })
+  expect(await post('/api/backup/restore/monday')).toEqual({
+    status: 412,
+    body: { success: false, error: 'cannot put monday back while the cluster runs' },
+  })
+})
+
 test('a server that does not lead asks the leader, and the answer tells of the one that was asked', async () => {
   const leader = new URL(bed.url)
   const dial = async (): Promise<Duplex> => {

@@ -44,9 +44,15 @@ test.each<[string, { method?: string; path?: string; body?: string; headers?: Re
   expect(bed.api.dispatches()).toEqual([])
 })
 
-test('a worker of gokube serves nothing else', async () => {
+async function refusal(path: string, headers: Record<string, string>) {
+  const { status, text } = await ask({ url: worker.address ?? '', path, headers })
+  return { status, body: gokubeError.parse(JSON.parse(text)) }
+}
+
+test('a worker of gokube serves nothing else, and says so in the form of gokube', async () => {
   for (const path of ['/api/v1/cluster', '/metrics', '/api/status', '/api/v1/join-tokens'])
-    expect((await ask({ url: worker.address ?? '', path, headers: json })).status).toBe(404)
+    expect(await refusal(path, json)).toMatchObject({ status: 404, body: { HttpStatusCode: 404 } })
+  expect(await refusal('/api/v1/cluster', {})).toMatchObject({ status: 401, body: { HttpStatusCode: 401 } })
 })
 
 test('a task that waits for its worker is shown there, and can be stopped', async () => {

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { OperationalError } from '../../core/errors.ts'
+import { fileFailure } from '../../lib/file-failure.ts'
 import type { ListenAddress } from './server.ts'
 
 /** What the kernel's address structure holds. */
@@ -51,7 +52,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   await removeStale(path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const message = `cannot listen on the socket ${path}: ${cause.code ?? cause.message}`
+      const message = `cannot listen on the socket ${path}: ${fileFailure(cause.code ?? cause.message)}`
       reject(
         new OperationalError('CONFIG_INVALID', message, {
           hint: 'does its directory exist, and may it be written?',

@@ -33,7 +33,9 @@ export const goclusterBackupRoutes: readonly Route[] = [
     summary: 'Says how a backup is put back: not while servers run.',
     params: byName,
     response: goclusterBackupForm,
-    handle: (_, { params }) => {
+    handle: async (api, { params }) => {
+      if (!(await api.backups()).some(({ name }) => name === params.name))
+        throw new OperationalError('NOT_FOUND', `there is no backup ${params.name}`)
       throw new OperationalError('PREREQUISITE', `cannot put ${params.name} back while the cluster runs`, {
         hint: 'stop its servers, then run `gantry backup restore FILE` at one of them; tasks run on meanwhile',
       })
