@@ -15,8 +15,14 @@ interface Bed {
   tell(order: Partial<Assignment>): Promise<void>
   /** The machine starts anew: what ran has ended, and no server is there until `tell`. */
   reboot(): Promise<void>
+  /** The leader renews the leases of all tasks that it was asked for last. */
+  renew(): Promise<void>
   readonly running: () => string[]
   readonly errors: readonly string[]
+  /** What the agent said last that keeps it from taking anything in. */
+  readonly trouble: () => string | null
+  /** Why nothing can be written on the machine's disk; null: it can. */
+  readonly disk: { full: OperationalError | null }
   /** How many containers there were each time that the agent said that nothing unknown is left. */
   readonly settledWith: readonly number[]
 }
@@ -29,7 +35,12 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
   let send: (message: ServerMessage) => void = () => undefined
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined }
   const settledWith: number[] = []
+  const disk: Bed['disk'] = { full: null }
+  let trouble: string | null = null
+  let asked = 0
   const hear = (message: AgentMessage): void => {
+    if (message.kind === 'hello') trouble = message.trouble ?? null
+    if (message.kind === 'renew') asked = message.round
     if (message.kind === 'report' && message.settled === true) settledWith.push(present.size)
   }
   const connection = {
@@ -52,11 +63,18 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
       host: aHost(),
       link: { connect, prefer: () => undefined },
       reach: { answers: async () => true, knock: async () => 'open' },
-      watchdog: { uptime: () => clock.now(), arm: async () => undefined, armed: async () => new Map() },
+      watchdog: {
+        uptime: () => clock.now(),
+        arm: async () => {
+          if (disk.full !== null) throw disk.full
+        },
+        armed: async () => new Map(),
+      },
       runtimes: [aRuntime(present)],
       cache: {
         read: async () => text,
         write: async (next) => {
+          if (disk.full !== null) throw disk.full
           text = next
         },
       },
@@ -99,7 +117,11 @@ async function anAgent(containers: readonly string[], trusts: () => boolean): Pr
   await tell({ tasks })
   const running = (): string[] =>
     [...present.values()].filter(({ state }) => state === 'running').map(({ taskId }) => taskId)
-  return { tell, reboot, errors, settledWith, running }
+  const renew = async (): Promise<void> => {
+    send({ kind: 'renewed', round: asked, tasks: containers })
+    await pass()
+  }
+  return { tell, reboot, errors, settledWith, running, disk, trouble: () => trouble, renew }
 }
 
 function taskOf(id: string): Assignment['tasks'][number] {
@@ -123,6 +145,10 @@ function aRuntime(present: Map<string, Container>): Runtime {
     start: async (id) => {
       const container = present.get(id)
       if (container !== undefined) present.set(id, { ...container, state: 'running', exitCode: null })
+    },
+    stop: async (id) => {
+      const container = present.get(id)
+      if (container !== undefined) present.set(id, { ...container, state: 'exited', exitCode: 143 })
     },
     remove: async (id) => {
       // No engine is done at once.
@@ -187,4 +213,34 @@ test('after its machine has started anew an exclusive task waits for a word of a
   expect(running()).toEqual(['web.1.1'])
   await tell({ authority: { ...AUTHORITY, revision: 12 }, tasks })
   expect(running()).toEqual(['db.1.1', 'web.1.1'])
+})
+
+const FULL = new OperationalError('STORE_FULL', 'cannot write agent.json: its disk is full')
+
+test('an agent whose disk is full runs on, says so once, and takes in what waits when there is room', async () => {
+  const { tell, running, errors, trouble, disk } = await anAgent(['web.1.1', 'late.1.1'], () => true)
+  disk.full = FULL
+  const order = { authority: { ...AUTHORITY, revision: 11 }, tasks: [taskOf('web.1.1')] }
+  await tell(order)
+  await tell(order)
+  expect(running()).toEqual(['web.1.1', 'late.1.1'])
+  expect(trouble()).toBe(FULL.message)
+  expect(errors).toEqual(['cannot keep what is to run here'])
+  disk.full = null
+  await tell({ authority: { ...AUTHORITY, revision: 12 }, tasks: [taskOf('web.1.1')] })
+  expect(running()).toEqual(['web.1.1'])
+  expect(trouble()).toBeNull()
+})
+
+test('a lease that cannot be prolonged on a full disk is prolonged by the next renewal that can', async () => {
+  const { tell, renew, running, errors, disk } = await anAgent(['db.1.1'], () => true)
+  const leased = { ...taskOf('db.1.1'), spec: aService({ exclusive: true, leaseMs: 60_000 }) }
+  await tell({ authority: { ...AUTHORITY, revision: 11 }, tasks: [leased] })
+  disk.full = FULL
+  await renew()
+  expect(errors).toContain('cannot prolong leases')
+  expect(running()).toEqual([])
+  disk.full = null
+  await renew()
+  expect(running()).toEqual(['db.1.1'])
 })

@@ -61,6 +61,7 @@ export interface AgentDeps {
 const RESYNC_MS = 30_000
 /** While a runtime does not answer, it is asked more often. */
 const RESYNC_BROKEN_MS = 2_000
+const SAVE_AGAIN_MS = 2_000
 
 /**
  * The agent of one node. It carries out what the leader assigned, keeps that on disk, and goes on with it for as long
@@ -80,6 +81,9 @@ export class Agent {
   #pending: Assignment | null = null
   #dirty = false
   #writing: Promise<void> | null = null
+  /** Why what is to run cannot be written now. */
+  #notSaved: string | null = null
+  #cancelSave: (() => void) | null = null
   #describing: Promise<void> | null = null
   #describeAgain = false
   #cancelResync: (() => void) | null = null
@@ -116,6 +120,7 @@ export class Agent {
     })
     this.#leases = new Leases({
       clock,
+      log,
       watchdog: deps.watchdog,
       tasks: () => this.#loop.tasks,
       containerOf: (task) => this.#containers.of(task),
@@ -173,6 +178,7 @@ export class Agent {
     const left = options.park ? await this.#loop.park() : []
     this.#stopped = true
     this.#cancelResync?.()
+    this.#cancelSave?.()
     this.#session.stop()
     this.#leases.stop()
     this.#loop.stop()
@@ -202,6 +208,7 @@ export class Agent {
       version: config.version,
       authority: this.#authority,
       ...(trust !== null && { trust }),
+      ...(this.#notSaved !== null && { trouble: this.#notSaved }),
       clock: clock.now(),
     }
   }
@@ -252,9 +259,24 @@ export class Agent {
   #save(): void {
     this.#dirty = true
     if (this.#writing !== null) return
-    this.#writing = this.#writeAll().finally(() => {
-      this.#writing = null
-    })
+    this.#writing = this.#writeAll()
+      .catch((error: unknown) => this.#saveLater(error))
+      .finally(() => {
+        this.#writing = null
+      })
+  }
+
+  /** Until it can be written nothing new is begun, and what runs is kept running. */
+  #saveLater(error: unknown): void {
+    if (!(error instanceof OperationalError)) throw error
+    const { clock, log } = this.#deps
+    if (this.#notSaved !== error.message) {
+      this.#notSaved = error.message
+      log.error('cannot keep what is to run here', { reason: error.message })
+      this.#session.introduce()
+    }
+    this.#cancelSave?.()
+    if (!this.#stopped) this.#cancelSave = clock.callAt(clock.now() + SAVE_AGAIN_MS, () => this.#save())
   }
 
   async #writeAll(): Promise<void> {
@@ -267,6 +289,10 @@ export class Agent {
       // Durable before it is acted on: an agent that forgot whom it obeyed could obey an older leader.
       const state = { nodeId, machineId: this.#machineId, authority, tasks }
       await writeState(this.#deps.cache, { ...state, records: this.#loop.records })
+      if (this.#notSaved !== null) {
+        this.#notSaved = null
+        this.#session.introduce()
+      }
       this.#nodeId = nodeId
       this.#authority = authority
       if (assignment !== null) {

@@ -74,6 +74,7 @@ const REJECTIONS: Partial<Record<ErrorCode, Failure>> = {
   PORT_IN_USE: 'port',
   RUNTIME_REFUSED: 'config',
   ALREADY_EXISTS: 'config',
+  STORE_FULL: 'config',
 }
 
 function afterFailure(action: TaskAction, error: OperationalError, clock: Clock): (record: TaskRecord) => TaskRecord {

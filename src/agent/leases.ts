@@ -1,14 +1,17 @@
+import { OperationalError } from '../core/errors.ts'
 import type { Millis, TaskId } from '../core/model/ids.ts'
 import type { Renewed } from '../core/model/message.ts'
 import { runtimeOf } from '../core/model/service.ts'
 import type { Task } from '../core/model/task.ts'
 import { isLeased, renewEvery, stopsAt } from '../core/node/lease.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
 import type { Container } from '../ports/runtime.ts'
 import type { Deadline, Watchdog } from '../ports/watchdog.ts'
 
 export interface LeasesDeps {
   readonly clock: Clock
+  readonly log: Log
   readonly watchdog: Watchdog
   readonly tasks: () => ReadonlyMap<TaskId, Task>
   readonly containerOf: (task: TaskId) => Container | null
@@ -100,15 +103,22 @@ export class Leases {
     this.#armAgain = true
     if (this.#arming) return
     this.#arming = true
-    while (this.#armAgain && !this.#stopped) {
-      this.#armAgain = false
-      const moved = this.#moved()
-      if (moved.length === 0) break
-      await this.#deps.watchdog.arm(moved)
-      for (const { containerId, at } of moved) this.#armed.set(containerId, at)
-      this.#deps.onChange()
+    try {
+      while (this.#armAgain && !this.#stopped) {
+        this.#armAgain = false
+        const moved = this.#moved()
+        if (moved.length === 0) break
+        await this.#deps.watchdog.arm(moved)
+        for (const { containerId, at } of moved) this.#armed.set(containerId, at)
+        this.#deps.onChange()
+      }
+    } catch (error) {
+      // The next renewal tries again; until then the deadlines that it knows hold.
+      if (!(error instanceof OperationalError)) throw error
+      this.#deps.log.error('cannot prolong leases', { reason: error.message })
+    } finally {
+      this.#arming = false
     }
-    this.#arming = false
   }
 
   #moved(): readonly Deadline[] {

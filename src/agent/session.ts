@@ -32,6 +32,8 @@ export class Session {
   #told = new Map<TaskId, TaskStatus>()
   #toldSettled = false
   #failures = 0
+  /** Why it was refused last. */
+  #refusal: string | null = null
   #stopped = false
   #cancelRetry: (() => void) | null = null
 
@@ -100,6 +102,7 @@ export class Session {
 
   #take(message: ServerMessage, connection: ServerConnection): void {
     if (message.kind === 'assignment') {
+      this.#refusal = null
       this.#failures = 0
       this.#toldSettled = false
       this.#deps.onAssignment(message)
@@ -119,8 +122,9 @@ export class Session {
       connection.close()
       return
     }
-    // What is wrong is for people to mend; until then it is tried again, ever more slowly.
-    this.#deps.log.error('server refused this node', { reason: message.message })
+    // What is wrong is for people to mend, who are told once; until then it is tried again, ever more slowly.
+    if (this.#refusal !== message.message) this.#deps.log.error('server refused this node', { reason: message.message })
+    this.#refusal = message.message
     this.#deps.onRefused(message)
     connection.close()
   }

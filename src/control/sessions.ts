@@ -9,6 +9,7 @@ import { assignedTask } from '../core/node/assigned-task.ts'
 import { joinedNode, judgeJoin, statusWhenThere, withOwnName } from '../core/node/join.ts'
 import type { AgentConnection } from '../ports/link.ts'
 import { AgentPace } from './agent-pace.ts'
+import { AgentRefusals } from './agent-refusals.ts'
 import { authorityOf, certifiedBy, keepCertificate, refusalOf } from './judge-hello.ts'
 import { commitDecision, type PassDeps } from './pass.ts'
 import type { Inbox } from './record-reports.ts'
@@ -22,6 +23,8 @@ interface Session {
   readonly machineId: string
   /** By how much its clock is ahead of ours; null: it does not say. */
   readonly aheadMs: Millis | null
+  /** Why it can take in nothing now; null: it can. */
+  readonly trouble: string | null
   /** null: it has no certificate. */
   readonly trust: Trust | null
   /** What it was told last to believe. */
@@ -56,6 +59,7 @@ export interface SessionsDeps {
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly pace: AgentPace
+  readonly refusals: AgentRefusals
   readonly #byNode = new Map<NodeId, Session>()
   /** When machines that a user sent away were told to stop all they run. */
   readonly #emptiedAt = new Map<string, Millis>()
@@ -64,6 +68,7 @@ export class Sessions {
   constructor(deps: SessionsDeps) {
     this.#deps = deps
     this.pace = new AgentPace(deps.pass.clock, deps.pass.log)
+    this.refusals = new AgentRefusals(deps.pass.clock)
   }
 
   connection(node: NodeId): AgentConnection | null {
@@ -83,6 +88,11 @@ export class Sessions {
   /** By how much the clock of a connected node is ahead of ours; null: it is away, or does not say. */
   aheadOf(node: NodeId): Millis | null {
     return this.#byNode.get(node)?.aheadMs ?? null
+  }
+
+  /** Why a connected node can take in nothing now; null: it can, or is away. */
+  troubleOf(node: NodeId): string | null {
+    return this.#byNode.get(node)?.trouble ?? null
   }
 
   /** Tells every agent whom to believe, if that differs from what it was told. */
@@ -223,16 +233,16 @@ export class Sessions {
     const deps = this.#deps.pass
     const certified = certifiedBy(connection, deps.world)
     const refusal = refusalOf(hello, certified, deps)
-    if (refusal !== null) return refuse(refusal, hello, connection, deps)
+    if (refusal !== null) return this.#refuse(refusal, hello, connection)
     const { mirror, isPutBack } = deps.world
     const dismissed = mirror.list('dismissed').map(({ value }) => value)
     const join = judgeJoin(hello, certified, deps.world.nodes(), dismissed, isPutBack)
     if (join.kind === 'dismissed') {
       this.#empty(hello, join.machine.node.id, connection)
-      return refuse(join.message, hello, connection, deps, 'end')
+      return this.#refuse(join.message, hello, connection, 'end')
     }
-    if (join.kind === 'renew') return refuse(join.message, hello, connection, deps, 'renew')
-    if (join.kind !== 'welcome') return refuse(join.message, hello, connection, deps)
+    if (join.kind === 'renew') return this.#refuse(join.message, hello, connection, 'renew')
+    if (join.kind !== 'welcome') return this.#refuse(join.message, hello, connection)
     const id = join.node
     const present = mirror.get(keyOf('node', id))?.value ?? null
     const status = statusWhenThere(present ?? { availability: 'active' }, isBusy(id, deps))
@@ -262,15 +272,26 @@ export class Sessions {
     return id
   }
 
+  #refuse(message: string, hello: Hello, connection: AgentConnection, remedy?: Refused['remedy']): null {
+    const node = connection.peer?.nodeId ?? hello.nodeId
+    if (node === null || this.refusals.note(node, message))
+      this.#deps.pass.log.error('agent refused', { node: hello.name, reason: message })
+    connection.send({ kind: 'refused', message, ...(remedy !== undefined && { remedy }) })
+    if (connection.barred !== undefined) connection.close()
+    return null
+  }
+
   /** The newest connection of a node is the one that counts. */
-  #keep(id: NodeId, { machineId, trust, clock }: Hello, connection: AgentConnection): void {
+  #keep(id: NodeId, { machineId, trust, trouble, clock }: Hello, connection: AgentConnection): void {
+    this.refusals.forget(id)
     const known = this.#byNode.get(id)
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
     const aheadMs = clock === undefined ? null : clock - this.#deps.pass.clock.now()
     const said = { told: null, life: {}, hasSettled: false, toldKeys: '' }
     const fresh = { connection, machineId, ...said, assigned: new WeakMap() }
-    const session: Session = { ...(goesOn ? known : fresh), aheadMs, trust: trust ?? null, toldTrust: null }
+    const says = { aheadMs, trouble: trouble ?? null, trust: trust ?? null }
+    const session: Session = { ...(goesOn ? known : fresh), ...says, toldTrust: null }
     this.#byNode.set(id, session)
     this.#tellTrust(id, session, this.#deps.trust())
     this.#deps.wake('authority')
@@ -345,19 +366,6 @@ function greeting(node: Node, hello: Hello, present: Node | null, at: Millis): E
     by: `agent ${id}`,
     at,
   }
-}
-
-function refuse(
-  message: string,
-  { name }: Hello,
-  connection: AgentConnection,
-  { log }: PassDeps,
-  remedy?: Refused['remedy'],
-): null {
-  log.error('agent refused', { node: name, reason: message })
-  connection.send({ kind: 'refused', message, ...(remedy !== undefined && { remedy }) })
-  if (connection.barred !== undefined) connection.close()
-  return null
 }
 
 function isBusy(id: NodeId, { world }: PassDeps): boolean {

@@ -4,6 +4,7 @@ import type { ClusterView, NodeRole, NodeView, StoreCondition } from '../core/mo
 import { clockConditions } from '../core/node/clock-conditions.ts'
 import { leaderConditions } from '../core/node/leader-condition.ts'
 import { presenceConditions } from '../core/node/presence-conditions.ts'
+import { troubleConditions } from '../core/node/trouble-conditions.ts'
 import { invariant } from '../lib/assert.ts'
 import type { ServerApiDeps } from './server-api.ts'
 
@@ -25,6 +26,8 @@ export function viewCluster(deps: ServerApiDeps, nodes: readonly NodeView[]): Cl
       ...kept,
       ...presenceConditions(world.nodes()),
       ...clockConditions(world.nodes(), (node) => term()?.sessions.aheadOf(node) ?? null),
+      ...troubleConditions(world.nodes(), (node) => term()?.sessions.troubleOf(node) ?? null),
+      ...(term()?.sessions.refusals.conditions(world.nodes()) ?? []),
       ...(term()?.sessions.pace.conditions(world.nodes()) ?? []),
     ],
     storeRevision: world.mirror.revision,

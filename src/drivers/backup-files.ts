@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { OperationalError } from '../core/errors.ts'
 import { fileFailure } from '../lib/file-failure.ts'
 import type { BackupShelf, KeptBackup } from '../ports/backup-shelf.ts'
-import { errorCode, isAbsent, syncDirectory } from './durable-text.ts'
+import { errorCode, isAbsent, isDiskFull, syncDirectory } from './durable-text.ts'
 
 /** What the names of backups end with. */
 export const BACKUP_SUFFIX = '.gantry'
@@ -12,7 +12,6 @@ export const BACKUP_SUFFIX = '.gantry'
 const FIRST_LINE_BYTES = 4_096
 /** So much is written at once. */
 const CHUNK_CHARACTERS = 1_000_000
-const FULL: readonly string[] = ['ENOSPC', 'EDQUOT']
 
 /** Backups as files of mode 0600 in one directory, which is made when it is needed. */
 export function backupFiles(directory: string): BackupShelf {
@@ -101,7 +100,7 @@ function notWritten(path: string, code: string, cause: unknown): OperationalErro
   if (code === 'EEXIST') {
     return new OperationalError('ALREADY_EXISTS', `there is a file ${path} already`, { hint: 'choose another name' })
   }
-  if (FULL.includes(code)) {
+  if (isDiskFull(cause)) {
     return new OperationalError('STORE_FULL', `cannot write the backup ${path}: the disk is full`, { cause })
   }
   return new OperationalError('CONFIG_INVALID', `cannot write the backup ${path}: ${fileFailure(code)}`, { cause })

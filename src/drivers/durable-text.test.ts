@@ -39,7 +39,7 @@ test('of many writes at once the last one stays, and nothing else is left', asyn
 test('a write that fails leaves no trace and does not hinder the next object', async () => {
   const blocker = join(directory, 'file')
   writeFileSync(blocker, '')
-  await expect(durableText(join(blocker, 'text')).write('a')).rejects.toThrow()
+  await expect(durableText(join(blocker, 'text')).write('a')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(readdirSync(directory)).toEqual(['file'])
 })
 

@@ -38,8 +38,31 @@ export function isAbsent(error: unknown): boolean {
   return errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR'
 }
 
-/** Replaces a file whole or not at all, so that the new content survives a loss of power once this resolves. */
+/**
+ * Replaces a file whole or not at all, so that the new content survives a loss of power once this resolves. Throws STORE_FULL where
+ * there is no room, UNAVAILABLE for what else keeps it from being written.
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
+  try {
+    await replace(path, text)
+  } catch (error) {
+    throw notWritten(path, error)
+  }
+}
+
+/** What a failure to write a file is told as. */
+export function notWritten(path: string, cause: unknown): OperationalError {
+  return isDiskFull(cause)
+    ? new OperationalError('STORE_FULL', `cannot write ${path}: its disk is full`, { cause })
+    : new OperationalError('UNAVAILABLE', `cannot write ${path}: ${fileFailure(errorCode(cause))}`, { cause })
+}
+
+/** Whether something failed for want of room. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error))
+}
+
+async function replace(path: string, text: string): Promise<void> {
   const directory = dirname(path)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`

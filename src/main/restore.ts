@@ -69,9 +69,10 @@ export interface RestorePlan {
   readonly losses: readonly string[]
 }
 
-/** Says what putting the state there would do; changes nothing. Throws as `signedLife`, and as opening what is there. */
+/** Says what putting the state there would do; changes nothing. Throws BACKUP_INVALID on a machine of another cluster, and as `signedLife` and opening what is there. */
 export async function planRestore(options: RestoreOptions): Promise<RestorePlan> {
   const { state, target, clusterKey } = options
+  await requireOwn(options)
   if (target.kind === 'managed-etcd') await requireNobody(target, options.socketPath)
   const present = await presentAt(options)
   const cluster = clusterOf(state.records)
@@ -98,6 +99,7 @@ export async function restore(
   onWritten: (records: number, of: number) => void,
 ): Promise<{ readonly incarnation: number; readonly kept: string | null }> {
   const { state, target, clusterKey, kind, surroundings } = options
+  await requireOwn(options)
   const present = await presentAt(options)
   if (present.kind !== 'nothing' && !replace) {
     throw new OperationalError('ALREADY_EXISTS', `there is a state in ${describePlace(target)} already`, {
@@ -146,6 +148,20 @@ async function putInto(
     await intake.close()
   }
   await member?.finish()
+}
+
+/** A machine that has an identity is of its cluster, and could serve no other. */
+async function requireOwn({ state, dataDir, from }: RestoreOptions): Promise<void> {
+  const own = (await readIdentity(dataDir))?.clusterId ?? null
+  const { id, name } = clusterOf(state.records)
+  if (own === null || own === id) return
+  throw new OperationalError(
+    'BACKUP_INVALID',
+    `cannot put back ${from}: it is of cluster ${id} (${name}), this machine is of ${own}`,
+    {
+      hint: 'take a backup of this cluster; that one belongs on a machine of its own cluster, or into an empty data directory',
+    },
+  )
 }
 
 /** A machine with the cluster key alone becomes a server; one with an identity stays who it is. */

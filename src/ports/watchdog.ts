@@ -16,7 +16,7 @@ export interface Deadline {
 export interface Watchdog {
   /** Time since the machine was started, also that in which it slept. */
   uptime(): Millis
-  /** Sets, or moves, the deadlines of these containers. They hold when it resolves. */
+  /** Sets, or moves, the deadlines of these containers. They hold when it resolves. Throws what keeps it from that; some may hold. */
   arm(deadlines: readonly Deadline[]): Promise<void>
   /** The deadlines that hold, by container. */
   armed(): Promise<ReadonlyMap<string, Millis>>

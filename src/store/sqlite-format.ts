@@ -47,7 +47,7 @@ export function corrupt(
   return new OperationalError('STORE_CORRUPT', `cannot use the state in ${path}: ${what}`, {
     hint:
       options.hint ??
-      'nothing was changed; move the data directory aside and put a backup of it in its place, or start with a new one and apply the manifest again',
+      'nothing was changed; `gantry recover --plan` says what can be had of it and of the backups; without any, start in an empty data directory and apply the manifest again',
     cause: options.cause,
   })
 }

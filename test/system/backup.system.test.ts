@@ -119,6 +119,24 @@ test('a state that was lost is recovered from a backup, and nothing that runs is
   expect((await pidsOf(gantry, 'web')).filter((pid) => pids.includes(pid))).toEqual(pids)
 })
 
+test('a backup of another cluster is not put back on a machine of this one', async () => {
+  const stranger = await aMachine()
+  await stranger.up()
+  const file = join(stranger.dataDir, 'copy.gantry')
+  expect(await stranger.run('backup', 'create', file)).toMatchObject({ code: 0 })
+  const { gantry } = await aServer('a', [])
+  await gantry.end('SIGTERM')
+  const state = readFileSync(join(gantry.dataDir, 'state.db'))
+  for (const words of [
+    ['backup', 'restore', file, '--replace', '--yes'],
+    ['backup', 'restore', file, '--plan'],
+  ]) {
+    const refused = { code: 1, stderr: expect.stringMatching(/it is of cluster \w+ \(.*\), this machine is of \w+/) }
+    expect(await gantry.run(...words)).toMatchObject(refused)
+  }
+  expect(readFileSync(join(gantry.dataDir, 'state.db')).equals(state)).toBe(true)
+})
+
 test('after a backup older than the last apply, what runs stays until a user settles it', async () => {
   const cluster = await aCluster()
   const { gantry, link } = cluster.server

@@ -241,6 +241,43 @@ engineTests((engine) => {
     expect(await api.services()).toMatchObject([{ name: 'steady', health: 'healthy', ready: 1 }])
   })
 
+  test('on a full disk a server lives, prolongs leases and says what it cannot do; a task that is killed runs again once there is room', async () => {
+    await using disk = await aSmallDisk(16 * MIB)
+    await using small = await aGantry({ ...PROCESS_ONLY, GANTRY_DATA: disk.path })
+    await small.up()
+    const api = clientOf(disk.path)
+    const leased = `${STEADY('hello')}    exclusive: true\n    lease: 10s\n`
+    await applied(api, leased)
+    const pid = await until(
+      () => pidIn(api),
+      (told) => told > 1,
+    )
+    disk.fill()
+    // Longer than it had when there was still room.
+    const end = leaseEndIn(disk.path)
+    await until(
+      async () => leaseEndIn(disk.path),
+      (later) => later > end + 10,
+    )
+    const before = runIn(disk.path)
+    expect(before.program).toBe(pid)
+
+    // With what would see its end, so that there is an end to be written down.
+    process.kill(before.shim, 'SIGKILL')
+    process.kill(before.program, 'SIGKILL')
+    const told = await until(
+      async () => (await api.cluster()).conditions,
+      (conditions) => conditions.some(({ kind }) => kind === 'node in trouble'),
+    )
+    expect(told.find(({ kind }) => kind === 'node in trouble')?.message).toContain('its disk is full')
+    disk.free()
+    await until(
+      () => api.services(),
+      ([service]) => service?.health === 'healthy' && runIn(disk.path).program !== pid,
+    )
+    expect((await api.cluster()).conditions).toEqual([])
+  })
+
   test('a program that dies while the disk is full runs again, at the latest once there is room', async () => {
     await using disk = await aSmallDisk(16 * MIB)
     await using small = await aGantry({ ...PROCESS_ONLY, GANTRY_DATA: disk.path })
@@ -289,6 +326,21 @@ services:
     await cluster.untilService('blocked', ({ health }) => health === 'healthy')
     expect(await cluster.ended(revision)).toMatchObject({ revision: { state: 'applied' } })
   })
+
+  /** When the lease of the only leased task ends, in seconds since boot; 0: nobody knows of one. */
+  function leaseEndIn(dataDir: string): number {
+    const directory = join(dataDir, 'watchdog', readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
+    const name = existsSync(directory) ? readdirSync(directory).find((file) => file.endsWith('.deadline')) : undefined
+    return name === undefined ? 0 : Number.parseInt(readFileSync(join(directory, name), 'utf8'), 10)
+  }
+
+  /** Pids of the only task's program, and of what waits for its end. */
+  function runIn(dataDir: string): { readonly program: number; readonly shim: number } {
+    const [directory = ''] = readdirSync(join(dataDir, 'processes')).filter((name) => name.includes('@'))
+    const started = readFileSync(join(dataDir, 'processes', directory, 'state', 'started'), 'utf8')
+    const [, program, , shim] = started.split(' ').map(Number)
+    return { program: program ?? 0, shim: shim ?? 0 }
+  }
 
   /** What the program has told of itself; 0 while it has not. */
   async function pidIn(api: Client): Promise<number> {

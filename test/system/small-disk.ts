@@ -27,7 +27,8 @@ export async function aSmallDisk(bytes: number): Promise<SmallDisk> {
     },
     free: () => rmSync(filler),
     [Symbol.asyncDispose]: async () => {
-      await runProgram(['umount', path])
+      // A watchdog notices only with its next look that there is nothing to watch any more.
+      await runProgram(['umount', '--lazy', path])
       rmSync(path, { recursive: true })
     },
   }

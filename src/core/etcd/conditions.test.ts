@@ -45,7 +45,7 @@ test('a lost quorum is told with who answers and what to do', () => {
   expect(storeConditions([A, dead('b'), dead('c')], A.peerUrl)).toMatchObject([
     {
       message: 'the store has lost its quorum: 1 of 3 members answers',
-      hint: expect.stringMatching(/^start b, c again; .*gantry recover --from-survivor/),
+      hint: expect.stringMatching(/^start b, c again, .*slow; .*gantry recover --from-survivor/),
     },
   ])
 })

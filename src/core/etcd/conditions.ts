@@ -24,12 +24,13 @@ function quorumConditions(members: readonly SeenMember[]): StoreCondition[] {
   const voters = votersOf(members)
   const silent = voters.filter(({ alive }) => !alive).map(titleOf)
   if (!hasQuorum(members)) {
-    const hint = `start ${silent.join(', ')} again; if they are gone for good: stop Gantry here and run \`gantry recover --from-survivor\``
+    const hint = `start ${silent.join(', ')} again, or find out whether a disk or the network is slow; if they are gone for good: stop Gantry here and run \`gantry recover --from-survivor\``
     return [{ kind: 'quorum lost', severity: 'failure', message: quorumText(members), hint }]
   }
   if (silent.length > 0) {
     const message = `${silent.join(', ')} of the store’s ${voters.length} members ${silent.length === 1 ? 'does' : 'do'} not answer`
-    const hint = 'start it again; if it is gone for good, `gantry servers rm` it and let another machine join'
+    const hint =
+      'start it again, or find out what slows its disk or network; if it is gone for good, `gantry servers rm` it and let another machine join'
     return [{ kind: 'member absent', severity: 'warning', message, hint }]
   }
   if (voters.length !== 2) return []

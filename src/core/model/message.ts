@@ -47,6 +47,8 @@ export interface Hello {
   readonly authority: Authority | null
   /** Left out by an agent without a certificate; it is told nothing of authorities. */
   readonly trust?: Trust
+  /** Why it can take in nothing now. Missing: it can. */
+  readonly trouble?: string
   /** What its clock said when it said this. Missing: its version knew of no such thing. */
   readonly clock?: Millis
 }

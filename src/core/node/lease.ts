@@ -23,6 +23,12 @@ export function renewEvery(tasks: Iterable<Task>): Millis | null {
   return shortest === null ? null : Math.floor(shortest / ROUNDS)
 }
 
+/** For how long all of these leased tasks of a node certainly run on while nobody asks for their leases. */
+export function runsWithout(leased: readonly Task[]): Millis {
+  const shortest = Math.min(...leased.map((task) => stopsAt(task, task.spec.leaseMs ?? 0)))
+  return Math.max(0, shortest - (renewEvery(leased) ?? 0))
+}
+
 /** When a task is asked to stop whose lease ends then, so that it has ended by itself before the watchdog kills it. */
 export function stopsAt({ spec }: Task, until: Millis): Millis {
   const leadMs = Math.min(spec.container.stopGraceMs + STOP_SLACK_MS, (spec.leaseMs ?? 0) / 2)

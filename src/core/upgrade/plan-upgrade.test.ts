@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { aNode, aTask } from '../../../test/builders.ts'
+import { aNode, aService, aTask } from '../../../test/builders.ts'
 import type { Cluster, ServerRecord } from '../model/cluster.ts'
 import type { Node } from '../model/node.ts'
 import type { Plan } from '../model/plan.ts'
+import type { Task } from '../model/task.ts'
 import { movedFacts } from '../plan/facts.ts'
 import { planUpgrade } from './plan-upgrade.ts'
 
@@ -18,13 +19,16 @@ interface Situation {
   readonly servers: readonly ServerRecord[]
   readonly level?: number
   readonly force?: boolean
+  readonly tasks?: readonly Task[]
 }
 
-function plan({ cluster = CLUSTER, nodes, servers, level = 2, force = false }: Situation): Plan {
+const TASKS = [aTask({ id: 'web.1.1', node: 3, status: { state: 'running' } })]
+
+function plan({ cluster = CLUSTER, nodes, servers, level = 2, force = false, tasks = TASKS }: Situation): Plan {
   return planUpgrade({
     ...{ cluster, desiredRevision: 3, servers, leader: 'a', nodes },
     change: { kind: 'upgrade', version: '0.2.0', level, force },
-    tasks: [aTask({ id: 'web.1.1', node: 3, status: { state: 'running' } })],
+    tasks,
   })
 }
 
@@ -47,6 +51,14 @@ test('servers that follow come first, then the one that leads, then the others, 
     ['w', 'its task runs on'],
   ])
   expect(nodes[0]?.fields).toEqual([{ field: 'version', from: '0.1.0', to: '0.2.0' }])
+})
+
+test('a task with a lease runs on only where the program is back before the lease ends', () => {
+  const spec = aService({ exclusive: true, leaseMs: 30_000, container: { stopGraceMs: 1_000 } })
+  const tasks = [...TASKS, aTask({ id: 'db.1.1', node: 3, spec, status: { state: 'running' } })]
+  expect(plan({ ...OLD, tasks }).nodes.at(-1)?.consequence).toBe(
+    'its 2 tasks run on, db.1.1 only if it is back within 23 s',
+  )
 })
 
 test('the level is not raised while a machine runs the version before', () => {
@@ -80,7 +92,8 @@ test('by force an agent that cannot be reached is not waited for, a server is', 
   expect(reasons(plan({ ...NEW, nodes: lostServer, force: true }))).toEqual(['node 2 (b) still runs 0.1.0'])
 })
 
-test('levels are taken one at a time, and never back', () => {
+test('levels are taken one at a time, and never back: no machine is to get such a version', () => {
+  for (const level of [0, 3]) expect(plan({ ...OLD, level })).toMatchObject({ nodes: [], level: null, notes: [] })
   expect(reasons(plan({ ...NEW, level: 3 }))).toEqual([
     'the cluster is at level 1: upgrade to a version of level 2 first',
   ])

@@ -4,6 +4,7 @@ import { type Cluster, levelOf, type ServerRecord } from '../model/cluster.ts'
 import type { Node } from '../model/node.ts'
 import type { NodeAction, Plan, PlanNote, UpgradeChange } from '../model/plan.ts'
 import { isAlive, type Task } from '../model/task.ts'
+import { isLeased, runsWithout } from '../node/lease.ts'
 import { factsOf } from '../plan/facts.ts'
 
 export interface UpgradePlanInput {
@@ -24,6 +25,14 @@ interface Machine {
   readonly server: ServerRecord | null
 }
 
+interface Steps {
+  readonly touched: readonly NodeAction[]
+  readonly level: Plan['level']
+  readonly notes: readonly PlanNote[]
+  readonly blockers: readonly PlanNote[]
+}
+
+const NO_STEPS = { touched: [], level: null, notes: [] } as const
 const NO_SUMMARY = { add: 0, update: 0, replace: 0, remove: 0 } as const
 
 /**
@@ -34,9 +43,9 @@ export function planUpgrade(input: UpgradePlanInput): Plan {
   const { cluster, desiredRevision: baseRevision, change, nodes, tasks } = input
   const machines = inOrder(input)
   const behind = machines.filter(({ node }) => node.version !== change.version)
-  const level = levelChange(input)
-  const touched = behind.map((machine) => actionOf(machine, input))
-  const [notes, blockers] = [notesOf(input, behind), blockersOf(input, behind)]
+  const impossible = impossibleStep(input)
+  const { touched, level, notes, blockers } =
+    impossible === null ? stepsOf(input, behind) : { ...NO_STEPS, blockers: [impossible] }
   const facts = {
     ...factsOf(baseRevision, [], tasks, nodes),
     cluster: `level ${levelOf(cluster)}, ${input.leader} leads`,
@@ -55,6 +64,15 @@ export function planUpgrade(input: UpgradePlanInput): Plan {
     notes,
     blockers,
     facts,
+  }
+}
+
+function stepsOf(input: UpgradePlanInput, behind: readonly Machine[]): Steps {
+  return {
+    touched: behind.map((machine) => actionOf(machine, input)),
+    level: levelChange(input),
+    notes: notesOf(input, behind),
+    blockers: blockersOf(input, behind),
   }
 }
 
@@ -77,9 +95,8 @@ function levelChange({ cluster, change }: UpgradePlanInput): Plan['level'] {
 }
 
 function actionOf({ node, server }: Machine, { change, leader, servers, tasks }: UpgradePlanInput): NodeAction {
-  const running = tasks.filter((task) => task.node === node.id && isAlive(task)).length
-  const runsOn = running === 0 ? '' : running === 1 ? 'its task runs on' : `its ${running} tasks run on`
-  const words = [roleWords(node, server, leader, servers.length), runsOn].filter((part) => part !== '')
+  const running = tasks.filter((task) => task.node === node.id && isAlive(task))
+  const words = [roleWords(node, server, leader, servers.length), taskWords(running)].filter((part) => part !== '')
   return {
     node: node.id,
     name: node.name,
@@ -87,6 +104,16 @@ function actionOf({ node, server }: Machine, { change, leader, servers, tasks }:
     fields: [{ field: 'version', from: node.version, to: change.version }],
     consequence: words.join('; '),
   }
+}
+
+/** What becomes of a node's tasks while its program restarts. A lease that nobody renews ends its task, which then begins anew. */
+function taskWords(running: readonly Task[]): string {
+  if (running.length === 0) return ''
+  const runsOn = running.length === 1 ? 'its task runs on' : `its ${running.length} tasks run on`
+  const leased = running.filter(isLeased)
+  if (leased.length === 0) return runsOn
+  const names = leased.map(({ id }) => id).join(', ')
+  return `${runsOn}, ${names} only if it is back within ${Math.floor(runsWithout(leased) / 1_000)} s`
 }
 
 function roleWords({ name }: Node, server: ServerRecord | null, leader: string, servers: number): string {
@@ -109,15 +136,17 @@ function notesOf({ change, nodes, cluster }: UpgradePlanInput, behind: readonly 
   return notes.map(noted)
 }
 
-function blockersOf(input: UpgradePlanInput, behind: readonly Machine[]): readonly PlanNote[] {
-  const { change, cluster, servers } = input
+/** What keeps every machine from running the version; null: nothing. */
+function impossibleStep({ change: { version, level }, cluster }: UpgradePlanInput): PlanNote | null {
   const from = levelOf(cluster)
-  if (change.level < from)
-    return [
-      noted(`version ${change.version} knows level ${change.level}, the cluster is at ${from}: there is no way back`),
-    ]
-  if (change.level > from + 1)
-    return [noted(`the cluster is at level ${from}: upgrade to a version of level ${from + 1} first`)]
+  if (level < from)
+    return noted(`version ${version} knows level ${level}, the cluster is at ${from}: there is no way back`)
+  if (level > from + 1) return noted(`the cluster is at level ${from}: upgrade to a version of level ${from + 1} first`)
+  return null
+}
+
+function blockersOf(input: UpgradePlanInput, behind: readonly Machine[]): readonly PlanNote[] {
+  const { change, servers } = input
   const excused = ({ node, server }: Machine): boolean =>
     change.force && server === null && node.status === 'unreachable'
   const missing = behind.filter((machine) => !excused(machine))

@@ -63,6 +63,7 @@ export const agentMessage: z.ZodType<AgentMessage> = z.discriminatedUnion('kind'
         clusterKeys: z.array(word).max(MOST_KEYS).exactOptional(),
       } satisfies Forms<Trust>)
       .exactOptional(),
+    trouble: word.exactOptional(),
     clock: count.exactOptional(),
   } satisfies Forms<Hello>),
   z.object({

@@ -1,7 +1,7 @@
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Millis } from '../../core/model/ids.ts'
-import { errorCode } from '../durable-text.ts'
+import { errorCode, isDiskFull } from '../durable-text.ts'
 import type { ProcessIdentity } from './proc.ts'
 
 /** One start of a task's program, as its shim recorded it. */
@@ -75,11 +75,15 @@ export async function readClosure(stateDir: string, run: number): Promise<Closur
   }
 }
 
-/** Not synced: after a loss of power it is found out again. */
+/** Not synced, and left out where the disk is full: it is found out again. */
 export async function writeClosure(stateDir: string, closure: Closure): Promise<void> {
   const path = join(stateDir, 'closed')
-  await writeFile(`${path}.tmp`, JSON.stringify(closure), { mode: 0o600 })
-  await rename(`${path}.tmp`, path)
+  try {
+    await writeFile(`${path}.tmp`, JSON.stringify(closure), { mode: 0o600 })
+    await rename(`${path}.tmp`, path)
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+  }
 }
 
 async function readDated(path: string): Promise<{ text: string; at: Millis } | null> {

@@ -58,6 +58,8 @@ while [ "$idle" -lt 60 ]; do
     [ -e "$order" ] || continue
     idle=0
     read -r at id run <"$order" || continue
+    # One that is just being written over is read again next time.
+    read -r again _ <"$order" && [ "$at" = "$again" ] || continue
     [ "$up" -ge "$at" ] || continue
     kill_group "$id"
     [ -z "$run" ] || kill_session "$run"

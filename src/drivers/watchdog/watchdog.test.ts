@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -37,6 +38,20 @@ test('kills a program with all of its session when its deadline has passed, and 
   await expect.poll(() => membersOf(program.pid ?? 0), { timeout: 10_000 }).toEqual([])
   expect(other.exitCode ?? other.signalCode).toBeNull()
 }, 30_000)
+
+test('on a full disk deadlines that are there are moved, and new ones are refused', async () => {
+  const at = watchdog.uptime() + 600_000
+  await watchdog.arm([{ kind: 'docker', containerId: 'db.1.1', at }])
+  // Its length would show.
+  const later = at + 1_000_000_000_000
+  fillDisk()
+  await watchdog.arm([{ kind: 'docker', containerId: 'db.1.1', at: later }])
+  fillDisk()
+  await expect(watchdog.arm([{ kind: 'docker', containerId: 'db.2.1', at }])).rejects.toMatchObject({
+    code: 'STORE_FULL',
+  })
+  expect([...(await watchdog.armed())]).toEqual([['db.1.1', Math.floor(later / 1_000) * 1_000]])
+})
 
 test('forgets a deadline that has passed two minutes ago', async () => {
   const program = aProgram('exec sleep 1000')
@@ -95,6 +110,16 @@ function aProgram(script: string): ChildProcess {
   const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' })
   children.push(child)
   return child
+}
+
+/** There is no room for another file. */
+function fillDisk(): void {
+  const directory = join(dataDir, 'watchdog', BOOT)
+  for (const id of ['db.1.1', 'db.2.1']) {
+    const name = createHash('sha256').update(id).digest('hex').slice(0, 32)
+    rmSync(join(directory, `${name}.deadline.tmp`), { force: true })
+    symlinkSync('/dev/full', join(directory, `${name}.deadline.tmp`))
+  }
 }
 
 /** Writes what a shim writes. */

@@ -8,7 +8,7 @@ import { OperationalError } from '../../core/errors.ts'
 import type { Millis } from '../../core/model/ids.ts'
 import { type Clock, sleep } from '../../ports/clock.ts'
 import type { Deadline, Watchdog } from '../../ports/watchdog.ts'
-import { errorCode } from '../durable-text.ts'
+import { errorCode, isDiskFull, notWritten } from '../durable-text.ts'
 import { isAlive } from '../process/proc.ts'
 import { installWatchdog } from './script.ts'
 
@@ -19,6 +19,8 @@ export interface WatchdogOptions {
 
 const BEGINS_WITHIN_MS: Millis = 5_000
 const LOOK_EVERY_MS: Millis = 20
+/** Digits of the longest time since a boot. */
+const LONGEST_TIME = 12
 
 /** The watchdog of this machine's data directory. Its process is started with the first deadline and outlives this one. */
 export function systemWatchdog({ dataDir, clock }: WatchdogOptions): Watchdog {
@@ -26,13 +28,14 @@ export function systemWatchdog({ dataDir, clock }: WatchdogOptions): Watchdog {
   // What was told before the machine restarted says nothing of now.
   const directory = join(root, bootId())
   const arm = async (deadlines: readonly Deadline[]): Promise<void> => {
-    await prepare(root, directory)
+    try {
+      await prepare(root, directory)
+    } catch (error) {
+      throw notWritten(directory, error)
+    }
     for (const { kind, containerId, at } of deadlines) {
       const run = kind === 'process' ? ` ${join(dataDir, 'processes', containerId, 'state', 'started')}` : ''
-      const path = fileOf(directory, containerId)
-      // Rounded down: rather a second too early.
-      await writeFile(`${path}.tmp`, `${Math.floor(at / 1_000)} ${containerId}${run}\n`, { mode: 0o600 })
-      await rename(`${path}.tmp`, path)
+      await writeDeadline(fileOf(directory, containerId), at, `${containerId}${run}`)
     }
     await ensureRuns(dataDir, directory, clock)
   }
@@ -48,6 +51,21 @@ function fileOf(directory: string, containerId: string): string {
   return join(directory, `${createHash('sha256').update(containerId).digest('hex').slice(0, 32)}.deadline`)
 }
 
+/** Where the disk is full a deadline that is there is still moved: what has its place needs no more room. */
+async function writeDeadline(path: string, at: Millis, what: string): Promise<void> {
+  // Rounded down: rather a second too early. As long as any other, so that it fits over the one before.
+  const text = `${String(Math.floor(at / 1_000)).padEnd(LONGEST_TIME)} ${what}\n`
+  const temporary = `${path}.tmp`
+  try {
+    await writeFile(temporary, text, { mode: 0o600 })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    if (!isDiskFull(error) || (await readText(path))?.length !== text.length) throw notWritten(path, error)
+    await writeFile(path, text, { flag: 'r+' })
+  }
+}
+
 async function prepare(root: string, directory: string): Promise<void> {
   const made = await mkdir(directory, { recursive: true, mode: 0o700 })
   if (made === undefined) return
@@ -60,7 +78,7 @@ async function readDeadlines(directory: string): Promise<ReadonlyMap<string, Mil
   const found = new Map<string, Millis>()
   for (const name of await namesIn(directory)) {
     const text = name.endsWith('.deadline') ? await readText(join(directory, name)) : null
-    const [at = '', id] = (text ?? '').trim().split(' ')
+    const [at = '', id] = (text ?? '').trim().split(/ +/)
     if (id !== undefined) found.set(id, Number(at) * 1_000)
   }
   return found
