@@ -147,7 +147,11 @@ export class Membership {
         hint: 'join it with --join-token-file and --servers; `gantry join-token create --role server` makes a token',
       })
     }
-    requireOwnName(this.#options.name, this.nodeId, server)
+    const { name } = this.#options
+    requireOwnName(name, this.nodeId, server)
+    const leader = server.leader?.holder ?? name
+    if (this.#identity === null && leader !== name)
+      this.#log.warn('waits until another server, which listens for no other machine, has ended', { server: leader })
     if (this.#identity === null || server.leader === null) await server.untilLeading()
   }
 

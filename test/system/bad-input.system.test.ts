@@ -275,7 +275,10 @@ engineTests((engine) => {
       () => api.services(),
       ([service]) => service?.health === 'healthy' && runIn(disk.path).program !== pid,
     )
-    expect((await api.cluster()).conditions).toEqual([])
+    await until(
+      async () => (await api.cluster()).conditions,
+      (conditions) => conditions.length === 0,
+    )
   })
 
   test('a program that dies while the disk is full runs again, at the latest once there is room', async () => {
