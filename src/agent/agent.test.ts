@@ -195,6 +195,19 @@ test('a task does not start beside one of its slot that must stay', async () => 
   expect(running()).toEqual(['web.1.2'])
 })
 
+test('until a state that was put back is settled on every node, an exclusive task that has not run here since begins nothing', async () => {
+  const tasks = [{ ...taskOf('db.1.1'), spec: aService({ name: 'db', exclusive: true }) }, taskOf('web.1.1')]
+  const { tell, reboot, running } = await anAgent(['db.1.1', 'web.1.1'], () => true)
+  await tell({ authority: { ...AUTHORITY, revision: 11 }, tasks })
+  await reboot()
+  await tell({ authority: RESTORED, tasks, keepsUnknown: true, unsettled: true })
+  expect(running()).toEqual(['web.1.1'])
+  await tell({ authority: { ...RESTORED, revision: 6 }, tasks, settles: true, unsettled: true })
+  expect(running()).toEqual(['web.1.1'])
+  await tell({ authority: { ...RESTORED, revision: 7 }, tasks })
+  expect(running()).toEqual(['db.1.1', 'web.1.1'])
+})
+
 test('an incarnation that no trusted authority has signed changes nothing, and people hear of it', async () => {
   const { tell, running, errors } = await anAgent(['web.1.1'], () => false)
   await tell({ authority: RESTORED, tasks: [] })

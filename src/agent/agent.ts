@@ -297,11 +297,12 @@ export class Agent {
       this.#authority = authority
       if (assignment !== null) {
         if (this.#pending === assignment) this.#pending = null
-        const { dismissed, keepsUnknown, settles } = assignment
+        const { dismissed, keepsUnknown, settles, unsettled } = assignment
         this.#loop.assign(this.#resolved(assignment.tasks), {
           dismissed: dismissed === true,
           keepsUnknown: keepsUnknown === true,
           settles: settles === true,
+          unsettled: unsettled === true,
         })
         this.#leases.follow()
       }

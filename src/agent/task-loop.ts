@@ -39,7 +39,7 @@ const DOUBT_AFTER_MS: Millis = 10_000
 /** A refused call is not repeated sooner, whatever changes meanwhile. */
 const CALL_PAUSE_MS: Millis = 500
 
-/** What becomes of containers that no task asks for. */
+/** How what runs here stands to what the state knows. */
 export interface Standing {
   /** A user sent this machine away: that nothing runs here was asked for. */
   readonly dismissed: boolean
@@ -47,6 +47,8 @@ export interface Standing {
   readonly keepsUnknown: boolean
   /** A user settled such a state: that what it does not know ends was asked for. */
   readonly settles: boolean
+  /** It may still run elsewhere: what must never run twice does not begin here. */
+  readonly unsettled: boolean
 }
 
 /** An engine call that is on its way. */
@@ -73,7 +75,9 @@ export class TaskLoop {
   readonly #notBefore = new Map<TaskId, Millis>()
   /** Whether a server confirmed the assignment: only then is a container without a task one too many. */
   #confirmed = false
-  #standing: Standing = { dismissed: false, keepsUnknown: false, settles: false }
+  #standing: Standing = { dismissed: false, keepsUnknown: false, settles: false, unsettled: false }
+  /** Tasks that have been seen running here since they were assigned. */
+  readonly #ran = new Set<TaskId>()
   #blocked = ''
   #parked = false
   #stopped = false
@@ -110,6 +114,7 @@ export class TaskLoop {
     this.#confirmed = true
     this.#standing = standing
     this.#tasks = new Map(tasks.map((task) => [task.id, task]))
+    for (const id of this.#ran) if (!this.#tasks.has(id)) this.#ran.delete(id)
     for (const [id, call] of this.#calls) {
       const task = this.#tasks.get(id)
       // A pull may take minutes; nobody waits for it any more.
@@ -199,12 +204,15 @@ export class TaskLoop {
         continue
       }
       const container = this.#deps.containers.of(task.id)
+      if (container?.state === 'running') this.#ran.add(task.id)
       if (container?.state === 'running' && !isTerminal(before.status.state)) running.push({ task, container })
       if (this.#calls.has(task.id)) continue
       const runsUntil = this.#deps.runsUntil(task)
-      const step = this.#isHeldUp(task, container)
-        ? heldStep(before)
-        : stepTask(task, before, container, this.#probes.healthOf(task.id), now, runsUntil)
+      const heldUp = this.#whyHeldUp(task, container)
+      const step =
+        heldUp !== null
+          ? heldStep(before, heldUp)
+          : stepTask(task, before, container, this.#probes.healthOf(task.id), now, runsUntil)
       const notBefore = this.#notBefore.get(task.id) ?? 0
       // A stop waits for the program more than it works, and may free what others need.
       const mayAct = step.action === null || (notBefore <= now && (step.action.kind === 'stop' || this.#mayCall()))
@@ -229,14 +237,19 @@ export class TaskLoop {
     return spec.exclusive && !this.#confirmed
   }
 
-  /** Whether its slot is taken here by a container that the state does not know and that must stay. */
-  #isHeldUp(task: Task, container: Container | null): boolean {
-    if (!this.#standing.keepsUnknown || task.desired === 'stopped' || container?.state === 'running') return false
+  /** What it must not begin beside, of what the state does not know; null: nothing. */
+  #whyHeldUp(task: Task, container: Container | null): string | null {
+    const { keepsUnknown, unsettled } = this.#standing
+    if (task.desired === 'stopped' || container?.state === 'running') return null
+    if (unsettled && task.spec.exclusive && !this.#ran.has(task.id))
+      return 'another may run that the state does not know: `gantry cluster settle`'
+    if (!keepsUnknown) return null
     for (const { container: other } of this.#deps.containers.all()) {
       const isUnknown = other.state === 'running' && !this.#tasks.has(other.taskId)
-      if (isUnknown && slotOf(other.taskId) === slotOf(task.id)) return true
+      if (isUnknown && slotOf(other.taskId) === slotOf(task.id))
+        return 'its slot is taken by a task that the state does not know'
     }
-    return false
+    return null
   }
 
   #note(record: TaskRecord): void {

@@ -167,8 +167,9 @@ export class Sessions {
     const tasks = deps.world.mirror.tasksOn(node).map(({ value }) => value)
     const { proof, ...life } = lifeOf(deps, node)
     const known = session.life
-    const { keepsUnknown, settles } = life
-    const isNews = proof !== known.proof || keepsUnknown !== known.keepsUnknown || settles !== known.settles
+    const { keepsUnknown, settles, unsettled } = life
+    const isOther = keepsUnknown !== known.keepsUnknown || settles !== known.settles || unsettled !== known.unsettled
+    const isNews = proof !== known.proof || isOther
     if (session.told !== null && !isNews && !differs(session.told, tasks)) return null
     // Once on a connection is enough: what it proves stays so.
     const proven = proof !== undefined && proof !== known.proof ? { proof } : {}
@@ -344,7 +345,7 @@ export class Sessions {
 }
 
 /** What agents must know of the life that the state is in. */
-type Life = Pick<Assignment, 'proof' | 'keepsUnknown' | 'settles'>
+type Life = Pick<Assignment, 'proof' | 'keepsUnknown' | 'settles' | 'unsettled'>
 
 function lifeOf({ world }: Pick<PassDeps, 'world'>, node: NodeId): Life {
   const { proof, keepsUnknown, settling } = world.mirror.get(CLUSTER_KEY)?.value ?? {}
@@ -352,6 +353,7 @@ function lifeOf({ world }: Pick<PassDeps, 'world'>, node: NodeId): Life {
     ...(proof !== undefined && { proof }),
     ...(keepsUnknown === true && { keepsUnknown }),
     ...(settling?.includes(node) === true && { settles: true }),
+    ...((keepsUnknown === true || settling !== undefined) && { unsettled: true }),
   }
 }
 

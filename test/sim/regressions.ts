@@ -56,6 +56,7 @@ export const CLUSTER_REGRESSIONS: readonly (readonly [number, string])[] = [
   [682, 'a leader was taken for replaced when somebody wrote the leadership as it was'],
   [1165, 'an apply was given up at once, and its answer forgotten, by a leader with a clock that was ahead'],
   [945, 'a machine whose number another one has in the backup that was put back was refused for ever'],
+  [1350, 'an exclusive task of a state that was put back began where that had it, while a later one ran elsewhere'],
   [715, 'what was asked for through a server with a clock that was ahead was tried again after every end'],
 ]
 

@@ -84,6 +84,8 @@ export interface Assignment {
   readonly keepsUnknown?: true
   /** A user settled such a state: what it does not know is removed, however much that is, and the agent says when it is gone. */
   readonly settles?: true
+  /** Some node may still run what the state does not know: exclusive tasks that have not run here since begin nothing. */
+  readonly unsettled?: true
 }
 
 /** The server will not lead this agent; it keeps running what it has and tries again later. */

@@ -96,10 +96,9 @@ function unleasedStep(record: TaskRecord, container: SeenContainer, runsUntil: M
 
 const still = (record: TaskRecord, wakeAt: Millis | null = null): TaskStep => ({ record, action: null, wakeAt })
 
-/** A task whose slot is taken by a container that must stay: nothing is done for it until that one is gone. */
-export function heldStep(record: TaskRecord): TaskStep {
+/** A task that must not begin beside what the state does not know: nothing is done for it until that is gone. `message`: why. */
+export function heldStep(record: TaskRecord, message: string): TaskStep {
   if (isTerminal(record.status.state)) return still(record)
-  const message = 'its slot is taken by a task that the state does not know'
   return still(record.status.message === message ? record : withStatus(record, { ready: false, message }))
 }
 

@@ -101,6 +101,7 @@ export const serverMessage: z.ZodType<WireServerMessage> = z.discriminatedUnion(
     proof: incarnationProof.exactOptional(),
     keepsUnknown: z.literal(true).exactOptional(),
     settles: z.literal(true).exactOptional(),
+    unsettled: z.literal(true).exactOptional(),
   } satisfies Forms<AssignmentDelta>),
   z.object({
     kind: z.literal('refused'),

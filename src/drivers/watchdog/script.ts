@@ -34,6 +34,8 @@ kill_session() {
   read -r now </proc/sys/kernel/random/boot_id
   [ "$boot" = "$now" ] || return
   if start_of "$leader" 2>/dev/null && [ "$start" != "$began" ]; then return; fi
+  # Before its children: it must not see them end, and end as if all were well.
+  kill -9 "$leader" 2>/dev/null
   for file in /proc/[0-9]*/stat; do
     read -r line 2>/dev/null <"$file" || continue
     set -- \${line##*) }
