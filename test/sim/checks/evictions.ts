@@ -65,9 +65,12 @@ const NOTICED_WITHIN_MS = VIGILANCES.normal.patience.silentForMs + DECIDED_WITHI
  * what an earlier leader wrote of a node says nothing of today. Nodes that were lost before, one by one, are not counted:
  * nothing of them is left that could be moved, and nobody speaks for them.
  */
-export function halfIsNeverEvicted({ shadow, broken, net }: CheckContext): Check {
+export function halfIsNeverEvicted({ shadow, broken, net, now }: CheckContext): Check {
+  const joinedAt = new Map<string, number>()
   return {
     onCommit: (written, fact) => {
+      for (const { key, before } of written)
+        if (key.startsWith('node/') && before === null) joinedAt.set(key.slice('node/'.length), now())
       const emptied = new Set(evictionsIn(written, fact).map(({ task }) => task.node))
       if (emptied.size === 0) return
       const { author } = fact
@@ -81,8 +84,11 @@ export function halfIsNeverEvicted({ shadow, broken, net }: CheckContext): Check
       const answering = [...shadow.nodes.values()].filter(
         (node) => isLostBefore(node) && net.isHeardFor(author, node.hostname, 1),
       )
-      // Nor need it have heard yet what one says that has just come back: its return is not written.
-      const arriving = there.filter(({ id, status }) => status === 'unreachable' && !emptied.has(id) && !isLeft(id))
+      // Nor need it have heard yet what one says that has just come back: its return is not written. Or that has just joined.
+      const hasJoined = (id: number): boolean => now() - (joinedAt.get(`${id}`) ?? 0) < DECIDED_WITHIN_MS
+      const arriving = there.filter(
+        ({ id, status }) => !emptied.has(id) && (hasJoined(id) || (status === 'unreachable' && !isLeft(id))),
+      )
       const isMass = (count: number): boolean =>
         count >= FEWEST_TO_HOLD && silent.length * 2 >= count + answering.length
       if (isMass(there.length) && isMass(there.length - arriving.length))
