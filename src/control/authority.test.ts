@@ -185,6 +185,7 @@ test('a machine that got its number after a backup in which another one has it b
   const [serial = ''] = (await renewed(ofNode2('k-later'), 'k-later')).split(' ')
   const next = { ...ofNode2('k-next'), nodeId: 3, serial }
   expect((await bed.join('c', { nodeId: 2 }, next)).heard.at(-1)).toMatchObject({ kind: 'assignment', nodeId: 3 })
+  expect(bed.api.cluster().conditions.filter(({ kind }) => kind === 'agent refused')).toEqual([])
   const own = { ...ofNode2('k-2'), serial: earlier.split(' ')[0] ?? '' }
   expect((await bed.join('b', { nodeId: 2 }, own)).heard.at(-1)).toMatchObject({ kind: 'assignment', nodeId: 2 })
 })

@@ -275,7 +275,7 @@ export class Sessions {
 
   #refuse(message: string, hello: Hello, connection: AgentConnection, remedy?: Refused['remedy']): null {
     const node = connection.peer?.nodeId ?? hello.nodeId
-    if (node === null || this.refusals.note(node, message))
+    if (node === null || this.refusals.note(hello.machineId, node, message))
       this.#deps.pass.log.error('agent refused', { node: hello.name, reason: message })
     connection.send({ kind: 'refused', message, ...(remedy !== undefined && { remedy }) })
     if (connection.barred !== undefined) connection.close()
@@ -284,7 +284,7 @@ export class Sessions {
 
   /** The newest connection of a node is the one that counts. */
   #keep(id: NodeId, { machineId, trust, trouble, clock }: Hello, connection: AgentConnection): void {
-    this.refusals.forget(id)
+    this.refusals.forget(machineId)
     const known = this.#byNode.get(id)
     const goesOn = known?.connection === connection
     if (!goesOn) known?.connection.close()
